@@ -1,0 +1,1 @@
+"""Touches the world: tmux, processes, transcripts, the clock and the command line."""

@@ -1,0 +1,118 @@
+"""One value of each kind for the core's tables: a session that runs as it was registered.
+
+Each test varies the one thing it is about, with `dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from reconcile import judge, plan
+from reconcile.desired import Entry, Registry
+from reconcile.drift import Drift, DriftClass, Judgement, Notice, NoticeKind
+from reconcile.memory import Memory
+from reconcile.observed import (
+    Agent,
+    Artefact,
+    Boot,
+    Bound,
+    ConversationId,
+    Inside,
+    Listing,
+    Pane,
+    Process,
+    Server,
+    Session,
+    SessionName,
+    World,
+)
+from reconcile.plan import Plan
+from reconcile.policy import Policy
+
+AT = datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=UTC)
+"""When the look is made."""
+NOTICED = AT.replace(microsecond=0)
+"""The same, as it is written down."""
+BORN = AT.replace(microsecond=0) - timedelta(hours=1)
+"""When the session was made."""
+LATER = BORN + timedelta(minutes=5)
+
+SOCKET = "/tmp/tmux-1000/default"
+SECOND_SOCKET = "/tmp/tmux-1000/work"
+SERVER = Server(pid=812, started_at=BORN - timedelta(days=1))
+YOUNG_SERVER = Server(pid=999, started_at=BORN + timedelta(minutes=30))
+BOOT = Boot(id="boot-1", at=BORN - timedelta(days=2))
+NEXT_BOOT = Boot(id="boot-2", at=BORN + timedelta(minutes=20))
+
+NAME = SessionName("lab-x-creator-claude")
+PID = 201132
+WORKSPACE = "~/lab/x"
+HOME = "/home/u/lab/x"
+OWN = ConversationId("87dc548e-0000-4000-8000-000000000000")
+NEXT = ConversationId("b3a7d1e2-0000-4000-8000-000000000c2f")
+
+PANE = Pane(pane_id="%1", pid=PID)
+DEAD_PANE = Pane(pane_id="%1", pid=PID, dead=True, exit_status=1)
+CLAUDE = Process(pid=PID, started_at=BORN, command="claude", cwd=HOME)
+RUNS_CLAUDE = Inside(process=CLAUDE, agent=Agent(kind="claude", process=CLAUDE))
+SHELL = Process(pid=PID, started_at=BORN, command="bash", cwd=HOME)
+RUNS_SHELL = Inside(process=SHELL, agent=None, shell_only=True)
+
+SESSION = Session(name=NAME, socket=SOCKET, created_at=BORN, directory=HOME, panes=(PANE,))
+ENTRY = Entry(
+    name=NAME,
+    agent="claude",
+    status="running",
+    workspace=WORKSPACE,
+    created_at=BORN,
+    pane_pid=PID,
+    pane_command="claude",
+    pane_cwd=HOME,
+    own_id=OWN,
+)
+WORLD = World(
+    at=AT,
+    boot=BOOT,
+    tmux={SOCKET: Listing(server=SERVER, sessions={NAME: SESSION})},
+    inside={(SOCKET, "%1"): RUNS_CLAUDE},
+    conversations={NAME: Bound(id=OWN, proof="pid-file", written=True)},
+    artefacts={("claude", OWN): Artefact.PRESENT},
+    real_paths={WORKSPACE: HOME},
+)
+GONE = World(
+    at=AT,
+    boot=BOOT,
+    tmux={SOCKET: Listing(server=SERVER, sessions={})},
+    recorded_pids={PID: None},
+    real_paths={WORKSPACE: HOME},
+)
+"""The same server, without the session and its process."""
+KNOWN = Memory(servers={SOCKET: SERVER}, boot=BOOT)
+"""What a tick in this world leaves behind when it finds nothing."""
+
+
+def listing(*sessions: Session, server: Server | None = SERVER) -> Listing:
+    """What one tmux server answers."""
+    return Listing(server=server, sessions={session.name: session for session in sessions})
+
+
+def judged(world: World, *entries: Entry, memory: Memory = KNOWN) -> Judgement:
+    """What the core finds, with the default policy."""
+    return judge.judge(world, Registry(entries=entries), memory, Policy())
+
+
+def planned(world: World, *entries: Entry, memory: Memory = KNOWN) -> Plan:
+    """What the core decides, with the default policy."""
+    registry = Registry(entries=entries)
+    judgement = judge.judge(world, registry, memory, Policy())
+    return plan.plan(judgement, world, registry, memory, Policy())
+
+
+def drifts(judgement: Judgement, kind: DriftClass) -> list[Drift]:
+    """The drifts of one class."""
+    return [drift for drift in judgement.drifts if drift.kind is kind]
+
+
+def notices(judgement: Judgement, kind: NoticeKind) -> list[Notice]:
+    """The notices of one kind."""
+    return [notice for notice in judgement.notices if notice.kind is kind]
