@@ -1,0 +1,1 @@
+"""Thinks: values in, values out. No I/O, no clock, standard library only."""

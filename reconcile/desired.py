@@ -1,0 +1,78 @@
+"""What people wrote down: the registry's entries, and the edits that can be made to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from reconcile.observed import ConversationId, SessionName
+
+RUNNING = "running"
+TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One session as registered. Keys that the registry lacks, or that are null, are None."""
+
+    name: SessionName
+    """As written; compare through `names.normalise`."""
+    agent: str | None = None
+    status: str | None = None
+    workspace: str | None = None
+    """As written: may start with `~`, be a symlink, or be gone."""
+    created_at: datetime | None = None
+    """Timezone-aware; None also when it is no timestamp."""
+    terminated_at: datetime | None = None
+    pane_pid: int | None = None
+    pane_command: str | None = None
+    pane_cwd: str | None = None
+    own_id: ConversationId | None = None
+    """`<agent>_session_id_own`."""
+    other_ids: tuple[ConversationId, ...] = ()
+    """The ids under `agent_identities` for this entry's own agent kind."""
+    fresh: bool = False
+    """Just edited by a person: differs from what was last seen, in a file saved moments ago."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All entries that could be read, and the names that must not be registered anew."""
+
+    entries: tuple[Entry, ...] = ()
+    reserved: frozenset[SessionName] = frozenset()
+    """Names of entries that are faulty, or that a person has just removed."""
+
+
+Scalar: TypeAlias = str | int | datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetKey:
+    """Set one key of an entry; the key is added when the entry lacks it."""
+
+    session: SessionName
+    key: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendItem:
+    """Append one item to a list under an entry's key; the list is made when it lacks."""
+
+    session: SessionName
+    key: str
+    item: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddEntry:
+    """Add an entry behind the last one. `fields` lacks the name; one level may be nested."""
+
+    session: SessionName
+    fields: Mapping[str, Scalar | Mapping[str, Scalar]]
+
+
+Edit: TypeAlias = SetKey | AppendItem | AddEntry

@@ -1,0 +1,116 @@
+"""What a look can find: drifts in four classes, and notices.
+
+A *drift* is a fact: registry and world do not agree. A *notice* is something a person
+should know that no class covers: an identity that changed, an id that could be one of
+several, a source that cannot be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NewType
+
+from reconcile.desired import Edit, Scalar
+from reconcile.observed import SessionName
+
+FindingId = NewType("FindingId", str)
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class DriftClass(StrEnum):
+    """The four ways in which registry and world can disagree."""
+
+    TMUX_GONE = "A"
+    UNREGISTERED = "B"
+    ID_MATERIALISED = "C"
+    STALE_ID = "D"
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about; the first letter of its id stands beside it."""
+
+    IDENTITY = "identity-changed"
+    AMBIGUOUS = "ambiguous-id"
+    ALIVE = "terminated-but-alive"
+    SHELL = "agent-exited"
+    GHOST = "ghost-transcript"
+    BLIND = "cannot-see"
+
+
+LETTERS: Mapping[NoticeKind, str] = {
+    NoticeKind.IDENTITY: "I",
+    NoticeKind.AMBIGUOUS: "M",
+    NoticeKind.ALIVE: "R",
+    NoticeKind.SHELL: "X",
+    NoticeKind.GHOST: "G",
+    NoticeKind.BLIND: "U",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One key of an entry, before and after."""
+
+    key: str
+    before: Scalar
+    after: Scalar | Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One disagreement, and what would settle it."""
+
+    id: FindingId
+    kind: DriftClass
+    session: SessionName
+    workspace: str
+    agent: str
+    seen: str
+    """What was seen: `tmux gone (was pane 201132, cmd claude)`."""
+    done: str = ""
+    """What writing it means: `Marked terminated.`; empty where nothing is to be said."""
+    changes: tuple[Change, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    """Empty for what only a person can settle."""
+    evidence: Mapping[str, Scalar] = field(default_factory=dict)
+    fresh: bool = False
+    """A person edited the entry moments ago: theirs until the next look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person should know; nothing is ever written for it."""
+
+    id: FindingId
+    kind: NoticeKind
+    session: SessionName | None
+    message: str
+    perhaps_gone: bool = False
+    """Whether it is about a registered session that may have ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """All that one look found, sorted, so that the registry's order does not matter."""
+
+    drifts: tuple[Drift, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    until: datetime = FOREVER
+    """Up to this time the same sight gives the same judgement."""
+
+
+def finding_id(letter: str, *parts: Scalar) -> FindingId:
+    """An id that is the same in every tick, process and time zone and on every machine."""
+    text = "\x1f".join(map(_plain, parts))
+    return FindingId(f"{letter}-{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+
+
+def _plain(part: Scalar) -> str:
+    if isinstance(part, datetime):
+        return part.astimezone(UTC).isoformat()
+    return "" if part is None else str(part)

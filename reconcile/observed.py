@@ -1,0 +1,182 @@
+"""What a look at the host found: tmux, processes, and what the agents left on disk.
+
+Every question to the outside has three answers: here it is, there is none
+(`None`), and could not look (`Unknown`). Nothing is ever concluded from the third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, TypeAlias, TypeVar
+
+SessionName = NewType("SessionName", str)
+"""A tmux session's name, as tmux itself writes it (see `names.normalise`)."""
+
+ConversationId = NewType("ConversationId", str)
+"""What an agent calls one conversation: Claude Code's session id, agy's conversation id, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Could not look. `why` is one line fit for a person."""
+
+    why: str
+
+
+T = TypeVar("T")
+Answer: TypeAlias = T | Unknown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A running process. The pid is an identity only together with the start time."""
+
+    pid: int
+    started_at: datetime
+    command: str
+    """Base name of argv[0], else the kernel's name for it; "" when neither can be read."""
+    cwd: str
+    """Working directory; "" when it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """An agent's process, found in the process tree of a pane."""
+
+    kind: str
+    """`claude`, `agy`, `codex`, … as the registry's `agent` key has it."""
+    process: Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pane:
+    """One pane. A dead pane (`remain-on-exit`) keeps the pid of the process it had."""
+
+    pane_id: str
+    pid: int
+    dead: bool = False
+    exit_status: int | None = None
+    """None is not 0: the process was killed, or tmux has not reaped it yet."""
+    exit_signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What runs inside one living pane, as the process table tells."""
+
+    process: Answer[Process]
+    """The pane's own process, the one that tmux started."""
+    agent: Answer[Agent]
+    shell_only: bool = False
+    """The pane's process is a shell and nothing runs under it."""
+
+    @property
+    def hidden(self) -> Unknown | None:
+        """Why not all of it could be seen; None when it could."""
+        return next((one for one in (self.process, self.agent) if isinstance(one, Unknown)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One tmux session with all its panes, in the order of windows and panes."""
+
+    name: SessionName
+    socket: str
+    created_at: datetime
+    directory: str
+    """The session's working directory (`session_path`), not that of any process."""
+    panes: tuple[Pane, ...]
+
+    @property
+    def alive(self) -> bool:
+        """Whether any pane still has a living process."""
+        return any(not pane.dead for pane in self.panes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A tmux server's identity: the same socket may be served by another one tomorrow."""
+
+    pid: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A successful listing of one tmux server."""
+
+    server: Server | None
+    """None when the server has no session at all and so printed no row."""
+    sessions: Mapping[SessionName, Session]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The one conversation that a process holds."""
+
+    id: ConversationId
+    proof: str
+    """What proves it: `pid-file`, `argv`, `clear-marker`, `first-written`, …"""
+    written: bool
+    """Whether it is on disk yet: Claude Code writes nothing before the first prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """More than one conversation could be the process's. Never guessed."""
+
+    candidates: tuple[ConversationId, ...]
+
+
+Conversation: TypeAlias = Answer[Bound | Ambiguous]
+
+
+class Artefact(StrEnum):
+    """What is on disk under a recorded id."""
+
+    PRESENT = "present"
+    GHOST = "ghost"
+    """A file that holds no conversation, so it cannot be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Certainly nothing on disk under this id, and the likely cause in a few words."""
+
+    cause: str
+
+
+Recorded: TypeAlias = tuple[str, ConversationId]
+"""An agent's kind and an id that the registry records for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """This boot of the host."""
+
+    id: str
+    """The kernel's boot id where it has one, else the boot time."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything one look found. Keys that are missing were not asked for."""
+
+    at: datetime
+    boot: Boot | None = None
+    tmux: Mapping[str, Answer[Listing]] = field(default_factory=dict)
+    """By socket path; `None` is "certainly no server there"."""
+    rivals: frozenset[str] = frozenset()
+    """Sockets whose path several living servers are bound to; only one of them answers."""
+    inside: Mapping[tuple[str, str], Inside] = field(default_factory=dict)
+    """By (socket path, pane id), for the panes of registered and registrable sessions."""
+    recorded_pids: Mapping[int, Answer[Process]] = field(default_factory=dict)
+    """The recorded pane pids of running entries whose session no listing shows."""
+    conversations: Mapping[SessionName, Conversation] = field(default_factory=dict)
+    artefacts: Mapping[Recorded, Artefact | Missing | Unknown] = field(default_factory=dict)
+    real_paths: Mapping[str, str] = field(default_factory=dict)
+    """Directories as written somewhere, with `~` and symlinks resolved."""

@@ -1,0 +1,252 @@
+"""Plans: what will be written now, what is held back and why, and what to remember.
+
+Three things hold a drift back. A person edited its entry moments ago. Too many sessions
+ended in one look to be believed at once, or the tmux server or the boot is another one
+than before: such a wave must still be there some seconds later. Or the entry is written in
+a way that cannot be edited without touching more than was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from reconcile import gone
+from reconcile.desired import RUNNING, Edit, Registry
+from reconcile.drift import (
+    LETTERS,
+    Drift,
+    DriftClass,
+    FindingId,
+    Judgement,
+    Notice,
+)
+from reconcile.memory import Memory, Remembered
+from reconcile.observed import Listing, Server, Unknown, World
+from reconcile.policy import Policy
+
+STORM_AT_LEAST = 3
+"""Fewer deaths at once are no storm, whatever their share."""
+
+FRESH = "a person edited this entry moments ago; looking again at the next tick"
+
+
+class Action(StrEnum):
+    """What comes of a drift."""
+
+    UPDATED = "updated"
+    PLANNED = "planned"
+    FLAGGED = "flagged"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A drift, and what comes of it."""
+
+    drift: Drift
+    action: Action
+    why: str = ""
+    """Why it is held; empty otherwise."""
+    new: bool
+    since: datetime
+    first_held: datetime | None = None
+    """When a death was first held back for a second look; None when it never was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A notice, and whether it is said for the first time."""
+
+    notice: Notice
+    new: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The decisions in order, and what to remember once they are carried out."""
+
+    decisions: tuple[Decision, ...]
+    notes: tuple[Note, ...]
+    memory: Memory
+
+    @property
+    def writes(self) -> tuple[Decision, ...]:
+        """The decisions that are to be written to the registry."""
+        return tuple(each for each in self.decisions if each.action is Action.UPDATED)
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What is to be written to the registry, in order."""
+        return tuple(edit for each in self.writes for edit in each.drift.edits)
+
+    def settled(self, *, dry_run: bool) -> Plan:
+        """This plan as a dry run tells it: what would be updated is only planned."""
+        if not dry_run:
+            return self
+        return self._with({d.drift.id: replace(d, action=Action.PLANNED) for d in self.writes})
+
+    def hold(self, reasons: Mapping[FindingId, str]) -> Plan:
+        """This plan with some of its writes held back."""
+        return self._with(
+            {
+                d.drift.id: replace(d, action=Action.HELD, why=reasons[d.drift.id])
+                for d in self.writes
+                if d.drift.id in reasons
+            }
+        )
+
+    def hold_writes(self, why: str) -> Plan:
+        """This plan with all of its writes held back for one reason."""
+        return self.hold({each.drift.id: why for each in self.writes})
+
+    def _with(self, others: Mapping[FindingId, Decision]) -> Plan:
+        return replace(self, decisions=tuple(others.get(d.drift.id, d) for d in self.decisions))
+
+
+def plan(
+    judgement: Judgement, world: World, registry: Registry | None, memory: Memory, policy: Policy
+) -> Plan:
+    """What is written now and what is held, from one look and the memory of earlier ones."""
+    wave = _wave(judgement, world, registry, memory)
+    decisions = tuple(_decide(drift, wave, world, memory, policy) for drift in judgement.drifts)
+    notes = tuple(
+        Note(
+            notice=notice, new=notice.id not in memory.open, since=_since(notice.id, world, memory)
+        )
+        for notice in judgement.notices
+    )
+    missed = _missed(world, registry)
+    return Plan(
+        decisions=decisions,
+        notes=notes,
+        memory=_remember(decisions, notes, missed, world, memory),
+    )
+
+
+def _wave(
+    judgement: Judgement, world: World, registry: Registry | None, memory: Memory
+) -> str | None:
+    """Why deaths are not believed at first sight, or None when they are."""
+    deaths = sum(drift.kind is DriftClass.TMUX_GONE for drift in judgement.drifts)
+    if not deaths or registry is None:
+        return None
+    # A wave is no smaller because not all of it could be seen.
+    doubts = sum(notice.perhaps_gone for notice in judgement.notices)
+    running = sum(entry.status == RUNNING for entry in registry.entries)
+    if gone.changed_boot(world, memory):
+        return "the host was started anew"
+    if changed := gone.changed_servers(world, memory):
+        return f"the tmux server of {changed[0]} is another one than before"
+    if deaths + doubts >= STORM_AT_LEAST and (deaths + doubts) * 2 >= running:
+        doubtful = f", {doubts} more in doubt" if doubts else ""
+        return f"{deaths} of {running} running sessions ended together{doubtful}"
+    return None
+
+
+def _decide(
+    drift: Drift, wave: str | None, world: World, memory: Memory, policy: Policy
+) -> Decision:
+    held = _first_held(drift, wave, world, memory)
+    action, why = Action.UPDATED if drift.edits else Action.FLAGGED, ""
+    if drift.fresh and drift.edits:
+        action, why = Action.HELD, FRESH
+    elif held is not None and world.at - held < policy.confirm_after:
+        seconds = f"{policy.confirm_after.total_seconds():g} s"
+        action = Action.HELD
+        why = f"{wave or 'seen in a wave'}; believed when it is still so {seconds} later"
+    return Decision(
+        drift=drift,
+        action=action,
+        why=why,
+        new=drift.id not in memory.open,
+        since=_since(drift.id, world, memory),
+        first_held=held,
+    )
+
+
+def _first_held(drift: Drift, wave: str | None, world: World, memory: Memory) -> datetime | None:
+    """When a death was first held back, also if the wave has become a ripple since.
+
+    A time in the future, which a clock step may leave, is taken for now.
+    """
+    before = memory.open.get(drift.id)
+    if before and before.first_held:
+        return min(before.first_held, world.at)
+    return world.at if wave and drift.kind is DriftClass.TMUX_GONE else None
+
+
+def _since(finding: FindingId, world: World, memory: Memory) -> datetime:
+    before = memory.open.get(finding)
+    return before.since if before else world.at
+
+
+def _remember(
+    decisions: tuple[Decision, ...],
+    notes: tuple[Note, ...],
+    missed: str,
+    world: World,
+    memory: Memory,
+) -> Memory:
+    """What is open now, and what this look may have missed.
+
+    Until a wave of deaths is written, server and boot stay those of before it: the second
+    look must find the same cause.
+    """
+    open_now = {key: each for key, each in memory.open.items() if key[0] in missed}
+    for note in notes:
+        open_now[note.notice.id] = _again(note.notice.id, note.since, None, memory)
+    for decision in decisions:
+        key = decision.drift.id
+        open_now[key] = _again(key, decision.since, decision.first_held, memory)
+    wave = any(each.first_held for each in open_now.values())
+    seen = _servers(world)
+    return Memory(
+        open=open_now,
+        servers={**seen, **memory.servers} if wave else {**memory.servers, **seen},
+        boot=memory.boot or world.boot if wave else world.boot or memory.boot,
+    )
+
+
+def _again(
+    finding: FindingId, since: datetime, first_held: datetime | None, memory: Memory
+) -> Remembered:
+    before = memory.open.get(finding)
+    return Remembered(
+        since=since,
+        told=bool(before and before.told),
+        comment_id=before.comment_id if before else None,
+        first_held=first_held,
+    )
+
+
+def _missed(world: World, registry: Registry | None) -> str:
+    """The first letters of the findings that this look may have missed, by what was blind."""
+    every = "".join([*DriftClass, *LETTERS.values()])
+    panes = [inside.hidden for inside in world.inside.values()]
+    blindness: tuple[tuple[Iterable[object], str], ...] = (
+        (world.tmux.values(), every),
+        (panes, "ABCDGIMX"),
+        (world.recorded_pids.values(), "A"),
+        (world.conversations.values(), "CDGM"),
+        (world.artefacts.values(), "DG"),
+    )
+    if registry is None or world.rivals:
+        return every
+    return "".join(
+        letters
+        for answers, letters in blindness
+        if any(isinstance(answer, Unknown) for answer in answers)
+    )
+
+
+def _servers(world: World) -> Mapping[str, Server]:
+    """The servers that answered; one that ended stays known until another takes its place."""
+    return {
+        socket: answer.server
+        for socket, answer in world.tmux.items()
+        if isinstance(answer, Listing) and answer.server
+    }

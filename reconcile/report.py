@@ -1,0 +1,141 @@
+"""Reports: what one tick has to say, as plain data for JSON.
+
+The keys are a contract (`report.schema.json`): keys are added, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from reconcile.desired import Scalar
+from reconcile.drift import Drift, NoticeKind
+from reconcile.plan import Action, Decision, Note
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+SCHEMA_VERSION = 1
+
+
+class SourceState(StrEnum):
+    """Whether a source could be read."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source's state; `facts` are its own further keys, such as a count."""
+
+    state: SourceState
+    why: str = ""
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one tick has to say."""
+
+    at: datetime
+    dry_run: bool
+    duration_ms: float
+    host: str
+    boot_id: str | None
+    sources: Mapping[str, Source]
+    decisions: tuple[Decision, ...] = ()
+    notes: tuple[Note, ...] = ()
+    registry_written: bool = False
+
+    @property
+    def blind(self) -> bool:
+        """Whether something could not be looked at: a source, or one session."""
+        unread = any(source.state is SourceState.UNKNOWN for source in self.sources.values())
+        return unread or any(note.notice.kind is NoticeKind.BLIND for note in self.notes)
+
+
+def sentence(decision: Decision) -> str:
+    """A drift as a person reads it, ending in what came of it."""
+    drift = decision.drift
+    text = f"{drift.session}: {drift.seen}"
+    match decision.action:
+        case Action.UPDATED:
+            return f"{text}. {drift.done}" if drift.done else text
+        case Action.PLANNED:
+            return f"{text}. Not written: dry run."
+        case Action.HELD:
+            return f"{text}. Held: {decision.why}."
+        case Action.FLAGGED:
+            return text
+        case _:
+            assert_never(decision.action)
+
+
+def as_json(report: Report) -> dict[str, Json]:
+    """The report in the shape of `report.schema.json`."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tick": {
+            "at": _utc(report.at),
+            "dry_run": report.dry_run,
+            "duration_ms": round(report.duration_ms, 1),
+            "host": report.host,
+            "boot_id": report.boot_id,
+        },
+        "sources": {name: _source(source) for name, source in report.sources.items()},
+        "drifts": [_drift(decision) for decision in report.decisions],
+        "notices": [_notice(note) for note in report.notes],
+        "registry_written": report.registry_written,
+    }
+
+
+def _source(source: Source) -> Json:
+    why: dict[str, Json] = {"why": source.why} if source.why else {}
+    return {"state": source.state.value, **source.facts, **why}
+
+
+def _drift(decision: Decision) -> Json:
+    drift: Drift = decision.drift
+    why: dict[str, Json] = {"why": decision.why} if decision.why else {}
+    return {
+        "id": drift.id,
+        "class": drift.kind.value,
+        "session": drift.session,
+        "workspace": drift.workspace,
+        "agent": drift.agent,
+        "action": decision.action.value,
+        **why,
+        "new": decision.new,
+        "since": _utc(decision.since),
+        "message": sentence(decision),
+        "changes": [
+            {"key": each.key, "before": _value(each.before), "after": _value(each.after)}
+            for each in drift.changes
+        ],
+        "evidence": {key: _value(value) for key, value in drift.evidence.items()},
+    }
+
+
+def _notice(note: Note) -> Json:
+    return {
+        "id": note.notice.id,
+        "kind": note.notice.kind.value,
+        "session": note.notice.session,
+        "new": note.new,
+        "since": _utc(note.since),
+        "message": note.notice.message,
+    }
+
+
+def _value(value: Scalar | Mapping[str, Scalar]) -> Json:
+    if isinstance(value, Mapping):
+        return {key: _value(each) for key, each in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

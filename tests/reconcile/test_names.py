@@ -1,0 +1,64 @@
+"""Session names: how tmux writes them, which are registered, and what they tell."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile import names
+from reconcile.observed import SessionName
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("lab-x-creator-claude", "lab-x-creator-claude"),
+        ("a.b:c", "a_b_c"),
+        ("v1.2.3", "v1_2_3"),
+        ("", ""),
+    ],
+)
+def test_a_name_is_what_tmux_makes_of_it(written: str, name: str) -> None:
+    assert names.normalise(written) == name
+
+
+@given(st.text())
+def test_what_tmux_wrote_stays_as_it_is(written: str) -> None:
+    assert names.normalise(names.normalise(written)) == names.normalise(written)
+
+
+@pytest.mark.parametrize(
+    ("name", "registered"),
+    [
+        pytest.param("lab-x-creator-claude", True, id="workspace, creator, agent"),
+        pytest.param("lab-x-creator-agy", True, id="another agent"),
+        pytest.param("lab-x-creator-gemini", True, id="a third agent"),
+        pytest.param("-creator-claude", True, id="an empty workspace"),
+        pytest.param("lab-x-creator-claude2", False, id="more behind the agent"),
+        pytest.param("lab-x-claude", False, id="no creator"),
+        pytest.param("lab-x-creator-vim", False, id="no agent that is known"),
+        pytest.param("lab-x-Creator-Claude", False, id="other capitals"),
+    ],
+)
+def test_by_default_a_session_is_registered_for_the_name(name: str, registered: bool) -> None:  # noqa: FBT001
+    assert names.registrable(SessionName(name), names.DEFAULT_PATTERNS) is registered
+
+
+def test_no_pattern_registers_nothing() -> None:
+    assert not names.registrable(SessionName("lab-x-creator-claude"), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "agent"),
+    [
+        ("lab-x-creator-claude", "claude"),
+        ("x-agy", "agy"),
+        ("codex", "codex"),
+        ("lab-x-creator-vim", None),
+        ("lab-x-claude-2", None),
+        ("", None),
+    ],
+)
+def test_a_name_tells_the_agent_it_ends_in(name: str, agent: str | None) -> None:
+    assert names.agent_of(SessionName(name)) == agent

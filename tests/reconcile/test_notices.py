@@ -1,0 +1,319 @@
+"""What a person is told although no class of drift covers it, and nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from examples import (
+    AT,
+    DEAD_PANE,
+    ENTRY,
+    GONE,
+    NAME,
+    NEXT,
+    OWN,
+    PID,
+    RUNS_CLAUDE,
+    RUNS_SHELL,
+    SECOND_SOCKET,
+    SESSION,
+    SHELL,
+    SOCKET,
+    WORLD,
+    judged,
+    listing,
+    notices,
+)
+from reconcile import judge
+from reconcile.desired import Entry
+from reconcile.drift import FOREVER, Judgement, Notice, NoticeKind
+from reconcile.memory import Memory
+from reconcile.observed import (
+    Ambiguous,
+    Artefact,
+    Bound,
+    Inside,
+    Pane,
+    Unknown,
+    World,
+)
+from reconcile.policy import Policy
+
+GRACE = Policy().grace
+TICK = timedelta(microseconds=1)
+
+
+def only(judgement: Judgement, kind: NoticeKind) -> Notice:
+    (notice,) = judgement.notices
+    assert notice.kind is kind
+    return notice
+
+
+# The session is another one. --------------------------------------------------------------------
+
+
+def test_a_changed_identity_is_told_and_nothing_is_written() -> None:
+    found = judged(WORLD, replace(ENTRY, pane_pid=7, agent="agy", own_id=None))
+
+    assert found.drifts == ()
+    assert only(found, NoticeKind.IDENTITY).message == (
+        "lab-x-creator-claude: not the session that was registered: "
+        f"pane process was 7, is {PID}; agent was agy, is claude"
+    )
+
+
+def test_a_shell_in_another_session_than_the_registered_one_is_only_told_as_such() -> None:
+    world = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL})
+
+    only(judged(world, replace(ENTRY, pane_pid=7)), NoticeKind.IDENTITY)
+
+
+# The id could be one of several. ----------------------------------------------------------------
+
+
+def test_an_ambiguous_id_is_told_with_its_candidates_in_order() -> None:
+    world = replace(WORLD, conversations={NAME: Ambiguous((NEXT, OWN))})
+
+    notice = only(judged(world, ENTRY), NoticeKind.AMBIGUOUS)
+
+    assert notice.message == (
+        f"lab-x-creator-claude: ambiguous: its conversation could be any of {OWN}, {NEXT}"
+    )
+
+
+def test_the_order_in_which_candidates_are_found_makes_no_other_notice() -> None:
+    one = replace(WORLD, conversations={NAME: Ambiguous((NEXT, OWN))})
+    other = replace(WORLD, conversations={NAME: Ambiguous((OWN, NEXT))})
+
+    assert judged(one, ENTRY) == judged(other, ENTRY)
+
+
+# Terminated, and alive. -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        pytest.param(
+            replace(ENTRY, terminated_at=AT - GRACE - TICK), True, id="the grace window is over"
+        ),
+        pytest.param(
+            replace(ENTRY, terminated_at=AT - GRACE), False, id="the grace window has not passed"
+        ),
+        pytest.param(
+            replace(ENTRY, terminated_at=AT + timedelta(hours=1)),
+            False,
+            id="the end is written ahead",
+        ),
+        pytest.param(replace(ENTRY, terminated_at=None), True, id="no time was written"),
+        pytest.param(
+            replace(ENTRY, terminated_at=None, fresh=True), False, id="a person just wrote it"
+        ),
+    ],
+)
+def test_a_terminated_entry_whose_session_is_alive_is_told_when(
+    entry: Entry,
+    told: bool,  # noqa: FBT001
+) -> None:
+    found = judged(WORLD, replace(entry, status="terminated"))
+
+    assert found.drifts == ()
+    message = (
+        "lab-x-creator-claude: registered as terminated, "
+        f"but its session is alive (pane process {PID})"
+    )
+    assert [notice.message for notice in found.notices] == [message] * told
+
+
+@pytest.mark.parametrize(
+    ("world", "entry", "until"),
+    [
+        pytest.param(
+            WORLD,
+            replace(ENTRY, status="terminated", terminated_at=AT),
+            AT + GRACE,
+            id="the grace window of a terminated one is over",
+        ),
+        pytest.param(
+            replace(
+                WORLD,
+                tmux={SOCKET: listing(replace(SESSION, created_at=AT))},
+                inside={(SOCKET, "%1"): RUNS_SHELL},
+                conversations={},
+            ),
+            replace(ENTRY, created_at=None),
+            AT + GRACE,
+            id="a new one should have its agent",
+        ),
+        pytest.param(WORLD, ENTRY, FOREVER, id="something else is seen"),
+    ],
+)
+def test_a_judgement_holds_until(world: World, entry: Entry, until: datetime) -> None:
+    found = judged(world, entry)
+
+    assert found == Judgement(until=until)
+    if until != FOREVER:
+        after = judged(replace(world, at=until + TICK), entry)
+        assert len(after.notices) == 1
+
+
+@pytest.mark.parametrize(
+    ("panes", "inside"),
+    [
+        pytest.param((DEAD_PANE,), RUNS_SHELL, id="alone"),
+        pytest.param((DEAD_PANE, Pane(pane_id="%2", pid=2)), RUNS_SHELL, id="beside a shell"),
+    ],
+)
+def test_a_terminated_entry_whose_pane_is_dead_is_silent(
+    panes: tuple[Pane, ...], inside: Inside
+) -> None:
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(replace(SESSION, panes=panes))},
+        inside={(SOCKET, "%2"): inside},
+    )
+
+    assert judged(world, replace(ENTRY, status="terminated")) == Judgement()
+
+
+def test_a_terminated_entry_whose_session_is_gone_is_silent() -> None:
+    assert judged(GONE, replace(ENTRY, status="terminated")) == Judgement()
+
+
+@pytest.mark.parametrize("status", ["paused", "Running", "", None])
+def test_an_entry_of_any_other_status_is_silent(status: str | None) -> None:
+    assert judged(WORLD, replace(ENTRY, status=status, pane_pid=7)) == Judgement()
+    assert judged(GONE, replace(ENTRY, status=status)) == Judgement()
+
+
+# The agent has exited. --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inside", "age", "told"),
+    [
+        pytest.param(RUNS_SHELL, GRACE + TICK, True, id="only a shell remains"),
+        pytest.param(RUNS_SHELL, GRACE, False, id="the session is too young to have its agent"),
+        pytest.param(
+            Inside(process=SHELL, agent=None), GRACE + TICK, False, id="the shell runs something"
+        ),
+        pytest.param(RUNS_CLAUDE, GRACE + TICK, False, id="the agent runs"),
+    ],
+)
+def test_an_exited_agent_is_told_and_no_death_when(
+    inside: Inside,
+    age: timedelta,
+    told: bool,  # noqa: FBT001
+) -> None:
+    session = replace(SESSION, created_at=AT - age)
+    world = replace(
+        WORLD, tmux={SOCKET: listing(session)}, inside={(SOCKET, "%1"): inside}, conversations={}
+    )
+
+    found = judged(world, replace(ENTRY, created_at=None))
+
+    assert found.drifts == ()
+    message = f"lab-x-creator-claude: agent exited, shell remains (pane process {PID})"
+    assert [notice.message for notice in found.notices] == [message] * told
+
+
+# A ghost. ---------------------------------------------------------------------------------------
+
+
+def test_a_transcript_that_holds_no_conversation_is_told() -> None:
+    world = replace(WORLD, artefacts={("claude", OWN): Artefact.GHOST}, conversations={})
+
+    assert only(judged(world, ENTRY), NoticeKind.GHOST).message == (
+        f"lab-x-creator-claude: recorded id {OWN} has a file that holds no conversation"
+    )
+
+
+def test_a_ghost_that_the_agent_has_yet_to_write_to_is_none() -> None:
+    world = replace(
+        WORLD,
+        artefacts={("claude", OWN): Artefact.GHOST},
+        conversations={NAME: Bound(id=OWN, proof="argv", written=False)},
+    )
+
+    assert judged(world, ENTRY) == Judgement()
+
+
+# What cannot be seen. ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(replace(WORLD, tmux={SOCKET: Unknown("it hung")}), id="a tmux server"),
+        pytest.param(
+            replace(WORLD, tmux={SOCKET: Unknown("it hung"), SECOND_SOCKET: Unknown("it hung")}),
+            id="two servers for the same reason",
+        ),
+        pytest.param(replace(WORLD, conversations={NAME: Unknown("it hung")}), id="a conversation"),
+        pytest.param(
+            replace(WORLD, artefacts={("claude", OWN): Unknown("it hung")}), id="a recorded id"
+        ),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_told_once(world: World) -> None:
+    notice = only(judged(world, ENTRY), NoticeKind.BLIND)
+
+    assert notice.message == "cannot see: it hung"
+    assert notice.session is None
+
+
+def test_without_a_registry_only_blindness_is_told() -> None:
+    blind = replace(WORLD, tmux={SOCKET: Unknown("it hung")})
+
+    assert judge.judge(WORLD, None, Memory(), Policy()) == Judgement()
+    only(judge.judge(blind, None, Memory(), Policy()), NoticeKind.BLIND)
+
+
+def test_a_session_that_is_missing_while_its_process_runs_is_told_with_what_contradicts() -> None:
+    world = replace(GONE, recorded_pids={PID: replace(SHELL, command="node")})
+
+    assert only(judged(world, ENTRY), NoticeKind.BLIND).message == (
+        "lab-x-creator-claude: not listed by tmux, but its pane process 201132 (node) still runs, "
+        "in no session that was listed"
+    )
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param(
+            Inside(process=Unknown("access denied"), agent=Unknown("access denied")), id="at all"
+        ),
+        pytest.param(Inside(process=SHELL, agent=Unknown("access denied")), id="below its shell"),
+    ],
+)
+def test_a_session_whose_process_cannot_be_seen_is_told(inside: Inside) -> None:
+    world = replace(WORLD, inside={(SOCKET, "%1"): inside})
+
+    registered = only(judged(world, ENTRY), NoticeKind.BLIND)
+    stranger = judged(world)
+
+    assert registered.message == ("lab-x-creator-claude: cannot see what runs in it: access denied")
+    assert stranger.drifts == ()
+    assert only(stranger, NoticeKind.BLIND).message == (
+        "lab-x-creator-claude: tmux found but not in YAML; "
+        "cannot see what runs in it: access denied"
+    )
+
+
+def test_notices_about_sessions_come_in_the_order_of_their_names() -> None:
+    sessions = [replace(SESSION, name=judge.SessionName(name)) for name in ("b", "a", "c")]
+    entries = [replace(ENTRY, name=each.name, pane_pid=7) for each in sessions]
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(*sessions), SECOND_SOCKET: None},
+        conversations={NAME: Unknown("it hung")},
+    )
+
+    found = judged(world, *entries)
+
+    assert [notice.session for notice in found.notices] == [None, "a", "b", "c"]
+    assert len(notices(found, NoticeKind.IDENTITY)) == 3

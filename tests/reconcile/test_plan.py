@@ -1,0 +1,462 @@
+"""What is written now, what is held back and why, and what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from examples import (
+    AT,
+    ENTRY,
+    GONE,
+    KNOWN,
+    NEXT_BOOT,
+    OWN,
+    PID,
+    SECOND_SOCKET,
+    SERVER,
+    SESSION,
+    SOCKET,
+    WORLD,
+    YOUNG_SERVER,
+    judged,
+    listing,
+    planned,
+)
+from reconcile import plan
+from reconcile.desired import Entry, Registry
+from reconcile.memory import Memory, Remembered
+from reconcile.observed import Missing, Process, SessionName, Unknown, World
+from reconcile.plan import Action, Decision, Plan
+from reconcile.policy import Policy
+
+FRESH = replace(ENTRY, fresh=True)
+NULL = replace(ENTRY, own_id=None)
+
+
+def fleet(size: int) -> tuple[Entry, ...]:
+    """Entries with no pid recorded, so that a listing alone decides."""
+    return tuple(
+        replace(ENTRY, name=SessionName(f"s{place}-creator-claude"), pane_pid=None)
+        for place in range(size)
+    )
+
+
+def surviving(*entries: Entry) -> World:
+    sessions = (replace(SESSION, name=entry.name) for entry in entries)
+    return replace(GONE, tmux={SOCKET: listing(*sessions)})
+
+
+def later(world: World, seconds: float) -> World:
+    return replace(world, at=world.at + timedelta(seconds=seconds))
+
+
+def actions(plan: Plan) -> list[Action]:
+    return [decision.action for decision in plan.decisions]
+
+
+def only(plan: Plan) -> Decision:
+    (decision,) = plan.decisions
+    return decision
+
+
+# What comes of a drift. -------------------------------------------------------------------------
+
+
+def test_a_drift_with_edits_is_written_and_one_without_is_flagged() -> None:
+    stale = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
+
+    assert actions(planned(WORLD, NULL)) == [Action.UPDATED]
+    assert actions(planned(stale, ENTRY)) == [Action.FLAGGED]
+    assert planned(stale, ENTRY).edits == ()
+
+
+@pytest.mark.parametrize(
+    ("world", "entry"),
+    [
+        pytest.param(GONE, FRESH, id="a death"),
+        pytest.param(WORLD, replace(FRESH, own_id=None), id="an id"),
+    ],
+)
+def test_what_a_person_edited_moments_ago_is_held(world: World, entry: Entry) -> None:
+    decision = only(planned(world, entry))
+
+    assert decision.action is Action.HELD
+    assert decision.why == (
+        "a person edited this entry moments ago; looking again at the next tick"
+    )
+
+
+def test_what_has_no_edits_is_flagged_even_when_the_entry_is_fresh() -> None:
+    stale = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
+
+    assert actions(planned(stale, FRESH)) == [Action.FLAGGED]
+
+
+def test_the_edits_come_in_the_order_of_the_decisions() -> None:
+    entries = fleet(2)
+
+    plan = planned(surviving(), *reversed(entries))
+
+    assert [edit.session for edit in plan.edits] == [entries[0].name] * 4 + [entries[1].name] * 4
+
+
+def test_a_dry_run_tells_what_would_be_written_as_planned() -> None:
+    dry = planned(WORLD, NULL).settled(dry_run=True)
+
+    assert actions(dry) == [Action.PLANNED]
+    assert dry.edits == ()
+    assert planned(WORLD, NULL).settled(dry_run=False) == planned(WORLD, NULL)
+
+
+def test_a_dry_run_leaves_what_is_held_held() -> None:
+    assert actions(planned(GONE, FRESH).settled(dry_run=True)) == [Action.HELD]
+
+
+def test_what_cannot_be_written_is_held_for_that_reason_and_the_rest_is_not() -> None:
+    plan = planned(surviving(), *fleet(2))
+    first, second = plan.decisions
+
+    held = plan.hold({first.drift.id: "the entry is one line"})
+
+    assert held.decisions == (
+        replace(first, action=Action.HELD, why="the entry is one line"),
+        second,
+    )
+    assert held.edits == second.drift.edits
+
+
+def test_when_nothing_can_be_written_all_writes_are_held_and_what_was_flagged_stays_so() -> None:
+    stale = {("claude", OWN): Missing("moved")}
+    world = replace(surviving(ENTRY), artefacts=stale, inside=WORLD.inside)
+    entries = (replace(ENTRY, pane_pid=None), *fleet(2))
+
+    held = planned(world, *entries).hold_writes("the disk is full")
+
+    assert held.writes == held.edits == ()
+    assert [(each.action, each.why) for each in held.decisions] == [
+        (Action.FLAGGED, ""),
+        (Action.HELD, "the disk is full"),
+        (Action.HELD, "the disk is full"),
+    ]
+
+
+# A wave of deaths. ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lost", "running", "held"),
+    [
+        pytest.param(1, 1, False, id="one of one"),
+        pytest.param(2, 2, False, id="two of two"),
+        pytest.param(3, 3, True, id="three of three"),
+        pytest.param(3, 6, True, id="three of six, exactly half"),
+        pytest.param(3, 7, False, id="three of seven, less than half"),
+        pytest.param(5, 9, True, id="five of nine"),
+    ],
+)
+def test_deaths_at_once_are_held_when_they_are(lost: int, running: int, held: bool) -> None:  # noqa: FBT001
+    entries = fleet(running)
+
+    plan = planned(surviving(*entries[lost:]), *entries)
+
+    deaths = [decision for decision in plan.decisions if decision.drift.kind == "A"]
+    assert {decision.action for decision in deaths} == {Action.HELD if held else Action.UPDATED}
+    if held:
+        together = f"{lost} of {running} running sessions ended together"
+        assert {decision.why for decision in deaths} == {
+            f"{together}; believed when it is still so 10 s later"
+        }
+
+
+def test_only_running_entries_count_for_a_wave() -> None:
+    ended = tuple(replace(entry, status="terminated") for entry in fleet(9)[3:])
+
+    assert set(actions(planned(surviving(), *fleet(3), *ended))) == {Action.HELD}
+
+
+def test_those_in_doubt_count_for_a_wave_too() -> None:
+    doubtful = replace(ENTRY, name=SessionName("z"))
+    living = Process(pid=PID, started_at=SERVER.started_at, command="node", cwd="")
+    world = replace(surviving(), recorded_pids={PID: living})
+
+    plan = planned(world, *fleet(2), doubtful)
+
+    why = "2 of 3 running sessions ended together, 1 more in doubt"
+    assert {decision.why for decision in plan.decisions} == {
+        f"{why}; believed when it is still so 10 s later"
+    }
+
+
+@pytest.mark.parametrize(
+    ("world", "memory", "why"),
+    [
+        pytest.param(
+            replace(GONE, tmux={SOCKET: listing(server=YOUNG_SERVER)}),
+            KNOWN,
+            f"the tmux server of {SOCKET} is another one than before",
+            id="another server",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}),
+            KNOWN,
+            f"the tmux server of {SOCKET} is another one than before",
+            id="no server any more",
+        ),
+        pytest.param(
+            replace(GONE, boot=NEXT_BOOT), KNOWN, "the host was started anew", id="another boot"
+        ),
+    ],
+)
+def test_even_one_death_is_held_after(world: World, memory: Memory, why: str) -> None:
+    decision = only(planned(world, ENTRY, memory=memory))
+
+    assert decision.action is Action.HELD
+    assert decision.why == f"{why}; believed when it is still so 10 s later"
+
+
+def test_what_is_no_death_is_written_in_the_midst_of_a_wave() -> None:
+    world = replace(WORLD, tmux={SOCKET: listing(SESSION, server=YOUNG_SERVER)})
+
+    plan = planned(world, NULL, *fleet(1))
+
+    assert [(each.drift.kind, each.action) for each in plan.decisions] == [
+        ("C", Action.UPDATED),
+        ("A", Action.HELD),
+    ]
+
+
+def test_the_patience_is_the_policys() -> None:
+    policy = Policy(confirm_after=timedelta(seconds=2.5))
+    registry = Registry(entries=fleet(3))
+    look = surviving()
+
+    decided = plan.plan(judged(look, *fleet(3)), look, registry, KNOWN, policy)
+
+    assert decided.decisions[0].why.endswith("believed when it is still so 2.5 s later")
+
+
+@pytest.mark.parametrize(
+    ("world", "cause"),
+    [
+        pytest.param(
+            replace(GONE, tmux={SOCKET: listing(server=YOUNG_SERVER)}),
+            "tmux-server-died",
+            id="the server",
+        ),
+        pytest.param(
+            replace(
+                GONE,
+                boot=NEXT_BOOT,
+                recorded_pids={
+                    PID: Process(pid=PID, started_at=NEXT_BOOT.at, command="cron", cwd="/")
+                },
+            ),
+            "host-reboot",
+            id="the boot, though another process has the pid by now",
+        ),
+    ],
+)
+def test_the_second_look_finds_the_cause_of_the_first_which_was_a_change_of(
+    world: World, cause: str
+) -> None:
+    undated = replace(ENTRY, created_at=None)
+    first = planned(world, undated)
+    blind = replace(later(world, 5), tmux={SOCKET: Unknown("it hung")})
+    between = planned(blind, undated, memory=first.memory)
+
+    second = planned(later(world, 10), undated, memory=between.memory)
+    settled = planned(later(world, 20), replace(undated, status="terminated"), memory=second.memory)
+
+    assert actions(first) == [Action.HELD]
+    assert actions(between) == []
+    assert actions(second) == [Action.UPDATED]
+    assert only(second).drift.evidence["cause"] == cause
+    assert (first.memory.servers, first.memory.boot) == (KNOWN.servers, KNOWN.boot)
+    assert (settled.memory.servers, settled.memory.boot) == (
+        planned(world).memory.servers,
+        world.boot,
+    )
+
+
+def test_a_wave_that_has_become_a_ripple_still_waits() -> None:
+    entries = fleet(6)
+    storm = planned(surviving(*entries[3:]), *entries)
+    ripple = later(surviving(*entries[1:]), 5)
+
+    decision = planned(ripple, *entries, memory=storm.memory).decisions[0]
+
+    assert decision.action is Action.HELD
+    assert decision.why == "seen in a wave; believed when it is still so 10 s later"
+
+
+def test_a_wave_over_a_fresh_entry_starts_its_patience_at_once() -> None:
+    fresh = tuple(replace(entry, fresh=True) for entry in fleet(3))
+    storm = planned(surviving(), *fresh)
+
+    assert set(actions(planned(later(surviving(), 9), *fleet(3), memory=storm.memory))) == {
+        Action.HELD
+    }
+    assert set(actions(planned(later(surviving(), 10), *fleet(3), memory=storm.memory))) == {
+        Action.UPDATED
+    }
+
+
+def test_a_clock_that_was_set_back_starts_the_patience_anew() -> None:
+    storm = planned(later(surviving(), 3600), *fleet(3))
+
+    again = planned(surviving(), *fleet(3), memory=storm.memory)
+    soon = planned(later(surviving(), 9), *fleet(3), memory=again.memory)
+    written = planned(later(surviving(), 10), *fleet(3), memory=again.memory)
+
+    assert [set(actions(each)) for each in (again, soon, written)] == [
+        {Action.HELD},
+        {Action.HELD},
+        {Action.UPDATED},
+    ]
+
+
+def test_what_could_not_be_written_when_it_was_believed_is_believed_at_the_next_tick() -> None:
+    storm = planned(surviving(), *fleet(3))
+    believed = planned(later(surviving(), 10), *fleet(3), memory=storm.memory)
+
+    again = planned(later(surviving(), 12), *fleet(3), memory=believed.memory)
+
+    assert set(actions(again)) == {Action.UPDATED}
+
+
+# What is remembered. ----------------------------------------------------------------------------
+
+
+def test_a_finding_is_new_once_and_keeps_its_first_time() -> None:
+    first = planned(GONE, ENTRY, memory=KNOWN)
+    second = planned(later(GONE, 30), ENTRY, memory=first.memory)
+
+    assert only(first).new
+    assert only(first).since == AT
+    assert not only(second).new
+    assert only(second).since == AT
+
+
+def test_a_notice_is_new_once_and_keeps_its_first_time() -> None:
+    other = replace(ENTRY, pane_pid=7)
+    first = planned(WORLD, other)
+    second = planned(later(WORLD, 30), other, memory=first.memory)
+
+    assert [(note.new, note.since) for note in (*first.notes, *second.notes)] == [
+        (True, AT),
+        (False, AT),
+    ]
+
+
+def test_what_was_told_stays_told_while_it_is_open() -> None:
+    key = only(planned(GONE, ENTRY)).drift.id
+    told = Remembered(since=AT, told=True, comment_id="41")
+
+    remembered = planned(GONE, ENTRY, memory=replace(KNOWN, open={key: told})).memory
+
+    assert remembered.open == {key: told}
+
+
+def test_what_is_resolved_is_forgotten_and_new_when_it_comes_back() -> None:
+    open_before = planned(GONE, ENTRY).memory
+
+    resolved = planned(WORLD, ENTRY, memory=open_before)
+    back = planned(GONE, ENTRY, memory=resolved.memory)
+
+    assert resolved.memory.open == {}
+    assert only(back).new
+
+
+OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABCDIMRXGU"}
+
+
+@pytest.mark.parametrize(
+    ("world", "kept"),
+    [
+        pytest.param(WORLD, "", id="nothing"),
+        pytest.param(
+            replace(WORLD, tmux={**WORLD.tmux, SECOND_SOCKET: Unknown("hung")}),
+            "ABCDIMRXGU",
+            id="a tmux server",
+        ),
+        pytest.param(
+            replace(WORLD, rivals=frozenset({SOCKET})), "ABCDIMRXGU", id="a server with a rival"
+        ),
+        pytest.param(
+            replace(WORLD, recorded_pids={7: Unknown("no access")}), "A", id="a recorded process"
+        ),
+        pytest.param(
+            replace(WORLD, conversations={**WORLD.conversations, SessionName("b"): Unknown("no")}),
+            "CDMG",
+            id="a conversation",
+        ),
+        pytest.param(
+            replace(WORLD, artefacts={("agy", OWN): Unknown("no access")}), "DG", id="an artefact"
+        ),
+        pytest.param(
+            replace(
+                WORLD,
+                inside={
+                    **WORLD.inside,
+                    (SOCKET, "%9"): replace(WORLD.inside[SOCKET, "%1"], agent=Unknown("no access")),
+                },
+            ),
+            "ABCDIMXG",
+            id="what runs in a pane",
+        ),
+    ],
+)
+def test_what_a_look_may_have_missed_is_kept_when_it_was_blind_to(world: World, kept: str) -> None:
+    remembered = planned(world, ENTRY, memory=replace(KNOWN, open=OPEN)).memory.open
+
+    before = {key: each for key, each in remembered.items() if key in OPEN}
+    assert before == {key: each for key, each in OPEN.items() if key[0] in kept}
+
+
+def test_an_unreadable_registry_forgets_nothing() -> None:
+    before = replace(KNOWN, open=OPEN)
+
+    blind = plan.plan(judged(WORLD), WORLD, None, before, Policy())
+
+    assert OPEN.keys() <= blind.memory.open.keys()
+
+
+@pytest.mark.parametrize(
+    ("world", "memory", "remembered"),
+    [
+        pytest.param(WORLD, Memory(), KNOWN, id="what answered"),
+        pytest.param(
+            replace(WORLD, tmux={SOCKET: None}),
+            KNOWN,
+            KNOWN,
+            id="a server that ended, until another takes its place",
+        ),
+        pytest.param(
+            replace(WORLD, tmux={SOCKET: listing(server=None)}),
+            KNOWN,
+            KNOWN,
+            id="a server that does not say who it is",
+        ),
+        pytest.param(
+            replace(WORLD, tmux={SOCKET: listing(server=YOUNG_SERVER)}, boot=NEXT_BOOT),
+            KNOWN,
+            Memory(servers={SOCKET: YOUNG_SERVER}, boot=NEXT_BOOT),
+            id="the new server and boot",
+        ),
+        pytest.param(replace(WORLD, boot=None), KNOWN, KNOWN, id="the boot that was told last"),
+        pytest.param(
+            replace(WORLD, tmux={SECOND_SOCKET: listing()}),
+            KNOWN,
+            replace(KNOWN, servers={SOCKET: SERVER, SECOND_SOCKET: SERVER}),
+            id="servers that were not asked",
+        ),
+    ],
+)
+def test_of_servers_and_boot_it_is_remembered(
+    world: World, memory: Memory, remembered: Memory
+) -> None:
+    assert planned(world, memory=memory).memory.servers == remembered.servers
+    assert planned(world, memory=memory).memory.boot == remembered.boot

@@ -1,0 +1,262 @@
+"""The JSON report: its shape is a contract, and a schema that ships holds it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reconcile
+import worlds
+from examples import AT, ENTRY, GONE, NAME, OWN, PID, WORLD, planned
+from reconcile import report
+from reconcile.desired import Entry
+from reconcile.drift import DriftClass, NoticeKind
+from reconcile.observed import Missing, World
+from reconcile.plan import Action, Plan
+from reconcile.report import Json, Report, Source, SourceState
+from worlds import Scene
+
+SCHEMA = json.loads((Path(reconcile.__file__).parent / "report.schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+SOURCES = {
+    "tmux": Source(state=SourceState.OK, facts={"sessions": 12}),
+    "registry": Source(state=SourceState.OK, facts={"entries": 11, "path": "/r.yaml"}),
+    "agy": Source(state=SourceState.ABSENT),
+    "claude": Source(state=SourceState.UNKNOWN, why="cannot read ~/.claude"),
+}
+
+
+def told(plan: Plan, *, dry_run: bool = False) -> Report:
+    return Report(
+        at=AT,
+        dry_run=dry_run,
+        duration_ms=14.2499,
+        host="mill",
+        boot_id="boot-1",
+        sources=SOURCES,
+        decisions=plan.settled(dry_run=dry_run).decisions,
+        notes=plan.notes,
+        registry_written=bool(plan.edits) and not dry_run,
+    )
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_a_whole_report_looks_like_this() -> None:
+    plan = planned(GONE, ENTRY)
+
+    assert report.as_json(told(plan)) == {
+        "schema_version": 1,
+        "tick": {
+            "at": "2026-11-20T10:00:00Z",
+            "dry_run": False,
+            "duration_ms": 14.2,
+            "host": "mill",
+            "boot_id": "boot-1",
+        },
+        "sources": {
+            "tmux": {"state": "ok", "sessions": 12},
+            "registry": {"state": "ok", "entries": 11, "path": "/r.yaml"},
+            "agy": {"state": "absent"},
+            "claude": {"state": "unknown", "why": "cannot read ~/.claude"},
+        },
+        "drifts": [
+            {
+                "id": plan.decisions[0].drift.id,
+                "class": "A",
+                "session": NAME,
+                "workspace": "~/lab/x",
+                "agent": "claude",
+                "action": "updated",
+                "new": True,
+                "since": "2026-11-20T10:00:00Z",
+                "message": "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). "
+                "Marked terminated.",
+                "changes": [
+                    {"key": "status", "before": "running", "after": "terminated"},
+                    {
+                        "key": "terminated_at",
+                        "before": None,
+                        "after": "2026-11-20T10:00:00+00:00",
+                    },
+                    {"key": "termination_mode", "before": None, "after": "auto-detected"},
+                    {"key": "termination_cause", "before": None, "after": "session-closed"},
+                ],
+                "evidence": {
+                    "cause": "session-closed",
+                    "tmux /tmp/tmux-1000/default": "pid 812 since 2026-11-19T09:00:00+00:00",
+                    "pid_gone": PID,
+                },
+            }
+        ],
+        "notices": [],
+        "registry_written": True,
+    }
+
+
+def test_a_notice_looks_like_this() -> None:
+    plan = planned(WORLD, replace(ENTRY, pane_pid=7))
+
+    assert report.as_json(told(plan))["notices"] == [
+        {
+            "id": plan.notes[0].notice.id,
+            "kind": "identity-changed",
+            "session": NAME,
+            "new": True,
+            "since": "2026-11-20T10:00:00Z",
+            "message": "lab-x-creator-claude: not the session that was registered: "
+            f"pane process was 7, is {PID}",
+        }
+    ]
+
+
+def test_what_is_nested_stays_nested() -> None:
+    drift = only(report.as_json(told(planned(WORLD)))["drifts"])
+
+    pane = {"pid": PID, "cmd": "claude", "cwd": "/home/u/lab/x"}
+    assert {"key": "pane", "before": None, "after": pane} in drift["changes"]
+
+
+def only(value: Json) -> dict[str, Json]:
+    assert isinstance(value, list)
+    (item,) = value
+    assert isinstance(item, dict)
+    return item
+
+
+@pytest.mark.parametrize(
+    ("world", "entry", "dry_run", "message"),
+    [
+        pytest.param(
+            WORLD,
+            None,
+            False,
+            "lab-x-creator-claude: tmux found but not in YAML. Auto-registered.",
+            id="updated",
+        ),
+        pytest.param(
+            WORLD,
+            replace(ENTRY, own_id=None),
+            False,
+            "lab-x-creator-claude: session id materialized 87dc…000",
+            id="updated, and the drift says it all",
+        ),
+        pytest.param(
+            GONE,
+            ENTRY,
+            True,
+            "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). Not written: dry run.",
+            id="planned",
+        ),
+        pytest.param(
+            GONE,
+            replace(ENTRY, fresh=True),
+            False,
+            "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). Held: "
+            "a person edited this entry moments ago; looking again at the next tick.",
+            id="held",
+        ),
+        pytest.param(
+            replace(WORLD, artefacts={("claude", OWN): Missing("retention")}, conversations={}),
+            ENTRY,
+            False,
+            f"lab-x-creator-claude: recorded id {OWN} has no transcript (retention)",
+            id="flagged",
+        ),
+    ],
+)
+def test_the_message_ends_in_what_came_of_the_drift_when_it_is(
+    world: World,
+    entry: Entry | None,
+    dry_run: bool,  # noqa: FBT001
+    message: str,
+) -> None:
+    plan = planned(world, *([entry] if entry else []))
+
+    drift = only(report.as_json(told(plan, dry_run=dry_run))["drifts"])
+
+    assert drift["message"] == message
+    assert ("why" in drift) == (drift["action"] == "held")
+
+
+def test_times_are_told_in_utc() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    local = replace(told(planned(WORLD, ENTRY)), at=AT.astimezone(tokyo))
+
+    assert local.at.hour == 19
+    assert report.as_json(local) == report.as_json(replace(local, at=AT))
+
+
+def test_a_report_is_blind_when_one_source_is_unknown() -> None:
+    seeing = {name: SOURCES[name] for name in ("tmux", "registry", "agy")}
+    whole = told(planned(WORLD, ENTRY))
+
+    assert whole.blind
+    assert not replace(whole, sources=seeing).blind
+
+
+@settings(max_examples=60)
+@given(scene=worlds.scenes(), dry_run=st.booleans())
+def test_every_report_is_valid_and_survives_being_printed(scene: Scene, dry_run: bool) -> None:  # noqa: FBT001
+    told_now = report.as_json(told(scene.tick(), dry_run=dry_run))
+
+    VALIDATOR.validate(told_now)
+    assert json.loads(json.dumps(told_now)) == told_now
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param(("schema_version",), 2, id="another version"),
+        pytest.param(("sources", "tmux", "state"), "fine", id="a state that is none"),
+        pytest.param(("sources", "tmux", "state"), "unknown", id="unknown, and no reason"),
+        pytest.param(("drifts", 0, "class"), "E", id="a class that is none"),
+        pytest.param(("drifts", 0, "action"), "done", id="an action that is none"),
+        pytest.param(("drifts", 0, "action"), "held", id="held, and no reason"),
+        pytest.param(("drifts", 0, "id"), "A-xyz", id="an id that is none"),
+        pytest.param(("drifts", 0, "since"), "yesterday", id="a time that is none"),
+        pytest.param(("drifts", 0, "message"), "", id="an empty message"),
+        pytest.param(("registry_written",), "yes", id="a word for a truth value"),
+    ],
+)
+def test_the_schema_refuses(path: tuple[str | int, ...], value: Json) -> None:
+    wrong = json.loads(json.dumps(report.as_json(told(planned(GONE, ENTRY)))))
+    *parents, last = path
+    place = wrong
+    for parent in parents:
+        place = place[parent]
+
+    place[last] = value
+
+    assert not VALIDATOR.is_valid(wrong)
+
+
+def test_the_schema_allows_keys_that_later_releases_add() -> None:
+    later = json.loads(json.dumps(report.as_json(told(planned(GONE, ENTRY)))))
+    for place in (later, later["tick"], later["sources"]["tmux"], later["drifts"][0]):
+        place["added"] = [1]
+
+    VALIDATOR.validate(later)
+
+
+@pytest.mark.parametrize(
+    ("enum", "closed"), [(DriftClass, "class"), (Action, "action")], ids=["classes", "actions"]
+)
+def test_the_schema_names_all_of_the(enum: type[DriftClass | Action], closed: str) -> None:
+    assert SCHEMA["$defs"]["drift"]["properties"][closed]["enum"] == [each.value for each in enum]
+
+
+def test_the_schema_names_all_states_and_describes_all_kinds_of_notice() -> None:
+    kinds = SCHEMA["$defs"]["notice"]["properties"]["kind"]["description"]
+
+    assert SCHEMA["$defs"]["source"]["properties"]["state"]["enum"] == [*SourceState]
+    assert all(f"`{kind}`" in kinds for kind in NoticeKind)
