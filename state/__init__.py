@@ -1,0 +1,1 @@
+"""Remembers: the registry file, the drift ledger, the journal and their locks."""

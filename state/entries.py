@@ -1,0 +1,84 @@
+"""The registry's entries as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconcile.desired import Entry
+from reconcile.observed import ConversationId, SessionName
+from state import faults, scalars, shape, yamldata
+from state.faults import Fault
+from state.shape import Row
+from state.yamlnodes import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the text holds. Names are normalised wherever they are keys."""
+
+    entries: tuple[Entry, ...]
+    reserved: frozenset[SessionName]
+    faults: tuple[Fault, ...]
+    lines: Mapping[SessionName, int]
+    rows: Mapping[SessionName, Row]
+
+    @property
+    def names(self) -> frozenset[SessionName]:
+        """The names of all entries, sound or not."""
+        return frozenset(self.lines)
+
+
+def read(tree: Tree) -> Reading:
+    """Raises MustMend when the file as a whole has no shape that entries could be in."""
+    found = shape.find(tree)
+    told = list(faults.of_version(tree))
+    entries: list[tuple[SessionName, Entry]] = []
+    rows: dict[SessionName, Row] = {}
+    bad: set[SessionName] = set()
+    for row in found.rows:
+        wrong = list(faults.grave(row, rows))
+        name = faults.name_of(row)
+        if name is not None:
+            rows.setdefault(name, row)
+        if not wrong and name is not None:
+            entries.append((name, _entry(row)))
+            wrong += faults.notes(row, name)
+        elif name is not None:
+            bad.add(name)
+        told += wrong
+    return Reading(
+        entries=tuple(entry for name, entry in entries if name not in bad),
+        reserved=frozenset(bad),
+        faults=tuple(told),
+        lines={name: faults.place(row)[0] for name, row in rows.items()},
+        rows=rows,
+    )
+
+
+def _entry(row: Row) -> Entry:
+    pairs, pane = row.pairs, yamldata.inner(row.pairs, "pane")
+    agent = yamldata.text(pairs, "agent")
+    identity = yamldata.inner(yamldata.inner(row.pairs, "agent_identities"), agent or "")
+    other = yamldata.text(identity, "session_id")
+    own = yamldata.text(pairs, f"{agent}{faults.OWN_ID}")
+    pid = yamldata.text(pane, "pid")
+    return Entry(
+        name=SessionName(row.text or ""),
+        agent=agent,
+        status=yamldata.text(pairs, "status"),
+        workspace=yamldata.text(pairs, "workspace"),
+        created_at=_moment(pairs, "created_at"),
+        terminated_at=_moment(pairs, "terminated_at"),
+        pane_pid=int(pid) if pid else None,
+        pane_command=yamldata.text(pane, "cmd"),
+        pane_cwd=yamldata.text(pane, "cwd"),
+        own_id=ConversationId(own) if own else None,
+        other_ids=(ConversationId(other),) if other else (),
+    )
+
+
+def _moment(pairs: yamldata.Pairs, key: str) -> datetime | None:
+    text = yamldata.text(pairs, key)
+    return scalars.timestamp(text) if text else None

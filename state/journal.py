@@ -1,0 +1,184 @@
+"""The journal: every change made to a registry, one JSON object a line, written ahead."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+from reconcile.desired import Scalar
+from state import durable, scalars
+
+VERSION: Final = 1
+LONGEST_LINE: Final = 65536
+"""Bytes; a longer record loses its evidence, a longer line is not read."""
+_LONGEST_VALUE: Final = 1024
+
+Value = Scalar | Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChange:
+    """One key, before and after; None before means that it was null or not there."""
+
+    key: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One session's change, and the evidence for it."""
+
+    at: datetime
+    session: str
+    drift: str
+    drift_class: str
+    changes: tuple[KeyChange, ...]
+    evidence: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One change as the journal holds it."""
+
+    change: str
+    at: str
+    session: str
+    drift: str
+    drift_class: str
+    changes: tuple[KeyChange, ...]
+    void: str | None
+    """Why it did not take place after all; None when it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What could be read, oldest first."""
+
+    changes: tuple[Written, ...]
+    skipped: int
+    """Lines that hold no record: torn by a crash, or written by a later version."""
+
+
+def append(
+    path: Path, registry: Path, records: Sequence[Record], *, before: bytes, after: bytes
+) -> tuple[str, ...]:
+    """Write the records of one replacement ahead of it; the ids they got. Raises CouldNot."""
+    sums = (hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest())
+    ids = tuple(_change_id(record, sums) for record in records)
+    lines = [_line(*pair, registry, sums) for pair in zip(records, ids, strict=True)]
+    if lines:
+        _append(path, b"\n".join(lines))
+    return ids
+
+
+def void(path: Path, changes: Sequence[str], why: str) -> None:
+    """Say that changes written ahead did not take place. Raises CouldNot."""
+    lines = [_json({"void": change, "why": scalars.shown(why, 300)}) for change in changes]
+    if lines:
+        _append(path, b"\n".join(lines))
+
+
+def read(path: Path) -> History:
+    """Raises CouldNot when there is a journal that cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            found = [_parsed(line) for line in _lines(file)]
+    except FileNotFoundError:
+        return History(changes=(), skipped=0)
+    except OSError as error:
+        raise durable.could_not(f"journal {path} could not be read", error) from None
+    voids = {one[0]: one[1] for one in found if isinstance(one, tuple)}
+    changes = [_written(one, voids) for one in found if isinstance(one, dict)]
+    good = tuple(change for change in changes if change is not None)
+    return History(changes=good, skipped=len(found) - len(good) - len(voids))
+
+
+def _append(path: Path, lines: bytes) -> None:
+    try:
+        durable.append(path, lines)
+    except OSError as error:
+        raise durable.could_not(f"journal {path} could not be written", error) from None
+
+
+def _change_id(record: Record, sums: tuple[str, str]) -> str:
+    parts = (record.at.isoformat(), record.session, record.drift, *sums)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _line(record: Record, change: str, registry: Path, sums: tuple[str, str]) -> bytes:
+    found: dict[str, object] = {
+        "version": VERSION,
+        "change": change,
+        "at": record.at.isoformat(),
+        "registry": str(registry),
+        "session": record.session,
+        "drift": record.drift,
+        "class": record.drift_class,
+        "changes": [
+            {"key": one.key, "before": _value(one.before), "after": _value(one.after)}
+            for one in record.changes
+        ],
+        "evidence": dict(record.evidence),
+        "before_sha256": sums[0],
+        "after_sha256": sums[1],
+    }
+    line = _json(found)
+    if len(line) > LONGEST_LINE:
+        line = _json(found | {"evidence": {"left out": f"{len(line)} bytes"}})
+    return line
+
+
+def _value(value: Value) -> object:
+    if isinstance(value, Mapping):
+        return {key: _value(inner) for key, inner in value.items()}
+    if value is None or isinstance(value, int):
+        return value
+    return scalars.spelled(value)[:_LONGEST_VALUE]
+
+
+def _json(data: Mapping[str, object]) -> bytes:
+    return json.dumps(data, ensure_ascii=True, default=str).encode()
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE + 1):
+        if not line.endswith(b"\n") and len(line) > LONGEST_LINE:
+            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield b""
+        elif line.strip():
+            yield line
+
+
+def _parsed(line: bytes) -> dict[str, Any] | tuple[str, str] | None:
+    try:
+        data = json.loads(line)
+        if "void" in data:
+            return str(data["void"]), str(data["why"])
+        return data if data["version"] == VERSION else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _written(data: Mapping[str, Any], voids: Mapping[str, str]) -> Written | None:
+    try:
+        return Written(
+            change=str(data["change"]),
+            at=str(data["at"]),
+            session=str(data["session"]),
+            drift=str(data["drift"]),
+            drift_class=str(data["class"]),
+            changes=tuple(
+                KeyChange(key=str(one["key"]), before=one["before"], after=one["after"])
+                for one in data["changes"]
+            ),
+            void=voids.get(str(data["change"])),
+        )
+    except (KeyError, TypeError):
+        return None

@@ -1,0 +1,122 @@
+"""The drift ledger: what earlier ticks found and said, one JSON file for each registry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from reconcile.memory import Memory, Remembered
+from reconcile.observed import Boot, Server
+from state import durable
+
+_Json = Any
+"""What a file holds that anybody may have changed: every wrong type raises on use."""
+
+VERSION: Final = 1
+_LARGEST: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What was read, or an empty memory and why it is empty."""
+
+    memory: Memory
+    recovered_why: str | None = None
+    """Set when a file was there and could not be used: one line, to be said once."""
+
+
+def load(path: Path) -> Ledger:
+    """Never fails: without its ledger the monitor loses patience and history, nothing else."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return Ledger(memory=Memory())
+    except OSError as error:
+        return _empty(path, error.strerror or str(error))
+    try:
+        return Ledger(memory=_memory(json.loads(data)))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return _empty(path, "it is torn, or of another version")
+
+
+def save(path: Path, memory: Memory) -> bool:
+    """Whether the file changed; equal content is not written. Raises CouldNot."""
+    data = json.dumps(_plain(memory), indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n"
+    try:
+        if _holds(path, data):
+            return False
+        durable.replace(path, data)
+    except OSError as error:
+        raise durable.could_not(f"ledger {path} could not be written", error) from None
+    return True
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
+def _empty(path: Path, why: str) -> Ledger:
+    told = f"ledger {path} could not be used ({why}): starting with an empty one"
+    return Ledger(memory=Memory(), recovered_why=told)
+
+
+def _plain(memory: Memory) -> Mapping[str, object]:
+    boot = memory.boot
+    return {
+        "version": VERSION,
+        "open": {key: _of_finding(memory.open[key]) for key in memory.open},
+        "servers": {
+            socket: {"pid": server.pid, "started_at": server.started_at.isoformat()}
+            for socket, server in memory.servers.items()
+        },
+        "boot": None if boot is None else {"id": boot.id, "at": boot.at.isoformat()},
+    }
+
+
+def _of_finding(found: Remembered) -> Mapping[str, object]:
+    return {
+        "since": found.since.isoformat(),
+        "told": found.told,
+        "comment_id": found.comment_id,
+        "first_held": None if found.first_held is None else found.first_held.isoformat(),
+    }
+
+
+def _memory(data: _Json) -> Memory:
+    if data["version"] != VERSION:
+        raise ValueError
+    boot = data["boot"]
+    return Memory(
+        open={str(key): _finding(value) for key, value in data["open"].items()},
+        servers={str(socket): _server(value) for socket, value in data["servers"].items()},
+        boot=None if boot is None else Boot(id=str(boot["id"]), at=_moment(boot["at"])),
+    )
+
+
+def _finding(data: _Json) -> Remembered:
+    comment, held = data["comment_id"], data["first_held"]
+    return Remembered(
+        since=_moment(data["since"]),
+        told=data["told"] is True,
+        comment_id=None if comment is None else str(comment),
+        first_held=None if held is None else _moment(held),
+    )
+
+
+def _server(data: _Json) -> Server:
+    return Server(pid=int(data["pid"]), started_at=_moment(data["started_at"]))
+
+
+def _moment(text: _Json) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError
+    return found

@@ -1,0 +1,85 @@
+"""Where the files are: XDG places, from an explicit environment and home."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REGISTRY_VARIABLE = "AGENT_SESSIONS_REGISTRY"
+JOURNAL = "journal.jsonl"
+_MONITOR = "agent-sessions-monitor"
+_SLUG = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The folders and files of one user. None of them need exist."""
+
+    home: Path
+    config: Path
+    """config.yaml"""
+    cache: Path
+    """Folder of the drift ledgers."""
+    state: Path
+    """Folder of the journal, the events, the last good registries and the monitor's lock."""
+    default_registry: Path
+
+    @property
+    def journal(self) -> Path:
+        """Every change made to a registry."""
+        return self.state / JOURNAL
+
+
+def places(environ: Mapping[str, str], home: Path) -> Places:
+    """XDG variables that are empty or relative are ignored, as the XDG specification asks."""
+    config = _base(environ, "XDG_CONFIG_HOME", home / ".config") / "agent-sessions"
+    return Places(
+        home=home,
+        config=config / "config.yaml",
+        cache=_base(environ, "XDG_CACHE_HOME", home / ".cache") / _MONITOR,
+        state=_base(environ, "XDG_STATE_HOME", home / ".local" / "state") / _MONITOR,
+        default_registry=config / "agent-sessions.yaml",
+    )
+
+
+def registry(
+    found: Places, environ: Mapping[str, str], *, explicit: str | None, configured: str | None
+) -> Path:
+    """The registry's place: flag, environment, config file, PuKi's if it is there, default."""
+    for candidate in (explicit, environ.get(REGISTRY_VARIABLE), configured):
+        if candidate:
+            return at_home(candidate, found.home)
+    puki = found.home / "PuKi" / "lab" / "agent_sessions" / "agent-sessions.yaml"
+    return puki if puki.is_file() else found.default_registry
+
+
+def at_home(path: str, home: Path) -> Path:
+    """A path as a person writes it, with a leading `~` meaning `home`."""
+    if path == "~" or path.startswith("~/"):
+        return home / path[2:]
+    return Path(path)
+
+
+def ledger(cache: Path, real_registry: Path) -> Path:
+    """`<folder's name>-<hash>.state`: readable, and one for each registry."""
+    slug = _SLUG.sub("-", real_registry.parent.name).strip("-")[:64] or "root"
+    return cache / f"{slug}-{short_hash(real_registry)}.state"
+
+
+def last_good(state: Path, real_registry: Path) -> Path:
+    """Where the last good copy of a registry is kept."""
+    return state / f"registry-{short_hash(real_registry)}.yaml"
+
+
+def short_hash(real_path: Path) -> str:
+    """Eight hex digits that name a file by its real path."""
+    data = str(real_path).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def _base(environ: Mapping[str, str], variable: str, default: Path) -> Path:
+    value = environ.get(variable, "")
+    return Path(value) if value.startswith("/") else default

@@ -1,0 +1,198 @@
+"""The registry file: read, remembered, and written so that nothing else in it changes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reconcile import names
+from reconcile.desired import AddEntry, Edit, Registry
+from state import durable, encoding, entries, lastgood, paths, snapshot, yamltext
+from state.document import Document, Moved, Written
+from state.errors import CouldNot, MustMend
+from state.recent import Recent
+from state.snapshot import Raw, Snapshot
+from state.yamlnodes import Tree
+
+if TYPE_CHECKING:
+    from state.journal import Record
+
+LOCK_TIMEOUT: Final = 5.0
+"""Seconds."""
+
+_EMPTY: Final = "version: 1\nsessions: []\n"
+_YEAR_3000: Final = 32_503_680_000
+
+
+class RegistryFile:
+    """One registry. Keeps the last parse, so that an unchanged file costs one read."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        state_dir: Path,
+        lock_timeout: float = LOCK_TIMEOUT,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.path = path
+        self._state = state_dir
+        self._timeout, self._sleep = lock_timeout, sleep
+        self._seen: Snapshot | None = None
+        self._failed: tuple[bytes, MustMend] | None = None
+        self._recent = Recent()
+
+    def read(self, now: datetime, *, accept_loss: bool = False) -> Document:
+        """The registry as it is now. Raises MustMend and CouldNot; writes nothing.
+
+        `accept_loss` takes a text that lost entries for what the person wants; `remember`
+        then makes it the last good one.
+        """
+        real_path = self._real_path()
+        try:
+            raw = snapshot.load(self.path, real_path)
+            found = self._snapshot(raw, now, accept_loss=accept_loss)
+        except (snapshot.Missing, yamltext.Unparsable) as error:
+            raise type(error)(f"{error}{self._where_the_copy_is()}") from None
+        return self._present(found, raw, real_path, now)
+
+    def remember(self, document: Document) -> None:
+        """Make this text the last good one, for the next process too. Raises CouldNot."""
+        copy = paths.last_good(self._state, document.real_path)
+        if lastgood.load(copy) != document.raw:
+            lastgood.keep(copy, document.raw)
+
+    def write(
+        self, document: Document, edits: Sequence[Edit], records: Sequence[Record] = ()
+    ) -> Written | Moved:
+        """Make the edits that can be made, in one replacement of the file.
+
+        Records of refused sessions are left out of the journal. Raises CouldNot, with the
+        old file intact.
+        """
+        from state import yamledit  # noqa: PLC0415 - as in _replace
+
+        edited = yamledit.edit(document.tree, edits)
+        if edited.text == document.tree.text:
+            return Written(document=document, changed=False, refused=edited.refused)
+        refused = {names.normalise(edits[place].session) for place in edited.refused}
+        good = [one for one in records if names.normalise(one.session) not in refused]
+        raw = self._replace(document, encoding.encode(edited.text, document.raw), good)
+        if raw is None:
+            return Moved()
+        after = self._adopt(document, raw, edited.tree)
+        return Written(document=after, changed=True, refused=edited.refused)
+
+    def create(self, additions: Sequence[AddEntry], now: datetime) -> Document:
+        """Write a first registry. Raises MustMend when there is one, CouldNot when it fails."""
+        from state import yamledit  # noqa: PLC0415 - as in _replace
+
+        edited = yamledit.edit(yamltext.parse(_EMPTY, self.path.name), additions)
+        for refusal in edited.refused.values():
+            raise refusal
+        try:
+            durable.create(self._real_path(), edited.text.encode())
+        except FileExistsError:
+            msg = (
+                f"registry {self.path} is already there. Nothing was written. "
+                "Look at it with: agent-sessions check"
+            )
+            raise MustMend(msg) from None
+        except OSError as error:
+            raise durable.could_not(f"registry {self.path} could not be written", error) from None
+        return self.read(now)
+
+    def _real_path(self) -> Path:
+        return Path(os.path.realpath(self.path))
+
+    def _copy(self) -> Path:
+        return paths.last_good(self._state, self._real_path())
+
+    def _where_the_copy_is(self) -> str:
+        copy = self._copy()
+        return f". Last good copy: {copy}" if copy.is_file() else ""
+
+    def _snapshot(self, raw: Raw, now: datetime, *, accept_loss: bool) -> Snapshot:
+        """Parse what is new; raise what is known to be wrong with these very bytes."""
+        if self._seen is not None and self._seen.data == raw.data:
+            return self._seen
+        accepted = accept_loss or lastgood.load(self._copy()) == raw.data
+        if not accepted and self._failed is not None and self._failed[0] == raw.data:
+            raise type(self._failed[1])(str(self._failed[1]))
+        try:
+            found = snapshot.of(raw.data, self.path.name)
+            before = self._before(found)
+            if before is not None and not accepted:
+                self._refuse_torn(before, found)
+        except MustMend as error:
+            self._failed = raw.data, error
+            raise
+        self._recent = self._recent.and_saved(before, found, _saved_at(raw), now)
+        self._seen, self._failed = found, None
+        return found
+
+    def _before(self, found: Snapshot) -> Snapshot | None:
+        """What was seen last: by this process, else by the one that kept the last good copy."""
+        if self._seen is not None:
+            return self._seen
+        kept = lastgood.load(self._copy())
+        return found if kept == found.data else lastgood.parsed(kept, self.path.name)
+
+    def _refuse_torn(self, before: Snapshot, found: Snapshot) -> None:
+        error = lastgood.torn(before, found, self._copy())
+        if error is not None:
+            raise error
+
+    def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
+        self._recent = self._recent.still(now)
+        changed = self._recent.changed
+        marked = tuple(
+            dataclasses.replace(entry, fresh=True)
+            if names.normalise(entry.name) in changed
+            else entry
+            for entry in found.reading.entries
+        )
+        return Document(
+            path=self.path,
+            real_path=real_path,
+            raw=found.data,
+            saved_at=_saved_at(raw),
+            read_at=now,
+            registry=Registry(
+                entries=marked if changed else found.reading.entries,
+                reserved=found.reading.reserved | self._recent.removed.keys(),
+            ),
+            faults=found.reading.faults,
+            rows=found.reading.lines,
+            tree=found.tree,
+        )
+
+    def _replace(self, document: Document, data: bytes, records: Sequence[Record]) -> Raw | None:
+        """What only writers need is imported here: locking alone costs up to 90 ms."""
+        from state import locking, replacement  # noqa: PLC0415
+
+        this = replacement.Replacement(
+            document=document, data=data, journal_path=self._state / paths.JOURNAL, records=records
+        )
+        lock = document.real_path.with_name(document.real_path.name + ".lock")
+        with locking.held(lock, timeout=self._timeout, sleep=self._sleep):
+            return replacement.make(this, self._real_path)
+
+    def _adopt(self, before: Document, raw: Raw, tree: Tree) -> Document:
+        """What we wrote is what was seen last: our own edits are not a person's."""
+        self._seen = Snapshot(data=raw.data, tree=tree, reading=entries.read(tree))
+        self._failed = None
+        after = self._present(self._seen, raw, before.real_path, before.read_at)
+        with contextlib.suppress(CouldNot):  # The registry is written; its copy can wait.
+            self.remember(after)
+        return after
+
+
+def _saved_at(raw: Raw) -> datetime:
+    return datetime.fromtimestamp(min(max(raw.info.st_mtime, 0), _YEAR_3000), UTC)

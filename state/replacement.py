@@ -1,0 +1,108 @@
+"""One replacement of the registry's bytes: compared, written ahead, atomic."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from state import durable, journal, snapshot
+from state.document import Document
+from state.errors import CouldNot
+from state.snapshot import Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """What is to be written, where, and the records that say why."""
+
+    document: Document
+    data: bytes
+    journal_path: Path
+    records: Sequence[journal.Record]
+
+
+def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
+    """The file as written; None when somebody else saved it since it was read.
+
+    The caller holds the lock. Raises CouldNot, with the old file intact and the records void.
+    """
+    found = _unmoved(this, real_path_now)
+    if found is None:
+        return None
+    changes = journal.append(
+        this.journal_path,
+        this.document.real_path,
+        this.records,
+        before=this.document.raw,
+        after=this.data,
+    )
+    try:
+        info = _swapped(this, found, real_path_now)
+    except OSError as error:
+        failed = _failure(this.document.path, error)
+        _void(this.journal_path, changes, str(failed))
+        raise failed from None
+    except BaseException as error:
+        _void(this.journal_path, changes, repr(error))
+        raise
+    if info is None:
+        _void(this.journal_path, changes, "the file was saved by somebody else meanwhile")
+        return None
+    return Raw(data=this.data, info=info)  # Not read again: it may be another's by now.
+
+
+def _unmoved(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
+    """The file if it still holds the bytes that were read, and is still the same file."""
+    document = this.document
+    if real_path_now() != document.real_path:
+        return None
+    try:
+        found = snapshot.load(document.path, document.real_path)
+    except snapshot.Missing:
+        return None
+    return found if found.data == document.raw else None
+
+
+def _swapped(
+    this: Replacement, found: Raw, real_path_now: Callable[[], Path]
+) -> os.stat_result | None:
+    """What the system says about the new file; None when the old one has moved."""
+    real_path = this.document.real_path
+    # A fixed name: whoever holds the lock may clear away what a killed writer left.
+    temporary = real_path.with_name(f".{real_path.name}.agent-sessions-monitor.tmp")
+    try:
+        durable.write_new(temporary, this.data, stat.S_IMODE(found.info.st_mode))
+        _give(temporary, found.info)
+        if _unmoved(this, real_path_now) is None:
+            temporary.unlink()
+            return None
+        info = temporary.stat()
+        temporary.replace(real_path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    durable.sync_folder(real_path.parent)
+    return info
+
+
+def _give(path: Path, info: os.stat_result) -> None:
+    """The old file's owner and mode, as far as this user may set them."""
+    mine = path.stat()
+    if (mine.st_uid, mine.st_gid) != (info.st_uid, info.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.chown(path, info.st_uid, info.st_gid)
+            path.chmod(stat.S_IMODE(info.st_mode))  # chown may clear bits.
+
+
+def _failure(path: Path, error: OSError) -> CouldNot:
+    return durable.could_not(f"registry {path} could not be written (the old one is intact)", error)
+
+
+def _void(path: Path, changes: Sequence[str], why: str) -> None:
+    with contextlib.suppress(CouldNot):
+        journal.void(path, changes, why)

@@ -1,0 +1,140 @@
+"""The ledger survives crashes and nonsense; without it nothing but patience and history is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconcile.memory import Memory, Remembered
+from reconcile.observed import Boot, Server
+from state import ledger
+from state.errors import CouldNot
+
+OFFSETS = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
+TIMES = st.datetimes(timezones=OFFSETS)
+TEXTS = st.text(max_size=20)
+FOUND = st.builds(
+    Remembered,
+    since=TIMES,
+    told=st.booleans(),
+    comment_id=st.none() | TEXTS,
+    first_held=st.none() | TIMES,
+)
+MEMORIES = st.builds(
+    Memory,
+    open=st.dictionaries(TEXTS, FOUND, max_size=4),
+    servers=st.dictionaries(
+        TEXTS, st.builds(Server, pid=st.integers(1, 2**31), started_at=TIMES), max_size=3
+    ),
+    boot=st.none() | st.builds(Boot, id=TEXTS, at=TIMES),
+)
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
+SOME = Memory(
+    open={"A-3f2a91c4": Remembered(since=NOW, told=True, comment_id="17", first_held=NOW)},
+    servers={"/tmp/tmux-0/default": Server(pid=812, started_at=NOW - timedelta(days=1))},
+    boot=Boot(id="b", at=NOW - timedelta(days=2)),
+)
+
+
+@given(MEMORIES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_saved_is_loaded(tmp_path: Path, memory: Memory) -> None:
+    ledger.save(tmp_path / "x.state", memory)
+    assert ledger.load(tmp_path / "x.state") == ledger.Ledger(memory=memory)
+
+
+def test_the_file_is_json_with_a_version_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "x.state"
+    assert ledger.save(path, SOME)
+    data = json.loads(path.read_text())
+    assert data["version"] == 1
+    assert data["open"]["A-3f2a91c4"]["told"] is True
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_equal_memory_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "x.state"
+    assert ledger.save(path, SOME)
+    before = path.stat()
+    assert not ledger.save(path, SOME)
+    assert path.stat().st_ino == before.st_ino
+    assert ledger.save(path, Memory())
+
+
+def test_a_missing_ledger_is_empty_without_a_word(tmp_path: Path) -> None:
+    assert ledger.load(tmp_path / "none.state") == ledger.Ledger(memory=Memory())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\x00",
+        b"[]",
+        b"null",
+        b"1",
+        b'{"version": 2}',
+        b'{"version": 1}',
+        b'{"version": 1, "open": [], "servers": {}, "boot": null}',
+        b'{"version": 1, "open": {"x": {}}, "servers": {}, "boot": null}',
+        b'{"version": 1, "open": {}, "servers": {"s": {"pid": "x"}}, "boot": null}',
+        b'{"version": 1, "open": {}, "servers": {}, "boot": {"id": "b", "at": "2026-11-20"}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_ledger_of_nonsense_is_empty_and_says_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.state"
+    path.write_bytes(content)
+    found = ledger.load(path)
+    assert found.memory == Memory()
+    assert f"ledger {path} could not be used" in (found.recovered_why or "")
+    assert ledger.save(path, Memory())
+    assert ledger.load(path).recovered_why is None
+
+
+def test_a_ledger_cut_at_any_byte_is_empty_or_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x.state"
+    ledger.save(path, SOME)
+    whole = path.read_bytes()
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        assert ledger.load(path).memory in (Memory(), SOME)
+
+
+def test_a_ledger_that_is_a_folder_is_empty_to_read_and_told_to_write(tmp_path: Path) -> None:
+    (tmp_path / "x.state").mkdir()
+    assert ledger.load(tmp_path / "x.state").recovered_why is not None
+    with pytest.raises(CouldNot, match=r"ledger .* could not be written"):
+        ledger.save(tmp_path / "x.state", SOME)
+    assert [found.name for found in tmp_path.iterdir()] == ["x.state"]
+
+
+def test_a_full_disk_leaves_the_old_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "x.state"
+    ledger.save(path, SOME)
+    before = path.read_bytes()
+    script = (
+        f"import sys, signal, resource; sys.path[:0] = {sys.path!r}\n"
+        "from pathlib import Path; from datetime import *\n"
+        "from state import ledger, errors; from reconcile.memory import *\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
+        "found = {str(n): Remembered(since=datetime.now(timezone.utc)) for n in range(50)}\n"
+        f"try: ledger.save(Path({str(path)!r}), Memory(open=found))\n"
+        "except errors.CouldNot as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "the limit on file size is reached" in done.stdout
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["x.state"]

@@ -1,0 +1,401 @@
+"""An edit changes the touched keys' bytes and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.desired import AddEntry, AppendItem, Edit, SetKey
+from reconcile.observed import SessionName
+from registries import IDS, Sample, entries, loaded, samples
+from state import encoding, yamledit, yamltext
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+STAMP = "2026-11-20T10:00:00Z"
+NEW = SessionName("new-creator-claude")
+ADDITION = AddEntry(
+    session=NEW,
+    fields={
+        "workspace": "/a, b: {c}",
+        "agent": "claude",
+        "status": "running",
+        "created_at": NOW,
+        "pane": {"pid": 201132, "cmd": "claude", "cwd": "/home/u/研究"},
+        "claude_session_id_own": None,
+    },
+)
+SET = SetKey(session=SessionName("a"), key="status", value="terminated")
+ITEM = AppendItem(session=SessionName("a"), key="h", item={"id": "x"})
+VALUES = st.sampled_from(
+    ("terminated", *IDS, "a: b # c", "it's", "", "null", "😀", "tab\there")
+) | (st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+
+
+def edited(data: bytes, *edits: Edit) -> tuple[bytes, yamledit.Edited]:
+    tree = yamltext.parse(encoding.decode(data, "agent-sessions.yaml"), "agent-sessions.yaml")
+    found = yamledit.edit(tree, edits)
+    return encoding.encode(found.text, data), found
+
+
+def inserted(old: bytes, new: bytes) -> bytes | None:
+    """What was put into `old` in one place; None when that is not all that happened."""
+    most = next(
+        (i for i, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), len(old)
+    )
+    for at in range(most, -1, -1):
+        if new.endswith(old[at:]) and len(new) >= len(old):
+            return new[at : len(new) - len(old[at:])]
+    return None
+
+
+def names_in(sample: Sample) -> st.SearchStrategy[str]:
+    return st.sampled_from(sample.names)
+
+
+@given(samples(), st.data(), VALUES)
+def test_a_set_value_changes_its_token_and_nothing_around_it(
+    sample: Sample, data: st.DataObject, value: str
+) -> None:
+    places = {key: span for key, span in sample.spans.items() if key[1] not in ("pane", "note")}
+    if not places:
+        return
+    (name, key), (start, end) = data.draw(st.sampled_from(sorted(places.items())))
+    new, found = edited(sample.data, SetKey(session=SessionName(name), key=key, value=value))
+    assert not found.refused
+    text = new[len(sample.layout.mark) :].decode(sample.layout.codec)
+    assert text.startswith(sample.text[:start])
+    assert text.endswith(sample.text[end:])
+    expected = loaded(sample.data)
+    wanted = entries(sample.data) | {name: {**entries(sample.data)[name], key: value}}
+    assert entries(new) == wanted
+    assert {**loaded(new), "sessions": 0} == {**expected, "sessions": 0}
+
+
+@given(samples(), st.data(), VALUES)
+def test_a_new_key_is_one_insertion(sample: Sample, data: st.DataObject, value: str) -> None:
+    name = data.draw(names_in(sample))
+    key = data.draw(st.sampled_from(("termination_cause", "agy_session_id_own")))
+    new, found = edited(sample.data, SetKey(session=SessionName(name), key=key, value=value))
+    assert not found.refused
+    assert inserted(sample.data, new) is not None
+    assert entries(new)[name] == {**entries(sample.data)[name], key: value}
+
+
+@given(samples())
+def test_a_new_entry_is_one_insertion_behind_the_last_one(sample: Sample) -> None:
+    new, found = edited(sample.data, ADDITION)
+    assert not found.refused
+    assert inserted(sample.data, new) is not None
+    assert list(entries(new)) == [*entries(sample.data), NEW]
+    assert entries(new)[NEW]["pane"] == {"pid": "201132", "cmd": "claude", "cwd": "/home/u/研究"}
+    assert entries(new)[NEW]["created_at"] == STAMP
+
+
+@given(samples(), st.data())
+def test_an_appended_item_is_one_insertion_but_for_empty_brackets(
+    sample: Sample, data: st.DataObject
+) -> None:
+    name = data.draw(names_in(sample))
+    item = {"id": "87e10000", "replaced_at": NOW}
+    edit = AppendItem(session=SessionName(name), key="session_id_history", item=item)
+    new, found = edited(sample.data, edit)
+    assert not found.refused
+    before = entries(sample.data)[name].get("session_id_history") or []
+    after = entries(new)[name]["session_id_history"]
+    assert after == [*before, {"id": "87e10000", "replaced_at": STAMP}]
+    assert inserted(sample.data, new) is not None or "session_id_history: []" in sample.text
+
+
+@given(samples())
+def test_a_storm_of_edits_leaves_every_untouched_line_where_it_was(sample: Sample) -> None:
+    edits: list[Edit] = [ADDITION]
+    for name in sample.names:
+        session = SessionName(name)
+        edits += [
+            SetKey(session=session, key="status", value="terminated"),
+            SetKey(session=session, key="terminated_at", value=NOW),
+            SetKey(session=session, key="termination_mode", value="auto-detected"),
+            SetKey(session=session, key="termination_cause", value="tmux: gone"),
+            SetKey(session=session, key="claude_session_id_own", value="0123"),
+        ]
+    new, found = edited(sample.data, *edits)
+    assert not found.refused
+    old_lines = sample.text.splitlines()
+    lines = iter(new[len(sample.layout.mark) :].decode(sample.layout.codec).splitlines())
+    touched = ("status:", "claude_session_id_own:", *(["{", "  "] if sample.layout.flow else []))
+    kept = [line for line in old_lines if not any(key in line for key in touched)]
+    assert all(line in lines for line in kept), "an untouched line changed, moved or went"
+    for name in sample.names:
+        assert entries(new)[name]["terminated_at"] == STAMP
+        assert entries(new)[name]["claude_session_id_own"] == "0123"
+
+
+@given(samples())
+def test_setting_what_is_there_already_changes_no_byte(sample: Sample) -> None:
+    edits = [
+        SetKey(session=SessionName(name), key=key, value=value)
+        for name, keys in entries(sample.data).items()
+        for key, value in keys.items()
+        if key in ("status", "workspace", "claude_session_id_own")
+    ]
+    new, found = edited(sample.data, *edits)
+    assert new == sample.data
+    assert not found.refused
+
+
+@given(samples())
+def test_bytes_survive_decoding_and_encoding(sample: Sample) -> None:
+    assert encoding.encode(encoding.decode(sample.data, "x"), sample.data) == sample.data
+
+
+BLOCK = """\
+sessions:
+  - name: a            # first
+    status: running    # alive
+    claude_session_id_own:   # nothing yet
+    # belongs to a
+
+# end of the file
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "edit", "expected"),
+    [
+        pytest.param(
+            BLOCK,
+            SetKey(session=SessionName("a"), key="claude_session_id_own", value="87e10000"),
+            BLOCK.replace("own:   #", "own: '87e10000'   #"),
+            id="an empty value is filled before its comment",
+        ),
+        pytest.param(
+            BLOCK,
+            SetKey(session=SessionName("a"), key="terminated_at", value=NOW),
+            BLOCK.replace("# alive\n", f"# alive\n    terminated_at: {STAMP}\n"),
+            id="what belongs to the status goes below it",
+        ),
+        pytest.param(
+            BLOCK,
+            SetKey(session=SessionName("a"), key="agy_session_id_own", value=None),
+            BLOCK.replace("yet\n", "yet\n    agy_session_id_own: null\n"),
+            id="other keys go behind the last one, before comments",
+        ),
+        pytest.param(
+            BLOCK,
+            AddEntry(session=SessionName("b"), fields={"status": "running"}),
+            BLOCK.replace("to a\n", "to a\n  - name: b\n    status: running\n"),
+            id="comments of the last entry stay with it, those of the file at its end",
+        ),
+        pytest.param(
+            "sessions: [{name: a, status: running, }, ]",
+            SetKey(session=SessionName("a"), key="x", value="y, z"),
+            "sessions: [{name: a, status: running, x: 'y, z', }, ]",
+            id="trailing commas in brackets",
+        ),
+        pytest.param(
+            "sessions:\n  a: {}\n",
+            SetKey(session=SessionName("a"), key="status", value="running"),
+            "sessions:\n  a: {status: running}\n",
+            id="an entry of empty braces",
+        ),
+        pytest.param(
+            "sessions: {\n  a: {status},\n  }\n",
+            SetKey(session=SessionName("a"), key="status", value="running"),
+            "sessions: {\n  a: {status: running},\n  }\n",
+            id="a key without a colon",
+        ),
+        pytest.param(
+            '{"sessions": [\n  {"name": "a"}\n]}',
+            AddEntry(session=SessionName("b"), fields={"pid": 1, "at": NOW, "id": None}),
+            '{"sessions": [\n  {"name": "a"},\n  {"name": "b", "pid": 1, "at": "'
+            f'{STAMP}", "id": null}}\n]}}',
+            id="JSON stays JSON",
+        ),
+        pytest.param(
+            "sessions: []   # none\nversion: 1\n",
+            AddEntry(session=SessionName("b"), fields={"status": "running"}),
+            "sessions:   # none\n  - name: b\n    status: running\nversion: 1\n",
+            id="an empty list becomes lines",
+        ),
+        pytest.param(
+            "sessions: {}\n",
+            AddEntry(session=SessionName("b"), fields={"status": "running"}),
+            "sessions:\n  b:\n    status: running\n",
+            id="an empty mapping becomes lines",
+        ),
+        pytest.param(
+            "sessions:\nversion: 1",
+            AddEntry(session=SessionName("b"), fields={}),
+            "sessions:\n  - name: b\nversion: 1",
+            id="sessions without a value",
+        ),
+        pytest.param(
+            "version: 1",
+            AddEntry(session=SessionName("b"), fields={}),
+            "version: 1\nsessions:\n  - name: b",
+            id="no sessions key and no final newline",
+        ),
+        pytest.param(
+            "{}",
+            AddEntry(session=SessionName("b"), fields={}),
+            "{sessions: [{name: b}]}",
+            id="a document of empty braces",
+        ),
+        pytest.param(
+            "# nothing yet",
+            AddEntry(session=SessionName("b"), fields={}),
+            "# nothing yet\nsessions:\n  - name: b\n",
+            id="a file of one comment",
+        ),
+        pytest.param(
+            "sessions:\n-\n   # odd\n    name: a\n    status: running\n",
+            AddEntry(session=SessionName("b"), fields={"status": "running"}),
+            "sessions:\n-\n   # odd\n    name: a\n    status: running\n"
+            "-   name: b\n    status: running\n",
+            id="a dash on a line of its own",
+        ),
+        pytest.param(
+            "sessions:\n  - name: a\n    status: running\n\n  - name: c\n    status: running\n",
+            AddEntry(session=SessionName("b"), fields={}),
+            "sessions:\n  - name: a\n    status: running\n\n"
+            "  - name: c\n    status: running\n\n  - name: b\n",
+            id="entries parted by empty lines",
+        ),
+        pytest.param(
+            "sessions:\n  - name: a\n    text: |+\n      kept\n\nversion: 1\n",
+            SetKey(session=SessionName("a"), key="status", value="running"),
+            None,
+            id="the empty lines of a kept block are its own",
+        ),
+        pytest.param(
+            "base: &base {status: running}\nsessions:\n  - name: a\n    <<: *base\n",
+            SetKey(session=SessionName("a"), key="status", value="terminated"),
+            "base: &base {status: running}\nsessions:\n"
+            "  - name: a\n    <<: *base\n    status: terminated\n",
+            id="a merged value is overridden by an own key",
+        ),
+        pytest.param(
+            "sessions:\n  - name: a\n    was: &s running\n    status: *s\n",
+            SetKey(session=SessionName("a"), key="status", value="terminated"),
+            "sessions:\n  - name: a\n    was: &s running\n    status: terminated\n",
+            id="an alias gives way to a value",
+        ),
+        pytest.param(
+            "sessions:\n  - name: a\n    status: &s running\n",
+            SetKey(session=SessionName("a"), key="status", value="terminated"),
+            "sessions:\n  - name: a\n    status: &s terminated\n",
+            id="an anchor that nobody uses stays",
+        ),
+        pytest.param(
+            "sessions:\n  - name: a.b:c\n    status: running\n",
+            SetKey(session=SessionName("a_b_c"), key="status", value="terminated"),
+            "sessions:\n  - name: a.b:c\n    status: terminated\n",
+            id="names are compared as tmux writes them",
+        ),
+    ],
+)
+def test_hand_made_registries_are_edited_as_a_careful_person_would(
+    text: str, edit: Edit, expected: str | None
+) -> None:
+    new, found = edited(text.encode(), edit)
+    if expected is None:
+        assert found.refused
+        assert new == text.encode()
+    else:
+        assert new.decode() == expected
+        assert not found.refused
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("s: &s x\nsessions:\n  - &e {name: a, status: &r running}\nother: *r\n", '"other"'),
+        ("sessions:\n  - name: a\n    status: |\n      running\n", "block of lines"),
+        ("sessions:\n  - name: a\n    status: !!str running\n", "tag"),
+        ("sessions:\n  - name: a\n    status: [running]\n", "a list or a mapping"),
+        ("sessions:\n  - name: a\n    ? status\n    :\n", '"?"'),
+        ("base: &b {name: a, status: running}\nsessions:\n  - *b\n", "alias"),
+        ("sessions:\n  - name: b\n", "no entry"),
+        ("sessions:\n  - name: a\n    text: |\n      cut off", '"text" of entry "a"'),
+        ("sessions:\n  - {name: a}\n  - {name: a}\n", "stands twice"),
+        ("sessions:\n  - a\n", "no entry"),
+        ("sessions:\n  a: running\n", "no mapping"),
+    ],
+)
+def test_an_edit_that_would_touch_more_is_refused_with_entry_key_line_and_reason(
+    text: str, why: str | None
+) -> None:
+    new, found = edited(text.encode(), SetKey(session=SessionName("a"), key="status", value="x"))
+    assert new.decode() == text
+    message = str(found.refused[0])
+    assert why in message
+    assert 'entry "a", key "status"' in message
+    assert ", line " in message
+
+
+def test_one_merging_entry_among_others_can_be_edited() -> None:
+    text = (
+        "sessions:\n  - &z {name: z, status: running}\n"
+        "  - {<<: *z, name: a}\n  - {<<: *z, name: c}\n"
+    )
+    new, found = edited(
+        text.encode(), SetKey(session=SessionName("a"), key="status", value="terminated")
+    )
+    assert not found.refused
+    assert new.decode() == text.replace("name: a}", "name: a, status: terminated}")
+
+
+@pytest.mark.parametrize(
+    ("text", "edits", "why"),
+    [
+        ("sessions: [{name: a}]", [AddEntry(session=SessionName("a"), fields={})], "already"),
+        ("sessions: []", [AddEntry(session=SessionName("a"), fields={})] * 2, "already"),
+        ("sessions: []", [AddEntry(session=SessionName("a"), fields={}), SET], "same write"),
+        ("sessions: []", [AddEntry(session=SessionName("a\udcff"), fields={})], "not text"),
+        ("x: &x []\nsessions: *x", [AddEntry(session=SessionName("a"), fields={})], "alias"),
+        ("sessions: &x []", [AddEntry(session=SessionName("a"), fields={})], "anchor"),
+        ("sessions: [ # c\n ]", [AddEntry(session=SessionName("a"), fields={})], "comment"),
+        ("sessions:\n  ? b\n  : {x: y}", [AddEntry(session=SessionName("a"), fields={})], '"?"'),
+        ("--- null", [AddEntry(session=SessionName("a"), fields={})], "not a mapping"),
+        ("{? sessions}", [AddEntry(session=SessionName("a"), fields={})], "empty"),
+        ("sessions: [{name: a, h: x}]", [ITEM], "no list"),
+        ("x: &x [b]\nsessions: [{name: a, h: *x}]", [ITEM], "no list"),
+        ("x: &x {h: [b]}\nsessions:\n  - {<<: *x, name: a}", [ITEM], '"h" of entry "a"'),
+        ("sessions: [{name: a}]", [ITEM, replace(SET, key="h")], "set and appended"),
+        ("sessions: [{name: a}]", [replace(SET, key="name")], "also change"),
+        ("s: &s status\nsessions:\n  - {name: a, *s : x}", [SET], "is an alias"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused_and_the_text_stays(
+    text: str, edits: list[Edit], why: str
+) -> None:
+    new, found = edited(text.encode(), *edits)
+    assert new.decode() == text
+    assert sorted(found.refused) == list(range(len(edits)))
+    assert why in str(found.refused[0])
+
+
+def test_one_refused_session_does_not_hold_up_the_others() -> None:
+    text = "sessions:\n  - {name: a, status: &s running}\n  - {name: b, status: running, x: *s}\n"
+    edits = [
+        SetKey(session=SessionName(name), key="status", value="terminated") for name in ("a", "b")
+    ]
+    new, found = edited(text.encode(), *edits)
+    assert list(found.refused) == [0]
+    assert entries(new)["b"]["status"] == "terminated"
+    assert entries(new)["a"]["status"] == "running"
+
+
+def test_the_edits_of_one_session_stand_or_fall_together() -> None:
+    text = "sessions:\n  - name: a\n    status: running\n    note: [x]\n"
+    edits = [
+        SetKey(session=SessionName("a"), key="status", value="terminated"),
+        SetKey(session=SessionName("a"), key="note", value="y"),
+    ]
+    new, found = edited(text.encode(), *edits)
+    assert sorted(found.refused) == [0, 1]
+    assert new.decode() == text

@@ -1,0 +1,386 @@
+"""A write is locked, compared, atomic, journaled ahead, and leaves the old file when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconcile.desired import AddEntry, SetKey
+from reconcile.observed import SessionName
+from state import journal, paths, replacement
+from state.document import Document, Moved, Written
+from state.errors import CouldNot, MustMend
+from state.journal import KeyChange, Record
+from state.registry import RegistryFile
+from waiting import retry_until
+
+SAVED = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+LATER = SAVED + timedelta(minutes=1)
+TEXT = "sessions:\n  - name: a\n    status: running   # alive\n  - name: b\n    status: running\n"
+END_A = SetKey(session=SessionName("a"), key="status", value="terminated")
+AFTER = TEXT.replace("running   # alive", "terminated   # alive")
+RECORD = Record(
+    at=LATER,
+    session="a",
+    drift="A-3f2a91c4",
+    drift_class="A",
+    changes=(KeyChange(key="status", before="running", after="terminated"),),
+    evidence={"server": 812},
+)
+
+
+class Home:
+    """One registry in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "agent-sessions.yaml"
+        self.state = folder / "state"
+        self.journal = self.state / paths.JOURNAL
+        self.file = self.process()
+        self.save(TEXT)
+
+    def process(self, timeout: float = 5.0) -> RegistryFile:
+        return RegistryFile(self.path, state_dir=self.state, lock_timeout=timeout)
+
+    def save(self, text: str) -> None:
+        self.path.write_text(text)
+        os.utime(self.path, (SAVED.timestamp(), SAVED.timestamp()))
+
+    def read(self) -> Document:
+        return self.file.read(LATER)
+
+    def leftovers(self) -> list[str]:
+        """What lies beside the registry that should not."""
+        known = {self.path.name, f"{self.path.name}.lock", "state"}
+        return [found.name for found in self.folder.iterdir() if found.name not in known]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_a_write_changes_the_file_and_is_what_was_seen_last(home: Home) -> None:
+    written = home.file.write(home.read(), [END_A], [RECORD])
+    assert isinstance(written, Written)
+    assert written.changed
+    assert home.path.read_text() == AFTER
+    assert [entry.status for entry in written.document.registry.entries] == [
+        "terminated",
+        "running",
+    ]
+    now = written.document.saved_at
+    again = home.file.read(now)
+    assert again.raw == AFTER.encode()
+    assert not any(entry.fresh for entry in again.registry.entries)
+    assert not any(entry.fresh for entry in home.process().read(now).registry.entries)
+    assert home.leftovers() == []
+
+
+def test_nothing_to_change_touches_nothing(home: Home) -> None:
+    before = home.path.stat()
+    same = SetKey(session=SessionName("a"), key="status", value="running")
+    written = home.file.write(home.read(), [same], [RECORD])
+    assert isinstance(written, Written)
+    assert not written.changed
+    after = home.path.stat()
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert [found.name for found in home.folder.iterdir()] == [home.path.name]
+
+
+def test_the_journal_says_what_was_done_and_why(home: Home) -> None:
+    home.file.write(home.read(), [END_A], [RECORD])
+    (line,) = home.journal.read_text().splitlines()
+    data = json.loads(line)
+    assert data["version"] == 1
+    assert data["registry"] == str(home.path)
+    assert data["class"] == "A"
+    assert data["changes"] == [{"key": "status", "before": "running", "after": "terminated"}]
+    assert data["evidence"] == {"server": 812}
+    assert data["before_sha256"] != data["after_sha256"]
+    assert home.journal.stat().st_mode & 0o777 == 0o600
+
+
+def test_refused_sessions_are_left_out_of_file_and_journal(home: Home) -> None:
+    home.save(TEXT.replace("status: running   #", "status: [running] #"))
+    other = SetKey(session=SessionName("b"), key="status", value="terminated")
+    written = home.file.write(home.read(), [END_A, other], [RECORD])
+    assert isinstance(written, Written)
+    assert list(written.refused) == [0]
+    assert not home.journal.exists()
+    assert "status: terminated\n" in home.path.read_text()
+
+
+def test_a_file_saved_meanwhile_is_not_overwritten(home: Home) -> None:
+    document = home.read()
+    home.save(TEXT + "# by a person\n")
+    assert home.file.write(document, [END_A], [RECORD]) == Moved()
+    assert home.path.read_text() == TEXT + "# by a person\n"
+    assert not home.journal.exists()
+    assert home.file.write(home.read(), [END_A]) != Moved()
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["removed", "pointing elsewhere"])
+def test_a_file_gone_or_replaced_meanwhile_has_moved(home: Home, *, gone: bool) -> None:
+    document = home.read()
+    home.path.rename(home.folder / "elsewhere.yaml")
+    if not gone:
+        home.path.symlink_to("elsewhere.yaml")
+    assert home.file.write(document, [END_A]) == Moved()
+
+
+def test_a_save_between_the_first_and_the_last_comparison_is_not_overwritten(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = home.read()
+    write_new = replacement.durable.write_new
+
+    def slow(path: Path, data: bytes, mode: int) -> None:
+        write_new(path, data, mode)
+        home.save(TEXT + "# by a person\n")
+
+    monkeypatch.setattr(replacement.durable, "write_new", slow)
+    assert home.file.write(document, [END_A], [RECORD]) == Moved()
+    assert home.path.read_text() == TEXT + "# by a person\n"
+    assert home.leftovers() == []
+    (change,) = journal.read(home.journal).changes
+    assert change.void == "the file was saved by somebody else meanwhile"
+
+
+def test_a_save_right_after_ours_is_a_persons_edit(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = home.read()
+    theirs = AFTER + "  - name: c\n"
+    monkeypatch.setattr(replacement.durable, "sync_folder", lambda _: home.save(theirs))
+    written = home.file.write(document, [END_A])
+    assert isinstance(written, Written)
+    assert written.document.raw == AFTER.encode()
+    found = home.file.read(SAVED).registry.entries
+    assert [entry.name for entry in found if entry.fresh] == ["c"]
+
+
+def test_a_symlinked_registry_is_written_through_its_target(tmp_path: Path) -> None:
+    folder = tmp_path / "dotfiles"
+    folder.mkdir()
+    (folder / "real.yaml").write_text(TEXT)
+    (tmp_path / "link.yaml").symlink_to("dotfiles/real.yaml")
+    file = RegistryFile(tmp_path / "link.yaml", state_dir=tmp_path / "state")
+    file.write(file.read(LATER), [END_A])
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert (folder / "real.yaml").read_text() == AFTER
+    assert (folder / "real.yaml.lock").exists()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_the_mode_of_the_file_is_kept(home: Home, mode: int) -> None:
+    home.path.chmod(mode)
+    home.file.write(home.read(), [END_A])
+    assert home.path.stat().st_mode & 0o7777 == mode
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_the_owner_of_the_file_is_kept(home: Home) -> None:
+    os.chown(home.path, 12345, 23456)
+    home.file.write(home.read(), [END_A])
+    assert (home.path.stat().st_uid, home.path.stat().st_gid) == (12345, 23456)
+
+
+def script(home: Home, body: str) -> str:
+    """A process of its own that reads the registry and then does `body`."""
+    return (
+        f"import os, signal, sys; sys.path[:0] = {sys.path!r}\n"
+        "from datetime import *; from pathlib import Path\n"
+        "from state import registry, errors, replacement, durable, journal, locking\n"
+        "import portalocker\n"
+        "from reconcile.desired import *\n"
+        f"home = Path({str(home.folder)!r})\n"
+        "path, state = home / 'agent-sessions.yaml', home / 'state'\n"
+        "file = registry.RegistryFile(path, state_dir=state, lock_timeout=0.1)\n"
+        "end = SetKey(session='a', key='status', value='terminated')\n"
+        "record = journal.Record(at=datetime.now(timezone.utc), session='a', drift='A-1',\n"
+        "                        drift_class='A', changes=(), evidence={})\n"
+        "document = file.read(datetime.now(timezone.utc))\n" + body
+    )
+
+
+def outcome(home: Home, before: str) -> str:
+    """What another process says when `before` happened to it and then it writes."""
+    body = (
+        f"{before}\n"
+        "try: print(file.write(document, [end], [record]))\n"
+        "except errors.MonitorError as error: print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script(home, body)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def lock_held_elsewhere(home: Home) -> Iterator[None]:
+    body = (
+        "with locking.held(home / 'agent-sessions.yaml.lock', timeout=1, sleep=None):\n"
+        "    (home / 'state').mkdir(); sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script(home, body)], stdin=subprocess.PIPE)
+    try:
+        retry_until(home.state.exists)
+        yield
+    finally:
+        holder.communicate()
+
+
+def test_a_lock_held_by_another_process_is_waited_for_and_then_told(home: Home) -> None:
+    with lock_held_elsewhere(home):
+        with pytest.raises(CouldNot) as raised:
+            home.process(timeout=0.2).write(home.read(), [END_A], [RECORD])
+        assert f"lock {home.path}.lock is held by another process" in str(raised.value)
+        assert home.path.read_text() == TEXT
+        assert not home.journal.exists()
+    assert home.file.write(home.read(), [END_A]) != Moved()
+    lock = home.path.with_name("agent-sessions.yaml.lock")
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_wait_for_the_lock_ends_when_it_is_free(home: Home) -> None:
+    slept = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock_held_elsewhere(home))
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            stack.close()
+
+        file = RegistryFile(home.path, state_dir=home.state, sleep=sleep)
+        assert isinstance(file.write(file.read(LATER), [END_A]), Written)
+    assert len(slept) == 1
+
+
+def test_a_disk_that_is_full_leaves_the_old_file_and_voids_the_record(home: Home) -> None:
+    home.save(TEXT + "# " + "x" * 20_000 + "\n")
+    limit = (
+        "import resource; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))"
+    )
+    said = outcome(home, limit)
+    assert said.startswith("CouldNot registry ")
+    assert "could not be written (the old one is intact): the limit on file size is reached" in said
+    assert home.path.read_text().startswith(TEXT)
+    assert home.leftovers() == []
+    (change,) = journal.read(home.journal).changes
+    assert change.void is not None
+
+
+def test_a_journal_that_cannot_be_written_stops_the_write(home: Home) -> None:
+    home.state.write_text("in the way")
+    with pytest.raises(CouldNot, match=r"journal .* could not be written"):
+        home.file.write(home.read(), [END_A], [RECORD])
+    assert home.path.read_text() == TEXT
+
+
+DROPPED = "os.getuid() or os.setuid(65534)  # root may do anything"
+
+
+def test_a_folder_that_may_not_be_written_is_told(home: Home) -> None:
+    home.folder.chmod(0o555)
+    said = outcome(home, DROPPED)
+    home.folder.chmod(0o755)
+    assert said.startswith("CouldNot lock ")
+    assert "permission denied" in said
+    assert home.path.read_text() == TEXT
+    assert home.leftovers() == []
+
+
+def test_a_first_registry_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "agent-sessions.yaml"
+    file = RegistryFile(path, state_dir=tmp_path / "state")
+    addition = AddEntry(session=SessionName("a"), fields={"status": "running"})
+    document = file.create([addition], LATER)
+    assert path.read_text() == "version: 1\nsessions:\n  - name: a\n    status: running\n"
+    assert [entry.name for entry in document.registry.entries] == ["a"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(MustMend, match="already there"):
+        file.create([addition], LATER)
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+STEPS = (
+    "journal.append",
+    "durable.write_new",
+    "replacement._give",
+    "os.replace",
+    "durable.sync_folder",
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_file(
+    home: Home, step: str, when: str
+) -> None:
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    module, name = step.rsplit(".", 1)
+    if step == "os.replace":  # Path.replace calls it.
+        module = "os"
+    body = (
+        f"real = {module}.{name}\n"
+        "def step(*args, **kwargs):\n"
+        f"    {kill if when == 'before' else 'pass'}\n"
+        "    real(*args, **kwargs)\n"
+        f"    {kill}\n"
+        f"{module}.{name} = step\n"
+        "file.write(document, [end], [record])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script(home, body)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert home.path.read_text() in (TEXT, AFTER)
+    written = home.file.write(home.read(), [END_A], [RECORD])
+    assert isinstance(written, Written)
+    assert home.path.read_text() == AFTER
+    assert home.leftovers() == []
+    assert journal.read(home.journal).skipped == 0
+
+
+def test_two_writers_at_once_both_get_their_edits_in(home: Home) -> None:
+    home.save("sessions:\n" + "".join(f"  - name: s{n}\n    status: running\n" for n in range(20)))
+    body = (
+        "import time; first = int(sys.argv[1])\n"
+        "file = registry.RegistryFile(path, state_dir=state)\n"
+        "for n in range(first, 20, 2):\n"
+        "    edit = SetKey(session=f's{n}', key='status', value='terminated')\n"
+        "    while file.write(file.read(record.at), [edit], [record]) == registry.Moved(): pass\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script(home, body), str(n)]) for n in (0, 1)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert home.path.read_text().count("terminated") == 20
+
+
+def test_reading_and_rereading_a_hundred_entries_is_quick(tmp_path: Path) -> None:
+    entry = (
+        "  - name: lab-p{0}-creator-claude     # note\n    workspace: ~/PuKi/lab/p{0}\n"
+        "    agent: claude\n    status: running\n    created_at: 2026-06-01T10:00:00+09:00\n"
+        "    last_visible_status: ready\n    pane: {{pid: 1{0}, cmd: claude, cwd: /home/u/p{0}}}\n"
+        "    agent_identities:\n      claude: {{session_id: 87dc548e-0000-4000-8000-{0}}}\n"
+        "    claude_session_id_own: null\n    delegate_job_id: null\n"
+    )
+    path = tmp_path / "agent-sessions.yaml"
+    path.write_text("sessions:\n" + "".join(entry.format(n) for n in range(100)))
+    file = RegistryFile(path, state_dir=tmp_path / "state")
+    file.read(LATER)
+    began = time.process_time()
+    for _ in range(100):
+        file.read(LATER)
+    assert time.process_time() - began < 100 * 0.001, "far over the 0.2 ms it should take"
