@@ -1,0 +1,127 @@
+"""Which conversation a Claude Code holds when its pid file does not tell for certain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from kanban_worker.agents import claude_keys, pick
+from kanban_worker.agents.birth import birth_ns
+from kanban_worker.agents.claude_projects import Projects, modified_ns, stem
+from kanban_worker.agents.claude_transcript import Opening, opening
+from kanban_worker.agents.kept import Kept
+from kanban_worker.agents.shape import LiveAgent
+from reconcile.observed import Ambiguous, Bound, Conversation, ConversationId, Unknown
+
+_MOST = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one agent's conversations must lie."""
+
+    agent: LiveAgent
+    since_ns: int
+    """Nothing that was born before can have been begun by this process."""
+    folders: tuple[tuple[Projects, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Young:
+    """A conversation that was begun in an agent's directory since the agent runs."""
+
+    id: ConversationId
+    born_ns: int
+    touched_ns: int
+    cleared: bool
+
+
+class Nursery:
+    """The openings and births of young transcripts, kept between ticks."""
+
+    __slots__ = ("_births", "_openings")
+
+    def __init__(self) -> None:
+        """Nothing is read before the first question."""
+        self._openings: Kept[Opening] = Kept(opening)
+        self._births: dict[str, int | None] = {}
+
+    def young(self, place: Place, taken: Collection[ConversationId]) -> tuple[Young, ...] | Unknown:
+        """Return the conversations that this agent, and no other living one, may have begun."""
+        found: list[Young] = []
+        for projects, folder in place.folders:
+            paths = projects.young(folder, place.since_ns)
+            if isinstance(paths, Unknown):
+                return paths
+            for path in paths:
+                one = None if stem(path) in taken else self._young(path, place)
+                if isinstance(one, Unknown):
+                    return one
+                if one is not None:
+                    found.append(one)
+        return tuple(sorted(found, key=lambda one: (one.born_ns, one.id)))
+
+    def _young(self, path: str, place: Place) -> Young | Unknown | None:
+        begin = self._openings.get(path)
+        if begin is None or isinstance(begin, Unknown):
+            return begin
+        if not begin.spoken or begin.sidechain:
+            return None
+        if not any(claude_keys.lies_under(cwd, place.agent.cwd) for cwd in begin.cwds):
+            return None
+        born = self._born(path, begin)
+        if born is None or born < place.since_ns:
+            return None
+        return Young(
+            id=stem(path), born_ns=born, touched_ns=modified_ns(path), cleared=begin.cleared
+        )
+
+    def _born(self, path: str, begin: Opening) -> int | None:
+        """Return when the conversation began: a restored file is younger than its lines."""
+        if path not in self._births:
+            if len(self._births) >= _MOST:
+                self._births.clear()
+            self._births[path] = _birth(path)
+        first = None if begin.first_at is None else pick.nanoseconds(begin.first_at)
+        born = self._births[path]
+        if born is None or (first is not None and not begin.copied):
+            return first if born is None or first is None else min(born, first)
+        return born
+
+
+def after_clear(
+    claimed: ConversationId, old_ns: int, young: Sequence[Young], *, alone: bool
+) -> Conversation:
+    """Follow `/clear` from an id that was right at the start; None if nobody cleared.
+
+    A `/clear` leaves no link to what it ended, so the new conversation is certain only if
+    nobody else can have begun it: one end of the chain, one agent there, no other start.
+    """
+    cleared = [one for one in young if one.cleared and one.touched_ns > old_ns]
+    if not cleared:
+        return None
+    ends = [one.id for one in cleared if not _ended(one, cleared)]
+    if alone and len(ends) == 1 and all(one.cleared for one in young):
+        return Bound(id=ends[0], proof="clear-marker", written=True)
+    return Ambiguous((claimed, *ends))
+
+
+def born_after(young: Iterable[Young], *, alone: bool) -> Conversation:
+    """Bind the only conversation that was begun since the only agent there runs."""
+    return pick.settle([pick.Candidate(id=one.id, written=True) for one in young], alone=alone)
+
+
+def _ended(one: Young, cleared: Iterable[Young]) -> bool:
+    """Whether another `/clear` came when this one's writing stopped."""
+    return any(
+        other.born_ns > one.born_ns and one.touched_ns <= other.born_ns + pick.SLACK_NS
+        for other in cleared
+    )
+
+
+def _birth(path: str) -> int | None:
+    try:
+        return birth_ns(path, os.stat(path))
+    except OSError:
+        return None

@@ -1,0 +1,176 @@
+"""All of Claude Code's configuration folders that are known, and the transcripts in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+from kanban_worker.agents import claude_keys, claude_transcript, files, lines
+from kanban_worker.agents.claude_pids import PidFile, PidFiles
+from kanban_worker.agents.claude_projects import SUFFIX, Projects
+from kanban_worker.agents.claude_transcript import Transcript
+from kanban_worker.agents.kept import Kept
+from kanban_worker.agents.shape import LiveAgent
+from reconcile.observed import ConversationId, Unknown
+
+RETENTION_DAYS = 30
+"""`cleanupPeriodDays` where the settings do not say (all versions up to 2.1.329)."""
+
+_MOST = 8192
+
+
+class Store:
+    """One configuration folder."""
+
+    __slots__ = ("path", "pids", "projects")
+
+    def __init__(self, path: str) -> None:
+        """See which pids have a file; no transcript is looked at yet."""
+        self.path = path
+        self.pids = PidFiles(path)
+        self.projects = Projects(path)
+        self.pids.look()
+
+
+class Library:
+    """Every store: the monitor's own, and those that live agents were started with."""
+
+    __slots__ = ("_default", "_keys", "_own", "_settings", "_transcripts", "_where", "stores")
+
+    def __init__(self, home: str, environ: Mapping[str, str]) -> None:
+        """Nothing is read but the pid files' names."""
+        self._default = f"{home}/.claude"
+        self._own = environ.get("CLAUDE_CONFIG_DIR") or self._default
+        paths = dict.fromkeys((self._own, self._default))
+        self.stores = {path: Store(path) for path in paths}
+        self._transcripts: Kept[Transcript] = Kept(claude_transcript.transcript)
+        self._settings: Kept[int | None] = Kept(_retention)
+        self._where: dict[ConversationId, str] = {}
+        self._keys: dict[str, tuple[str, ...]] = {}
+
+    def look(self) -> None:
+        """Let every folder be looked at again. Once a tick."""
+        for store in self.stores.values():
+            store.pids.look()
+            store.projects.look()
+
+    def of(self, agent: LiveAgent) -> tuple[Store, ...]:
+        """Return where this agent keeps its files; all stores if that cannot be told."""
+        environ = agent.environ
+        own = environ.get("CLAUDE_CONFIG_DIR")
+        if own:
+            return (self._store(own if own.startswith("/") else f"{agent.cwd}/{own}"),)
+        if home := environ.get("HOME"):
+            return (self._store(f"{home}/.claude"),)
+        return tuple(self.stores.values())
+
+    def pid_file(self, agent: LiveAgent) -> PidFile | Unknown | None:
+        """Return what the agent says of itself."""
+        second: PidFile | Unknown | None = None
+        for store in self.of(agent):
+            found = store.pids.of(agent.family)
+            if isinstance(found, PidFile):
+                return found
+            second = second or found
+        return second
+
+    def named(self) -> frozenset[ConversationId]:
+        """Return the conversations that any living process names, in a pane or not."""
+        return frozenset(name for store in self.stores.values() for name in store.pids.ids())
+
+    def folders(self, agent: LiveAgent, cwd: str) -> tuple[tuple[Projects, str], ...]:
+        """Return the project folders that an agent may write into when it works in `cwd`."""
+        if not cwd.startswith("/"):
+            return ()
+        environ = agent.environ
+        named = claude_keys.named_folder(
+            environ.get("CLAUDE_CONFIG_DIR"), environ.get("CLAUDE_CODE_PROJECT_DIR_NAME")
+        )
+        wanted = (*([named] if named else []), *self._keys_of(cwd))
+        return tuple(
+            (store.projects, path)
+            for store in self.of(agent)
+            for path in store.projects.folders(wanted)
+        )
+
+    def expected(self, workspace: str) -> Iterator[str]:
+        """Return the folders where a workspace's transcripts should be, in every store."""
+        keys = claude_keys.keys(workspace)
+        for store in self.stores.values():
+            yield from store.projects.folders(keys)
+
+    def known(self, conversation: ConversationId) -> Transcript | Unknown | None:
+        """Return a transcript that is where it was before: one `stat` if it is unchanged."""
+        path = self._where.get(conversation)
+        return None if path is None else self._transcripts.get(path)
+
+    def search(
+        self, conversation: ConversationId, folders: Iterable[str]
+    ) -> Transcript | Unknown | None:
+        """Look for a transcript in these folders first, then everywhere."""
+        second: Transcript | Unknown | None = None
+        for path in self._places(conversation, folders):
+            found = self._transcripts.get(path)
+            if found is None or (second is not None and not _holds(found)):
+                continue
+            if len(self._where) >= _MOST:
+                self._where.clear()
+            self._where[conversation] = path
+            if _holds(found):
+                return found
+            second = found
+        return second
+
+    def path(self, conversation: ConversationId) -> str | None:
+        """Return where a transcript was last found."""
+        return self._where.get(conversation)
+
+    def blind(self) -> Unknown | None:
+        """Say why "nowhere" cannot be said, if it cannot.
+
+        An unmounted home must not read as deleted transcripts. Only a default folder that
+        nobody ever made may be missing, where another one is in use.
+        """
+        found = {path: store.projects.blind() for path, store in self.stores.items()}
+        if None in found.values() and not os.path.lexists(self._default):
+            found.pop(self._default, None)
+        return next((why for why in found.values() if why is not None), None)
+
+    def retention(self) -> int:
+        """Return after how many days Claude Code deletes a transcript."""
+        for path in self.stores:
+            days = self._settings.get(f"{path}/settings.json")
+            if isinstance(days, int):
+                return days
+        return RETENTION_DAYS
+
+    def home(self) -> str:
+        """Return the configuration folder in use; the monitor's own if none is."""
+        return next((path for path in self.stores if os.path.isdir(path)), self._own)
+
+    def _store(self, path: str) -> Store:
+        return self.stores.get(path) or self.stores.setdefault(path, Store(path))
+
+    def _keys_of(self, cwd: str) -> tuple[str, ...]:
+        """Keep the keys of a real path; a symlinked workspace may lead elsewhere tomorrow."""
+        if cwd not in self._keys:
+            if len(self._keys) >= _MOST:
+                self._keys.clear()
+            self._keys[cwd] = claude_keys.keys(cwd)
+        return self._keys[cwd]
+
+    def _places(self, conversation: ConversationId, folders: Iterable[str]) -> Iterator[str]:
+        for folder in folders:
+            yield f"{folder}/{conversation}{SUFFIX}"
+        for store in self.stores.values():
+            yield from store.projects.holding(conversation)
+
+
+def _holds(found: Transcript | Unknown) -> bool:
+    return isinstance(found, Transcript) and found.holds is True
+
+
+def _retention(path: str, status: os.stat_result, before: int | None) -> int | None:
+    del status, before
+    days = lines.record(files.content(path)).get("cleanupPeriodDays")
+    return days if isinstance(days, int) and not isinstance(days, bool) and days >= 0 else None

@@ -1,0 +1,175 @@
+"""Codex CLI: one rollout file a thread, in a folder per local day; the workspace is inside.
+
+Neither descriptors nor locks are used: since 0.169.0 one shared daemon holds those of all
+panes, and keeps a lock after `/quit`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kanban_worker.agents import codex_rollouts, files, ids, lines, pick
+from kanban_worker.agents.birth import birth_ns
+from kanban_worker.agents.codex_rollouts import Rollouts
+from kanban_worker.agents.kept import Kept
+from kanban_worker.agents.shape import Activity, LiveAgent
+from reconcile.observed import (
+    Answer,
+    Artefact,
+    Bound,
+    Conversation,
+    ConversationId,
+    Missing,
+    SessionName,
+    Unknown,
+)
+
+_STATES = {"task_started": "working", "task_complete": "idle", "turn_aborted": "idle"}
+_MOST = 8192
+
+
+class Codex:
+    """Codex's rollouts, in every Codex home that is in use."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
+        """Take the monitor's own home and environment."""
+        self._own = environ.get("CODEX_HOME") or f"{home}/.codex"
+        self._homes = {self._own: Rollouts(self._own)}
+        self._where: dict[ConversationId, str] = {}
+        self._activity: Kept[Activity] = Kept(_read_activity)
+        self._asked: datetime | None = None
+
+    def home(self) -> Answer[Path]:
+        """Return the monitor's own Codex home."""
+        return files.folder(self._own)
+
+    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+        """Return what each Codex holds: by its arguments, or the only rollout of its time."""
+        self._look()
+        given = {agent.session: _resumed(agent.argv) for agent in agents}
+        taken = frozenset(one for one in given.values() if one is not None)
+        crowd = pick.crowded(agent for agent in agents if given[agent.session] is None)
+        return {
+            agent.session: self._born_after(agent, taken, alone=agent.cwd not in crowd)
+            if (one := given[agent.session]) is None
+            else self._bound(one, agent)
+            for agent in agents
+        }
+
+    def artefact(
+        self,
+        conversation: ConversationId,
+        *,
+        workspace: str | None,
+        created_at: datetime | None,
+        now: datetime,
+    ) -> Artefact | Missing | Unknown:
+        """Look on the day that the id tells, then on all days and in the archive."""
+        del workspace, created_at
+        if ids.uuid(conversation) is None:
+            return Missing("not a thread id of Codex: those are UUIDs")
+        if now != self._asked:
+            self._asked = now
+            self._look()
+        size = self._size(conversation)
+        if isinstance(size, Unknown):
+            return size
+        if size is not None:
+            return Artefact.PRESENT if size else Artefact.GHOST
+        blind = next((why for one in self._homes.values() if (why := one.blind())), None)
+        return blind or Missing("never written or deleted")
+
+    def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
+        """Take both from the tail: `task_started` and its ends mark a turn."""
+        if ids.uuid(conversation) is None or self._size(conversation) is None:
+            return Activity(state=None, last=None)
+        found = self._activity.get(self._where.get(conversation, self._own))
+        if found is None or isinstance(found, Unknown):
+            return found
+        return found if agent is not None else Activity(state=None, last=found.last)
+
+    def _look(self) -> None:
+        for rollouts in self._homes.values():
+            rollouts.look()
+
+    def _of(self, agent: LiveAgent) -> tuple[Rollouts, ...]:
+        own = agent.environ.get("CODEX_HOME")
+        if own is None and "HOME" in agent.environ:
+            own = f"{agent.environ['HOME']}/.codex"
+        if not own:
+            return tuple(self._homes.values())
+        path = os.path.join(agent.cwd, own)
+        return (self._homes.get(path) or self._homes.setdefault(path, Rollouts(path)),)
+
+    def _bound(self, conversation: ConversationId, agent: LiveAgent) -> Bound | Unknown:
+        self._of(agent)
+        size = self._size(conversation)
+        if isinstance(size, Unknown):
+            return size
+        return Bound(id=conversation, proof="argv", written=bool(size))
+
+    def _born_after(
+        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
+    ) -> Conversation:
+        if not agent.cwd:
+            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
+        since = pick.started_ns(agent)
+        # The folder's date is local time; the payload's times are UTC.
+        day = agent.family[0].started_at.astimezone().date()
+        found: dict[ConversationId, pick.Candidate] = {}
+        for rollouts in self._of(agent):
+            for one, path in rollouts.since(day):
+                meta = rollouts.meta(path)
+                if isinstance(meta, Unknown):
+                    return meta
+                if meta is None or meta.child or one in taken or meta.cwd != agent.cwd:
+                    continue
+                if _born(path, meta) >= since:
+                    found[one] = pick.Candidate(id=one, written=True)
+        return pick.settle(list(found.values()), alone=alone)
+
+    def _size(self, conversation: ConversationId) -> int | Unknown | None:
+        path = self._where.get(conversation)
+        found = None if path is None else codex_rollouts.size(path)
+        if found is not None:
+            return found
+        for rollouts in self._homes.values():
+            if (path := rollouts.find(conversation)) is not None:
+                if len(self._where) >= _MOST:
+                    self._where.clear()
+                self._where[conversation] = path
+                return codex_rollouts.size(path)
+        return None
+
+
+def _resumed(argv: Sequence[str]) -> ConversationId | None:
+    """Read the id of `codex resume <id>`; `fork` makes a new one."""
+    return ids.uuid(ids.argument(argv, ("resume",)))
+
+
+def _born(path: str, meta: codex_rollouts.Meta) -> int:
+    if meta.at is not None:
+        return pick.nanoseconds(meta.at)
+    try:
+        return birth_ns(path, os.stat(path)) or 0
+    except OSError:
+        return 0
+
+
+def _read_activity(path: str, status: os.stat_result, before: Activity | None) -> Activity:
+    del before
+    part = files.tail_with_a_line(path)
+    state = None
+    for line in reversed(part.lines):
+        if b'"event_msg"' in line and (state := _mark(line)):
+            break
+    last = lines.newest(part.lines) or datetime.fromtimestamp(status.st_mtime, UTC)
+    return Activity(state=state, last=last)
+
+
+def _mark(line: bytes) -> str | None:
+    kind = lines.nested(lines.record(line).get("payload")).get("type")
+    return _STATES.get(kind) if isinstance(kind, str) else None

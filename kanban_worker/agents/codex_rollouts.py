@@ -1,0 +1,159 @@
+"""Codex's rollout files: `sessions/YYYY/MM/DD/rollout-<local time>-<id>.jsonl`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from kanban_worker.agents import files, ids, lines
+from kanban_worker.agents.kept import Folder
+from reconcile.observed import ConversationId, Unknown
+
+_ROLLOUT = re.compile(r"rollout-[0-9T-]{19}-([0-9a-fA-F-]{36})\.jsonl")
+_DEPTH = 3
+_MOST = 8192
+_DAY = timedelta(days=1)
+_NEVER = datetime(1971, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """The first line of a rollout; a fork has a second one, which is its parent's."""
+
+    cwd: str | None
+    at: datetime | None
+    child: bool
+    """Whether it is a sub-agent's, which no pane holds."""
+
+
+class Rollouts:
+    """The rollouts of one Codex home, each folder listed only when it changed."""
+
+    def __init__(self, home: str) -> None:
+        """Nothing is read before the first question."""
+        self.path = f"{home}/sessions"
+        self._archive = f"{home}/archived_sessions"
+        self._folders: dict[str, Folder] = {}
+        self._listed: dict[str, frozenset[str] | Unknown | None] = {}
+        self._metas: dict[str, Meta] = {}
+
+    def look(self) -> None:
+        """Let every folder be looked at again. Once a tick."""
+        self._listed.clear()
+
+    def find(self, conversation: ConversationId) -> str | None:
+        """Return a rollout's place: on the day that its id tells, else on any."""
+        for folder in (*self._likely(conversation), *self._all()):
+            for name in self._names(folder):
+                if name.endswith(f"-{conversation}.jsonl") and _ROLLOUT.fullmatch(name):
+                    return f"{folder}/{name}"
+        return None
+
+    def since(self, day: date) -> Iterator[tuple[ConversationId, str]]:
+        """Yield the rollouts of the days from the one before `day` on."""
+        first = _folder_of(day - _DAY)
+        for folder in self._days(self.path):
+            if folder.removeprefix(f"{self.path}/") < first:
+                continue
+            for name in sorted(self._names(folder)):
+                if match := _ROLLOUT.fullmatch(name):
+                    yield ConversationId(match[1]), f"{folder}/{name}"
+
+    def meta(self, path: str) -> Meta | Unknown | None:
+        """Return a rollout's first line, which never changes; None while it is not whole."""
+        if path not in self._metas:
+            try:
+                found = _meta(path)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                return files.refusal(path, error)
+            if found is None:
+                return None
+            if len(self._metas) >= _MOST:
+                self._metas.clear()
+            self._metas[path] = found
+        return self._metas[path]
+
+    def blind(self) -> Unknown | None:
+        """Say why "nowhere in here" cannot be said, if it cannot."""
+        self._names(self.path)
+        if self._listed[self.path] is None:
+            return Unknown(f"{self.path} is not there (mount or restore it)")
+        for folder in self._all():
+            self._names(folder)
+        return next((why for why in self._listed.values() if isinstance(why, Unknown)), None)
+
+    def _names(self, path: str) -> frozenset[str]:
+        if path not in self._listed:
+            folder = self._folders.get(path) or self._folders.setdefault(path, Folder(path))
+            self._listed[path] = folder.names()
+        names = self._listed[path]
+        return names if isinstance(names, frozenset) else frozenset()
+
+    def _all(self) -> Iterator[str]:
+        yield self._archive
+        yield self.path
+        yield from self._days(self.path)
+
+    def _days(self, path: str, depth: int = 0) -> Iterator[str]:
+        if depth == _DEPTH:
+            yield path
+            return
+        for name in sorted(self._names(path), reverse=True):
+            if name.isdigit() and name.isascii():
+                yield from self._days(f"{path}/{name}", depth + 1)
+
+    def _likely(self, conversation: ConversationId) -> Iterator[str]:
+        """Yield the days around the time that a UUID of version 7 begins with."""
+        try:
+            born = lines.moment_of_ms(int(conversation.replace("-", "")[:12], 16))
+            at = (born or _NEVER).astimezone().date()
+            days = (at, at - _DAY, at + _DAY)
+        except (ValueError, OverflowError):
+            return
+        for day in days:
+            yield f"{self.path}/{_folder_of(day)}"
+
+
+def _folder_of(day: date) -> str:
+    return day.strftime("%Y/%m/%d")
+
+
+def _meta(path: str) -> Meta | None:
+    """Read the first line: 21.7 KB in 0.169.0, as it holds the base instructions."""
+    for limit in (files.BLOCK, files.LIMIT):
+        part = files.head(path, limit)
+        if part.lines:
+            return _parse(lines.record(part.lines[0]))
+        if part.whole:
+            break
+    return None
+
+
+def _parse(entry: Mapping[str, object]) -> Meta | None:
+    """Read a line of `session_meta`, or the untyped one of September 2025."""
+    own = lines.nested(entry.get("payload")) if entry.get("type") == "session_meta" else entry
+    named = ids.uuid(own.get("id"))
+    if named is None:
+        return None
+    parent = own.get("parent_thread_id")
+    root = own.get("session_id")
+    return Meta(
+        cwd=lines.text(own.get("cwd")),
+        at=lines.moment(own.get("timestamp")) or lines.moment(entry.get("timestamp")),
+        child=parent is not None or root not in {None, named},
+    )
+
+
+def size(path: str) -> int | Unknown | None:
+    """Return a file's size; None if it is not there."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return files.refusal(path, error)

@@ -1,0 +1,152 @@
+"""Bounded reads of files that somebody else writes.
+
+Paths are plain strings here: a quiet tick is a few hundred `os.stat` calls, and a `Path`
+costs more than the call.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconcile.observed import Unknown
+
+BLOCK = 64 * 1024
+LIMIT = 1024 * 1024
+"""No more than this is read of either end of a file, whatever its length."""
+
+_ADVICE = {
+    errno.EACCES: "let this user read it",
+    errno.EPERM: "let this user read it",
+    errno.ENOENT: "mount or restore it",
+    errno.ENOTDIR: "a folder is needed where a file is",
+    errno.EISDIR: "a file is needed where a folder is",
+    errno.ELOOP: "mend the loop of symbolic links",
+}
+
+
+class NotRegularError(OSError):
+    """What should be a file is a pipe, a socket or a device: opening it could block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One end of a file, cut into lines."""
+
+    lines: tuple[bytes, ...]
+    """Whole lines, without their newlines. The last one of a file may be torn."""
+    cut: bytes
+    """What was read of the one line that goes on beyond the bound; at most one exists."""
+    whole: bool
+    """Whether the file has nothing beyond this part."""
+
+
+def refusal(path: str, error: OSError) -> Unknown:
+    """Say that a path could not be looked at, why, and what to do."""
+    reason = error.strerror or str(error) or type(error).__name__
+    advice = _ADVICE.get(error.errno or 0, "look at it by hand")
+    return Unknown(f"cannot read {path}: {reason} ({advice})")
+
+
+def real_path(path: str) -> str:
+    """Resolve `~` and symlinks; a text that can be no path is returned as it is."""
+    try:
+        return os.path.realpath(os.path.expanduser(path))
+    except (OSError, ValueError):
+        return path
+
+
+def folder(path: str) -> Path | Unknown | None:
+    """Return a folder that is there; None if there is certainly none."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        # A link that leads nowhere is a disk that is not mounted, not an absent folder.
+        return refusal(path, error) if os.path.islink(path) else None
+    except OSError as error:
+        return refusal(path, error)
+    if stat.S_ISDIR(mode):
+        return Path(path)
+    return refusal(path, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+
+
+def content(path: str, limit: int = LIMIT) -> bytes:
+    """Read a small file whole; of a longer one, `limit` bytes.
+
+    Raises:
+        OSError: the path is not there, cannot be read, or is no regular file.
+    """
+    descriptor = _open(path)
+    try:
+        return _read(descriptor, 0, limit)
+    finally:
+        os.close(descriptor)
+
+
+def head(path: str, limit: int = BLOCK) -> Part:
+    """Read the first `limit` bytes and cut them into lines.
+
+    Raises:
+        OSError: the path is not there, cannot be read, or is no regular file.
+    """
+    data = content(path, limit + 1)
+    whole = len(data) <= limit
+    lines = data[:limit].split(b"\n")
+    cut = b"" if whole else lines.pop()
+    return Part(lines=tuple(lines), cut=cut, whole=whole)
+
+
+def tail(path: str, limit: int = BLOCK) -> Part:
+    """Read the last `limit` bytes and cut them into lines.
+
+    Raises:
+        OSError: the path is not there, cannot be read, or is no regular file.
+    """
+    descriptor = _open(path)
+    try:
+        offset = max(0, os.fstat(descriptor).st_size - limit)
+        data = _read(descriptor, offset, limit)
+    finally:
+        os.close(descriptor)
+    lines = data.split(b"\n")
+    cut = lines.pop(0) if offset else b""
+    return Part(lines=tuple(lines), cut=cut, whole=not offset)
+
+
+def tail_with_a_line(path: str) -> Part:
+    """Read the tail, farther back while it holds no complete line (a pasted image has MBs).
+
+    Raises:
+        OSError: the path is not there, cannot be read, or is no regular file.
+    """
+    limit = BLOCK
+    part = tail(path, limit)
+    while limit < LIMIT and not part.whole and not any(part.lines):
+        limit *= 4
+        part = tail(path, limit)
+    return part
+
+
+def _open(path: str) -> int:
+    # O_NONBLOCK: to open a pipe that nobody writes to would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise NotRegularError(errno.EINVAL, "not a regular file", path)
+
+
+def _read(descriptor: int, offset: int, limit: int) -> bytes:
+    """Read up to `limit` bytes; one `pread` may return fewer than asked for."""
+    parts: list[bytes] = []
+    while limit > 0 and (data := os.pread(descriptor, limit, offset)):
+        parts.append(data)
+        offset += len(data)
+        limit -= len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,156 @@
+"""Gemini CLI: one chat file a session, in a folder per workspace that has a readable name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kanban_worker.agents import files, ids, pick
+from kanban_worker.agents.gemini_chats import Chat, Chats
+from kanban_worker.agents.shape import Activity, LiveAgent
+from reconcile.observed import (
+    Answer,
+    Artefact,
+    Bound,
+    Conversation,
+    ConversationId,
+    Missing,
+    SessionName,
+    Unknown,
+)
+
+_MOST = 8192
+
+
+class Gemini:
+    """Gemini's chats, in every home that is in use."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
+        """Take the monitor's own home and environment."""
+        self._own = _folder(environ.get("GEMINI_CLI_HOME") or str(home))
+        self._homes = {self._own: Chats(self._own)}
+        self._where: dict[ConversationId, tuple[Chats, str]] = {}
+        self._asked: datetime | None = None
+
+    def home(self) -> Answer[Path]:
+        """Return the monitor's own `.gemini` folder."""
+        return files.folder(self._own)
+
+    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+        """Return what each Gemini holds: by its arguments, or the only chat of its time."""
+        self._look()
+        given = {
+            agent.session: ids.uuid(ids.argument(agent.argv, ("--resume", "-r", "--session-id")))
+            for agent in agents
+        }
+        taken = frozenset(one for one in given.values() if one is not None)
+        crowd = pick.crowded(agent for agent in agents if given[agent.session] is None)
+        return {
+            agent.session: self._born_after(agent, taken, alone=agent.cwd not in crowd)
+            if (one := given[agent.session]) is None
+            else self._bound(one, agent)
+            for agent in agents
+        }
+
+    def artefact(
+        self,
+        conversation: ConversationId,
+        *,
+        workspace: str | None,
+        created_at: datetime | None,
+        now: datetime,
+    ) -> Artefact | Missing | Unknown:
+        """Look in all workspaces: the file's name has 8 digits of the id, its first line all."""
+        del workspace, created_at
+        if ids.uuid(conversation) is None:
+            return Missing("not a session id of Gemini CLI: those are UUIDs")
+        if now != self._asked:
+            self._asked = now
+            self._look()
+        found = self._find(conversation)
+        if isinstance(found, Unknown):
+            return found
+        if found is not None:
+            return Artefact.PRESENT if found.spoken else Artefact.GHOST
+        blind = next((why for one in self._homes.values() if (why := one.blind())), None)
+        return blind or Missing("never written or deleted")
+
+    def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
+        """Take the newest line's time, or the file's where no line has one."""
+        del agent
+        found = self._find(conversation) if ids.uuid(conversation) else None
+        if found is None or isinstance(found, Unknown):
+            return found or Activity(state=None, last=None)
+        if found.last is not None or not found.spoken:
+            return Activity(state=None, last=found.last)
+        try:
+            modified = os.stat(self._where[conversation][1]).st_mtime
+            return Activity(state=None, last=datetime.fromtimestamp(modified, UTC))
+        except (KeyError, OSError, ValueError, OverflowError):
+            return Activity(state=None, last=None)
+
+    def _look(self) -> None:
+        for chats in self._homes.values():
+            chats.look()
+
+    def _of(self, agent: LiveAgent) -> tuple[Chats, ...]:
+        base = agent.environ.get("GEMINI_CLI_HOME") or agent.environ.get("HOME")
+        if not base:
+            return tuple(self._homes.values())
+        path = _folder(os.path.join(agent.cwd, base))
+        return (self._homes.get(path) or self._homes.setdefault(path, Chats(path)),)
+
+    def _bound(self, conversation: ConversationId, agent: LiveAgent) -> Bound | Unknown:
+        self._of(agent)
+        found = self._find(conversation)
+        if isinstance(found, Unknown):
+            return found
+        return Bound(id=conversation, proof="argv", written=found is not None and found.spoken)
+
+    def _born_after(
+        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
+    ) -> Conversation:
+        if not agent.cwd:
+            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
+        since = pick.started_ns(agent)
+        found: dict[ConversationId, pick.Candidate] = {}
+        for chats in self._of(agent):
+            for path in chats.of(agent.cwd):
+                chat = chats.chat(path)
+                if isinstance(chat, Unknown):
+                    return chat
+                if chat is None or chat.child or chat.started is None or chat.id in taken:
+                    continue
+                if pick.nanoseconds(chat.started) >= since:
+                    found[chat.id] = pick.Candidate(id=chat.id, written=chat.spoken)
+        return pick.settle(list(found.values()), alone=alone)
+
+    def _find(self, conversation: ConversationId) -> Chat | Unknown | None:
+        second: Unknown | None = None
+        for chats, path in self._places(conversation):
+            found = chats.chat(path)
+            if not isinstance(found, Chat):
+                second = second or found or Unknown(f"{path} does not say which session it is")
+            elif found.id == conversation:
+                if len(self._where) >= _MOST:
+                    self._where.clear()
+                self._where[conversation] = (chats, path)
+                return found
+        return second
+
+    def _places(self, conversation: ConversationId) -> Iterator[tuple[Chats, str]]:
+        known = self._where.get(conversation)
+        if known is not None:
+            yield known
+        for chats in self._homes.values():
+            for path in chats.find(conversation):
+                yield chats, path
+
+
+def _folder(base: str) -> str:
+    """Return the `.gemini` under a home, as 0.61 does; else the home, if it is one itself."""
+    usual = f"{base}/.gemini"
+    itself = os.path.exists(f"{base}/projects.json") and not os.path.isdir(usual)
+    return base if itself else usual

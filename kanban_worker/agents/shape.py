@@ -1,0 +1,89 @@
+"""The values that go into an adapter and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from reconcile.observed import (
+    Answer,
+    Artefact,
+    Conversation,
+    ConversationId,
+    Missing,
+    SessionName,
+    Unknown,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One process of an agent: the one that was recognised, or one that it started."""
+
+    pid: int
+    started_at: datetime
+    start_ticks: str | None = None
+    """Field 22 of `/proc/<pid>/stat`, the start time in clock ticks; None off Linux."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAgent:
+    """An agent that runs in a pane."""
+
+    session: SessionName
+    kind: str
+    cwd: str
+    """Real path of its working directory; "" when it cannot be read."""
+    argv: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The variables of `ENVIRONMENT` that it was started with; empty when unreadable."""
+    family: tuple[Member, ...]
+    """The agent's own process first, then its descendants."""
+
+
+ENVIRONMENT = (
+    "HOME",
+    "XDG_DATA_HOME",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_PROJECT_DIR_NAME",
+    "CODEX_HOME",
+    "GEMINI_CLI_HOME",
+    "OPENCODE_DB",
+)
+"""The environment variables that move an agent's files. Nothing else is read of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What a conversation's files tell of the agent's work."""
+
+    state: str | None
+    """`working`, `waiting` (for a person), `idle`, or None where nothing tells."""
+    last: datetime | None
+    """The last sign of work; None where nothing is written yet."""
+
+
+class Adapter(Protocol):
+    """One kind of agent's files."""
+
+    def home(self) -> Answer[Path]:
+        """Where this agent keeps its files; None when the folder is certainly not there."""
+
+    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+        """Which conversation each of these agents, all of this kind, holds now."""
+
+    def artefact(
+        self,
+        conversation: ConversationId,
+        *,
+        workspace: str | None,
+        created_at: datetime | None,
+        now: datetime,
+    ) -> Artefact | Missing | Unknown:
+        """What is on disk under an id that an entry with this workspace and age records."""
+
+    def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
+        """What the agent last did in a conversation; `agent` is who holds it, if anyone."""
