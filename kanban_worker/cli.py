@@ -1,0 +1,203 @@
+"""The command line: one command, one function returning an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import Never
+
+from state import durable
+from state.errors import MonitorError, MustMend
+
+PROGRAM = "agent-sessions"
+
+COMMANDS = {
+    "reconcile": "compare tmux, the agents' files and the registry, tick by tick",
+    "status": "show the table that a person looks at",
+    "check": "validate the registry, naming each fault with its line",
+    "init": "write a first registry from what runs now",
+    "demo": "show the whole story on an isolated tmux server, in a throw-away home",
+}
+"""Each is a module in `kanban_worker.commands` with `options(parser)` and `run(arguments)`."""
+
+_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""Why printing may fail: every other file's failures are translated where they occur."""
+
+
+class Exit(IntEnum):
+    """What an exit status means. Zero never means "blind"."""
+
+    OK = 0
+    DRIFT = 2
+    COULD_NOT = 3
+    MUST_MEND = 64
+    INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors are the user's to mend; argparse's own status 2 means drift here."""
+
+    def error(self, message: str) -> Never:  # type: ignore[explicit-override] # 3.12 has override
+        """Raises MustMend with argparse's message."""
+        text = f"{message}. See: {self.prog} --help"
+        raise MustMend(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. The one place that turns outcomes into exit statuses."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    _open_streams()
+    try:
+        arguments = parser().parse_args(argv)
+        command = importlib.import_module(f"kanban_worker.commands.{arguments.command}")
+        status = int(command.run(arguments))
+        sys.stdout.flush()
+    except MonitorError as error:
+        complain(str(error))
+        return Exit.MUST_MEND if isinstance(error, MustMend) else Exit.COULD_NOT
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OUTPUT:
+            raise
+        # Without this Python tries to print the rest at exit, and complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:  # whoever read our output has gone, on purpose
+            complain(str(durable.could_not("the output could not be written", error)))
+        return Exit.COULD_NOT
+    return status
+
+
+def complain(message: str) -> None:
+    """One line on stderr that says what to do."""
+    print(f"{PROGRAM}: {plain(message)}", file=sys.stderr)
+
+
+def plain(text: str) -> str:
+    """What a terminal may be shown: a path may hold line breaks, escapes and no UTF-8."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+
+
+def _open_streams() -> None:
+    """Stdout and stderr that take any text: also a path that is no UTF-8, also in a C locale.
+
+    A stream that the caller closed (`>&-`) is None, which libraries do not expect.
+    """
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a test captures into may be none
+            stream.reconfigure(errors="backslashreplace")
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog=PROGRAM,
+        description="Watches AI coding agents in tmux against the registry of sessions.",
+        epilog="exit status: 0 looked, nothing wrong; 2 drift found (with --exit-code); "
+        "3 could not look, or a write failed; 64 mend arguments, config or registry; "
+        "130 interrupted",
+    )
+    _global_options(top, default=None)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
+        # SUPPRESS: what was given before the command is not overwritten by a default.
+        _global_options(sub, default=argparse.SUPPRESS)
+        _OPTIONS[name](sub)
+    return top
+
+
+def _global_options(parser: argparse.ArgumentParser, *, default: object) -> None:
+    group = parser.add_argument_group("global options")
+    group.add_argument("--registry", metavar="FILE", default=default, help="the registry to use")
+    group.add_argument(
+        "--tmux-socket",
+        metavar="NAME|PATH",
+        action="append",
+        default=default,
+        help="a tmux server to look at, as for tmux -L or -S; may be repeated",
+    )
+    group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
+    group.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=False if default is None else default,
+        help="say what each finding rests on",
+    )
+
+
+def _reconcile_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="one tick, then end")
+    parser.add_argument("--emit-diff", action="store_true", help="print the report as JSON")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing of any kind")
+    parser.add_argument(
+        "--exit-code", action="store_true", help="with --once: exit with 2 when something drifts"
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="S",
+        help="seconds between ticks (default 30; 60 with 5 or more sessions)",
+    )
+    _judging_options(parser)
+
+
+def _judging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pattern",
+        metavar="GLOB",
+        action="append",
+        help="names of sessions to register; may be repeated (default *-creator-<agent>)",
+    )
+    parser.add_argument(
+        "--grace",
+        metavar="S",
+        help="seconds that a terminated session may live on unremarked (default 120)",
+    )
+
+
+def _status_options(parser: argparse.ArgumentParser) -> None:
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print the rows as JSON")
+    shape.add_argument("--watch", action="store_true", help="draw it again and again")
+    parser.add_argument("--interval", metavar="S", help="with --watch: seconds (default 2)")
+    _judging_options(parser)
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="take the registry as it is for the last good one, entries lost on purpose",
+    )
+
+
+def _no_options(_parser: argparse.ArgumentParser) -> None:
+    """The command has only the global options."""
+
+
+_OPTIONS = {
+    "reconcile": _reconcile_options,
+    "status": _status_options,
+    "check": _check_options,
+    "init": _judging_options,
+    "demo": _no_options,
+}
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> Never:
+    """SIGTERM ends a command the way Ctrl-C does: between two steps, cleanly."""
+    raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""One command, one module: `run(arguments)` returns the exit status."""

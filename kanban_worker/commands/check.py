@@ -1,0 +1,28 @@
+"""`agent-sessions check`: every fault of the registry, with its line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from kanban_worker import config
+from kanban_worker.cli import Exit
+from kanban_worker.tick import Monitor, now
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the faults; 64 when one of them keeps an entry from being watched."""
+    settings = config.load(arguments, os.environ, Path.home())
+    registry = Monitor(settings).registry
+    document = registry.read(now(), accept_loss=arguments.accept)
+    for fault in document.faults:
+        kind = "fault" if fault.grave else "note"
+        print(f"{settings.registry}:{fault.line}:{fault.column}: {kind}: {fault.message}")
+    if any(fault.grave for fault in document.faults):
+        return Exit.MUST_MEND
+    if arguments.accept:
+        registry.remember(document)
+        print(f"{settings.registry}: accepted as the last good registry")
+    print(f"{settings.registry}: ok, {len(document.registry.entries)} entries")
+    return Exit.OK

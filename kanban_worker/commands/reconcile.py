@@ -1,0 +1,112 @@
+"""`agent-sessions reconcile`: tick once, or tick by tick until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from kanban_worker import config
+from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.tick import Monitor, Tick
+from reconcile import report
+from reconcile.drift import NoticeKind
+from state.errors import MustMend
+
+MANY_SESSIONS = 5
+"""From this many entries on, the default interval is the longer one."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ticks; the exit status is that of the last tick."""
+    settings = config.load(arguments, os.environ, Path.home())
+    monitor = Monitor(settings)
+    complaints = Complaints()
+    while True:
+        tick = monitor.tick(dry_run=arguments.dry_run)
+        show(tick, arguments)
+        complaints.about(tick)
+        if arguments.once:
+            return status(tick, exit_code=arguments.exit_code)
+        time.sleep(settings.interval or default_interval(tick))
+
+
+def default_interval(tick: Tick) -> float:
+    """Seconds between ticks where nobody chose: less often where there is much to look at."""
+    return 60.0 if len(tick.registry.entries) >= MANY_SESSIONS else 30.0
+
+
+def status(tick: Tick, *, exit_code: bool) -> Exit:
+    """What a tick means to whoever asked for it. Blindness outweighs drift."""
+    if any(isinstance(trouble, MustMend) for trouble in tick.troubles):
+        return Exit.MUST_MEND
+    if tick.troubles or tick.report.blind:
+        return Exit.COULD_NOT
+    if exit_code and (tick.report.decisions or tick.report.notes):
+        return Exit.DRIFT
+    return Exit.OK
+
+
+class Complaints:
+    """Says each trouble once, not at every tick, and again when it comes back."""
+
+    def __init__(self) -> None:
+        """Nothing has been said yet."""
+        self._said: set[str] = set()
+
+    def about(self, tick: Tick) -> None:
+        """Complains of what is new among a tick's troubles and blind sources."""
+        texts = {str(trouble) for trouble in tick.troubles}
+        texts |= _blind(tick)
+        for text in sorted(texts - self._said):
+            complain(text)
+        self._said = texts
+
+
+def _blind(tick: Tick) -> set[str]:
+    """What could not be seen; the registry's own trouble is complained of already."""
+    notices = (note.notice for note in tick.report.notes)
+    texts = {each.message for each in notices if each.kind is NoticeKind.BLIND}
+    for name, source in tick.report.sources.items():
+        if source.state is report.SourceState.UNKNOWN and name != "registry":
+            texts.add(f"cannot see: {source.why}")
+    return texts
+
+
+def show(tick: Tick, arguments: argparse.Namespace) -> None:
+    """Prints one tick: the report as JSON, or what is new in sentences."""
+    if arguments.emit_diff:
+        shape = 2 if arguments.once else None  # a stream of reports: one line each
+        print(json.dumps(report.as_json(tick.report), indent=shape, ensure_ascii=False))
+    else:
+        for line in sentences(tick, everything=arguments.once, verbose=arguments.verbose):
+            print(plain(line))
+    sys.stdout.flush()
+
+
+def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
+    """What a person reads: one line for each finding, and a line about the sources."""
+    lines: list[str] = []
+    for decision in tick.report.decisions:
+        if decision.new or everything:
+            lines.append(f"[{decision.drift.id}] {report.sentence(decision)}")
+            if verbose:
+                lines += [f"    {key}: {value}" for key, value in decision.drift.evidence.items()]
+    for note in tick.report.notes:
+        if note.new or everything:
+            lines.append(f"[{note.notice.id}] {note.notice.message}")
+    if everything:
+        lines.append(summary(tick))
+    return lines
+
+
+def summary(tick: Tick) -> str:
+    """One line about what was looked at: `tmux ok, 2 sessions · registry ok, 3 entries`."""
+    parts = []
+    for name, source in tick.report.sources.items():
+        counts = [f"{value} {key}" for key, value in source.facts.items() if isinstance(value, int)]
+        parts.append(", ".join([f"{name} {source.state.value}", *counts]))
+    return " · ".join(parts)

@@ -1,0 +1,185 @@
+"""`agent-sessions status`: the table that a person looks at. It writes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from kanban_worker import config
+from kanban_worker.agents.shape import Activity
+from kanban_worker.cli import plain
+from kanban_worker.commands import reconcile
+from kanban_worker.tick import Monitor, Tick
+from reconcile import judge, names
+from reconcile.desired import RUNNING, Entry
+from reconcile.drift import DriftClass
+from reconcile.observed import Bound, ConversationId, Session
+from reconcile.plan import Decision
+
+WATCH_INTERVAL = 2.0
+"""Seconds between two drawings where nobody chose."""
+
+CLEAR = "\x1b[H\x1b[2J"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. Empty text where there is nothing to say."""
+
+    session: str
+    agent: str
+    state: str
+    idle: str
+    id: str
+    pid: str
+    workspace: str
+    drift: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draws the table once, or again and again until interrupted."""
+    settings = config.load(arguments, os.environ, Path.home())
+    monitor = Monitor(settings)
+    complaints = reconcile.Complaints()
+    while True:
+        tick = monitor.tick(dry_run=True)
+        rows = list(_rows(tick, monitor, settings.places.home))
+        if arguments.json:
+            print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+        else:
+            print((CLEAR if arguments.watch else "") + table(rows))
+            print(reconcile.summary(tick))
+        sys.stdout.flush()
+        complaints.about(tick)
+        if not arguments.watch:
+            return reconcile.status(tick, exit_code=False)
+        # What was chosen for the ticks, in the config or the environment, is no choice for this.
+        time.sleep((arguments.interval and settings.interval) or WATCH_INTERVAL)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in columns, as wide as they need to be. `PID` and `IDLE` are flush right."""
+    titles = [name.upper() for name in Row.__slots__]
+    cells = [titles, *([getattr(row, name) or "–" for name in Row.__slots__] for row in rows)]
+    cells = [[plain(cell) for cell in line] for line in cells]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    right = {"IDLE", "PID"}
+    return "\n".join(
+        "  ".join(
+            _blank(cell, width) + cell if title in right else cell + _blank(cell, width)
+            for cell, width, title in zip(line, widths, titles, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def _blank(cell: str, width: int) -> str:
+    return " " * (width - _width(cell))
+
+
+def _width(text: str) -> int:
+    """How many columns a terminal gives to a text: two to a wide letter, none to an accent."""
+    if text.isascii():
+        return len(text)
+    columns = {"W": 2, "F": 2}
+    return sum(
+        0 if unicodedata.category(c) in {"Mn", "Me", "Cf"} else columns.get(unicodedata.east_asian_width(c), 1)
+        for c in text
+    )
+
+
+def _rows(tick: Tick, monitor: Monitor, home: Path) -> Iterator[Row]:
+    sessions = judge.sessions_of(tick.world.tmux.values())
+    decisions: dict[str, list[Decision]] = {}
+    for decision in tick.report.decisions:
+        decisions.setdefault(decision.drift.session, []).append(decision)
+    for entry in tick.registry.entries:
+        session = judge.find(entry, sessions)
+        yield _row(entry, session, decisions.pop(entry.name, []), tick, monitor, home)
+    for name, found in decisions.items():
+        drift = found[0].drift
+        unregistered = Entry(name=drift.session, agent=drift.agent, workspace=drift.workspace)
+        session = next(iter(sessions.get(names.normalise(name), [])), None)
+        yield _row(unregistered, session, found, tick, monitor, home)
+
+
+def _row(
+    entry: Entry,
+    session: Session | None,
+    found: Sequence[Decision],
+    tick: Tick,
+    monitor: Monitor,
+    home: Path,
+) -> Row:
+    held = session and tick.world.conversations.get(session.name)
+    conversation = held.id if isinstance(held, Bound) else entry.own_id
+    activity = _activity(entry, session, conversation, monitor)
+    agent = session and monitor.observer.agents.get(session.name)
+    pid = agent.family[0].pid if agent else session.panes[0].pid if session else None
+    kinds = {decision.drift.kind for decision in found}
+    return Row(
+        session=entry.name,
+        agent=entry.agent or "",
+        state=_state(entry, session, kinds, activity),
+        idle=_idle(activity, tick.world.at),
+        id=_short(conversation) if conversation else "",
+        pid=str(pid) if pid else "",
+        workspace=_tilde(entry.workspace or "", home),
+        drift=", ".join(f"{d.drift.kind} {d.since.astimezone():%H:%M}" for d in found),
+    )
+
+
+def _activity(
+    entry: Entry, session: Session | None, conversation: ConversationId | None, monitor: Monitor
+) -> Activity | None:
+    agent = monitor.observer.agents.get(session.name) if session else None
+    adapter = monitor.observer.adapters.get(agent.kind if agent else entry.agent or "")
+    if adapter is None or conversation is None:
+        return None
+    found = adapter.activity(conversation, agent)
+    return found if isinstance(found, Activity) else None
+
+
+def _state(
+    entry: Entry,
+    session: Session | None,
+    kinds: set[DriftClass],
+    activity: Activity | None,
+) -> str:
+    """What the session is doing; what cannot be told is `unknown`, never `gone`."""
+    if DriftClass.TMUX_GONE in kinds:
+        return "gone"
+    if entry.status not in {RUNNING, None}:
+        return entry.status or ""  # a person's word, whatever the session does
+    if session is None:
+        return "unknown" if entry.status else ""
+    return (activity and activity.state) or "running"
+
+
+def _idle(activity: Activity | None, now: datetime) -> str:
+    """How long ago the last sign of work was: `4s`, `12m`, `3h`, `5d`."""
+    if activity is None or activity.last is None:
+        return ""
+    # A clock that was set back must not show a negative age.
+    seconds = int(max(now - activity.last, timedelta(0)).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _short(conversation: ConversationId) -> str:
+    text = str(conversation)
+    return text if len(text) <= 9 else f"{text[:4]}…{text[-4:]}"  # noqa: PLR2004 - its own length
+
+
+def _tilde(path: str, home: Path) -> str:
+    return f"~{path[len(str(home)) :]}" if path.startswith(f"{home}/") else path

@@ -1,0 +1,155 @@
+"""Settings: flags win over the environment, the environment over the config file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from kanban_worker import tmux
+from reconcile import names
+from reconcile.policy import Policy
+from state import paths
+from state.errors import CouldNot, MustMend
+from state.paths import Places
+
+KEYS = {
+    "registry": "AGENT_SESSIONS_REGISTRY",
+    "tmux_socket": "AGENT_SESSIONS_TMUX_SOCKET",
+    "interval": "AGENT_SESSIONS_INTERVAL",
+    "pattern": "AGENT_SESSIONS_PATTERN",
+    "grace": "AGENT_SESSIONS_GRACE",
+}
+"""Every key of the config file, with the environment variable of the same meaning."""
+
+_LISTS = frozenset({"tmux_socket", "pattern"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a command needs to know before it looks."""
+
+    registry: Path
+    sockets: tuple[str, ...]
+    """Paths of tmux sockets."""
+    interval: float | None
+    """Seconds between ticks, where someone chose it."""
+    policy: Policy
+    places: Places
+    environ: Mapping[str, str]
+    verbose: bool
+
+
+def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) -> Settings:
+    """The settings for one run. Raises MustMend when one of them makes no sense."""
+    places = paths.places(environ, home)
+    chosen = _Chosen(arguments, environ, _read(arguments.config, places))
+    policy = Policy(patterns=tuple(chosen.many("pattern")) or names.DEFAULT_PATTERNS)
+    if (grace := chosen.seconds("grace")) is not None:
+        policy = replace(policy, grace=timedelta(seconds=grace))
+    return Settings(
+        registry=paths.registry(places, environ, explicit=chosen.one("registry"), configured=None),
+        sockets=_sockets(chosen.many("tmux_socket"), environ),
+        interval=chosen.seconds("interval"),
+        policy=policy,
+        places=places,
+        environ=environ,
+        verbose=arguments.verbose,
+    )
+
+
+def _sockets(asked: list[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    if not asked:
+        return (tmux.socket_path(None, environ),)
+    return tuple(dict.fromkeys(tmux.socket_path(each, environ) for each in asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    arguments: argparse.Namespace
+    environ: Mapping[str, str]
+    config: Mapping[str, object]
+
+    def many(self, key: str) -> list[str]:
+        """A list: a repeated flag, a comma-separated variable, a list or text in the file."""
+        flag = getattr(self.arguments, key, None)
+        if flag:
+            return [flag] if isinstance(flag, str) else list(flag)
+        if variable := self.environ.get(KEYS[key]):
+            words = map(str.strip, variable.split(",")) if key in _LISTS else [variable]
+            return [word for word in words if word]
+        written = self.config.get(key)
+        values = written if isinstance(written, list) and key in _LISTS else [written]
+        if any(isinstance(each, Collection) and not isinstance(each, str) for each in values):
+            shape = "a single value or a list of them" if key in _LISTS else "a single value"
+            message = f"{key} in the config file is {str(written)[:40]!r}; it must be {shape}"
+            raise MustMend(message)
+        return [str(each) for each in values if each not in {None, ""}]
+
+    def one(self, key: str) -> str | None:
+        """A single value, or None when nobody chose one."""
+        return next(iter(self.many(key)), None)
+
+    def seconds(self, key: str) -> float | None:
+        """A number of seconds above zero."""
+        text = self.one(key)
+        if text is None:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 < value < 1e7:  # noqa: PLR2004 - about four months; also refuses nan and inf
+            message = f"{key} is {text[:40]!r}; it must be a number of seconds above 0"
+            raise MustMend(message)
+        return value
+
+
+def _read(asked: str | None, places: Places) -> Mapping[str, object]:
+    path = paths.at_home(asked, places.home) if asked else places.config
+    try:
+        text = path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not asked:
+            return {}
+        message = f"config {path} is not there. Name another one with --config"
+        raise MustMend(message) from error
+    except (OSError, UnicodeError) as error:
+        message = f"config {path} cannot be read: {error}"
+        raise CouldNot(message) from error
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: str) -> Mapping[str, object]:
+    from ruamel.yaml import YAML  # noqa: PLC0415 - 10 ms that a run without a config saves
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+    from ruamel.yaml.reader import ReaderError  # noqa: PLC0415
+
+    try:
+        found = YAML(typ="safe", pure=True).load(text)
+    except ReaderError as error:
+        above = text[: error.position].splitlines() or [""]
+        where = f", line {len(above)}, column {len(above[-1]) + 1}"
+        message = f"config {path.name}{where}: a character that YAML forbids. Mend it, in {path}"
+        raise MustMend(message) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        message = f"config {path.name}{where}: {error.problem}. Mend it, in {path}"
+        raise MustMend(message) from error
+    except (YAMLError, ValueError, LookupError, RecursionError) as error:
+        # ruamel.yaml lets through what int(), a date or a too deep nesting raises.
+        message = f"config {path.name}: {error}. Mend it, in {path}"
+        raise MustMend(message) from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        message = f"config {path}: it must be a mapping with the keys {', '.join(KEYS)}"
+        raise MustMend(message)
+    unknown = sorted(str(key)[:40] for key in found if key not in KEYS)
+    if unknown:
+        message = f"config {path}: unknown key {unknown[0]!r}. It may have: {', '.join(KEYS)}"
+        raise MustMend(message)
+    return found

@@ -1,0 +1,364 @@
+"""The process table: what runs inside a pane, and whether a recorded pid still lives.
+
+tmux holds a pane's process unreaped until it marks the pane dead, so the same pane id with
+the same pid is the same process. What runs *under* it is another matter: the tree is
+walked again as soon as a known agent ends (`pidfd`, where the system has it), and each
+tick for panes in which no agent was found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import select
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias, TypeVar
+
+import psutil
+
+from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
+from reconcile import names
+from reconcile.observed import Agent, Answer, Boot, Inside, Pane, Process, SessionName, Unknown
+
+SHELLS = frozenset({"bash", "zsh", "fish", "sh", "dash", "ksh", "tcsh", "csh", "nu", "ash"})
+_INTERPRETERS = SHELLS | {"node", "nodejs", "bun", "deno", "python", "python3", "ruby", "perl"}
+_PACKAGES = {
+    "@anthropic-ai/claude-code": "claude",
+    "@openai/codex": "codex",
+    "@google/gemini-cli": "gemini",
+    "opencode-ai": "opencode",
+}
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_INLINE = re.compile(r"-[A-Za-z]*c")
+"""The option after which a shell or Python takes a command, not a file: `-c`, `-lc`."""
+_SCRIPTS = re.compile(r"\.[cm]?js$")
+T = TypeVar("T")
+_Identity: TypeAlias = tuple[str, str, int, str | None, bool]
+_SETTLED = timedelta(seconds=10)
+"""A younger agent may still start the process that holds its conversation."""
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+_AFRESH = timedelta(minutes=10)
+"""How often panes that nobody follows are looked into again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A living pane to look into, and the agent that its session is said to run."""
+
+    socket: str
+    pane: Pane
+    wanted: str | None
+    followed: bool
+    """Whether someone asks for this pane; else it is only looked into now and then."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What `World.inside` calls it."""
+        return (self.socket, self.pane.pane_id)
+
+    @property
+    def label(self) -> SessionName:
+        """What the agent found here is called: a session may hold several, and its name change."""
+        return SessionName(":".join(self.key))
+
+    @property
+    def identity(self) -> _Identity:
+        """What must be the same for an earlier look to still hold."""
+        return (*self.key, self.pane.pid, self.wanted, self.followed)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in one place."""
+
+    inside: Inside
+    agent: LiveAgent | None
+    until: datetime
+    """Until when it may be believed, unless the agent's process ends before."""
+
+
+def kind_of(
+    argv: Sequence[str], *, name: str = "", exe: str = "", wanted: str | None = None
+) -> str | None:
+    """The agent that a process is, or None.
+
+    `argv`, `name` and `exe` as psutil gives them. Claude Code's native builds run as
+    `claude` or under a bare version number below `…/claude/versions/`; its JavaScript
+    builds, Codex and Gemini are a script of `node`, and wrappers a script of a shell.
+    A script with a suffix of another language (`gemini.py`) is somebody's own.
+    """
+    known = {*names.AGENTS, *([wanted] if wanted else [])}
+    program = argv[0] if argv else name
+    first = PurePosixPath(program).name.removeprefix("-")
+    if first in known:
+        return first
+    if _VERSION.fullmatch(first) and "/claude/versions/" in f"{program} {exe}":
+        return "claude"
+    if re.sub(r"[\d.]+$", "", first) not in _INTERPRETERS:
+        return {"claude.exe": "claude", "antigravity": "agy"}.get(first)
+    options = list(itertools.takewhile(lambda word: word.startswith("-"), argv[1:]))
+    if any(map(_INLINE.fullmatch, options)):
+        return None
+    script = next(iter(argv[len(options) + 1 :]), "")
+    packaged = (kind for package, kind in _PACKAGES.items() if f"/{package}/" in script)
+    stem = _SCRIPTS.sub("", PurePosixPath(script).name)
+    return next(packaged, stem if stem in known else None)
+
+
+class Processes:
+    """Looks into panes, and remembers what cannot have changed."""
+
+    def __init__(self) -> None:
+        """Nothing is known before the first look."""
+        self._known: dict[_Identity, Found] = {}
+        self._places: Sequence[Place] = ()
+        self._found: Mapping[tuple[str, str], Found] = {}
+        self._ends = _Ends()
+
+    def look(
+        self, places: Sequence[Place], servers: Iterable[int], now: datetime
+    ) -> Mapping[tuple[str, str], Found]:
+        """What runs in each of these panes of the tmux servers with these pids.
+
+        The same places, with nothing changed in any of them, give the same object again.
+        """
+        ended = self._ends.seen()
+        unchanged = places is self._places and not ended
+        if not (unchanged and all(found.until > now for found in self._found.values())):
+            self._found = self._look_again(places, servers, now, ended)
+            self._places = places
+        return self._found
+
+    def _look_again(
+        self,
+        places: Sequence[Place],
+        servers: Iterable[int],
+        now: datetime,
+        ended: frozenset[Member],
+    ) -> Mapping[tuple[str, str], Found]:
+        known = {
+            identity: found
+            for identity, found in self._known.items()
+            if found.until > now and not (found.agent and found.agent.family[0] in ended)
+        }
+        tree: _Tree | None = None
+        self._known = {}
+        for place in places:
+            if place.identity not in known:
+                tree = tree or _Tree(servers)
+                known[place.identity] = _look_into(place, tree, now)
+            self._known[place.identity] = known[place.identity]
+        found = {place.key: self._known[place.identity] for place in places}
+        self._ends.watch(each.agent.family[0] for each in found.values() if each.agent)
+        return found
+
+
+def process(pid: int) -> Answer[Process]:
+    """The process with this pid; None when there is certainly none, or it has ended."""
+    if not psutil.pid_exists(pid):  # Process() would also take a thread's id, and raise below 0
+        return None
+    try:
+        found = psutil.Process(pid)
+        return _process(found, _argv(found))
+    except psutil.NoSuchProcess:
+        return None
+    except (psutil.Error, OSError) as error:
+        return Unknown(f"process {pid} cannot be read: {error}")
+
+
+def boot() -> Boot | None:
+    """This boot of the host; None when the system does not tell."""
+    try:
+        at = datetime.fromtimestamp(psutil.boot_time(), UTC)
+    except (psutil.Error, OSError, RuntimeError):
+        return None
+    with contextlib.suppress(OSError):
+        return Boot(id=Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip(), at=at)
+    return Boot(id=f"booted-{at:%Y%m%dT%H%M}", at=at)
+
+
+def is_shell_only(argv: Sequence[str]) -> bool:
+    """Whether this is a shell at its prompt, rather than one that runs a script or `-c`."""
+    return _is_shell(argv) and all(word.startswith("-") and word != "-c" for word in argv[1:])
+
+
+class _Tree:
+    """All processes below some tmux servers: one pass over the host's process table."""
+
+    def __init__(self, servers: Iterable[int]) -> None:
+        self._processes: dict[int, psutil.Process] = {}
+        self._children: dict[int, list[psutil.Process]] = {}
+        for server in servers:
+            with contextlib.suppress(psutil.Error):
+                for child in psutil.Process(server).children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        self._children.setdefault(child.ppid(), []).append(child)
+                        self._processes[child.pid] = child
+
+    def root(self, pid: int) -> psutil.Process:
+        """A pane's own process. Raises psutil.Error when it has just ended."""
+        return self._processes.get(pid) or psutil.Process(pid)
+
+    def below(self, root: psutil.Process) -> Iterator[psutil.Process]:
+        """A process and all its descendants, the nearest first."""
+        queue = [root]
+        for found in queue:
+            yield found
+            queue.extend(self._children.get(found.pid, ()))
+
+
+def _look_into(place: Place, tree: _Tree, now: datetime) -> Found:
+    try:
+        root = tree.root(place.pane.pid)
+        argv = _argv(root)
+        own = _process(root, argv)
+    except psutil.NoSuchProcess:
+        return Found(Inside(process=None, agent=None), None, now)
+    except (psutil.Error, OSError) as error:
+        return Found(Inside(process=Unknown(str(error)), agent=Unknown(str(error))), None, now)
+    soon = now if place.followed else now + _AFRESH
+    wrapper: Found | None = None
+    for candidate in tree.below(root):
+        with contextlib.suppress(psutil.Error, OSError):
+            words = argv if candidate is root else _argv(candidate)
+            if kind := _recognise(candidate, words, place.wanted):
+                agent = own if candidate is root else _process(candidate, words)
+                live = _live(place, kind, agent, words, tree.below(candidate))
+                until = _ALWAYS if now - agent.started_at > _SETTLED else now
+                found = Found(
+                    Inside(process=own, agent=Agent(kind=kind, process=agent)), live, until
+                )
+                if not _is_shell(words):
+                    return found
+                # A wrapper may export what moves the agent's files: what it runs knows better.
+                wrapper = wrapper or replace(found, until=soon)
+    nothing = Inside(process=own, agent=None, shell_only=is_shell_only(argv))
+    return wrapper or Found(nothing, None, soon)
+
+
+def _recognise(found: psutil.Process, argv: list[str], wanted: str | None) -> str | None:
+    bare = bool(argv) and _VERSION.fullmatch(PurePosixPath(argv[0]).name)
+    name = "" if argv else found.name()
+    return kind_of(argv, name=name, exe=found.exe() if bare else "", wanted=wanted)
+
+
+def _is_shell(argv: Sequence[str]) -> bool:
+    return bool(argv) and PurePosixPath(argv[0]).name.removeprefix("-") in SHELLS
+
+
+def _live(
+    place: Place, kind: str, agent: Process, argv: list[str], family: Iterator[psutil.Process]
+) -> LiveAgent:
+    members = list(family)
+    return LiveAgent(
+        session=place.label,
+        kind=kind,
+        cwd=agent.cwd,
+        argv=tuple(argv),
+        environ=_environ(members[0]),
+        family=tuple(member for each in members for member in _member(each)),
+    )
+
+
+def _process(found: psutil.Process, argv: list[str]) -> Process:
+    return Process(
+        pid=found.pid,
+        started_at=datetime.fromtimestamp(found.create_time(), UTC),
+        command=PurePosixPath(argv[0]).name if argv else found.name(),
+        cwd=_readable(found.cwd, ""),
+    )
+
+
+def _member(found: psutil.Process) -> Iterator[Member]:
+    with contextlib.suppress(psutil.Error, OSError):
+        yield Member(
+            pid=found.pid,
+            started_at=datetime.fromtimestamp(found.create_time(), UTC),
+            start_ticks=_start_ticks(found.pid),
+        )
+
+
+def _start_ticks(pid: int) -> str | None:
+    """Field 22 of `/proc/<pid>/stat`; the command in field 2 may hold spaces and brackets."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()[19]
+
+
+def _argv(found: psutil.Process) -> list[str]:
+    nothing: list[str] = []
+    return _readable(found.cmdline, nothing)
+
+
+def _environ(found: psutil.Process) -> dict[str, str]:
+    nothing: dict[str, str] = {}
+    environ = _readable(found.environ, nothing)
+    return {name: environ[name] for name in ENVIRONMENT if name in environ}
+
+
+def _readable(read: Callable[[], T], otherwise: T) -> T:
+    """One attribute of a process; another user's processes hide some of theirs.
+
+    A zombie raises psutil.NoSuchProcess: it only waits for its parent to notice, as a killed
+    tmux server may for seconds.
+    """
+    try:
+        return read()
+    except (psutil.AccessDenied, OSError):
+        return otherwise
+
+
+class _Ends:
+    """Tells which watched processes have ended, without looking at each one."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._fds: dict[Member, int] = {}
+        self._members: dict[int, Member] = {}
+        self._unwatchable: set[Member] = set()
+
+    def seen(self) -> frozenset[Member]:
+        """Those that have ended by now."""
+        ended = {self._members[fd] for fd, _ in self._poll.poll(0)}
+        ended.update(member for member in self._unwatchable if not _still(member))
+        return frozenset(ended)
+
+    def watch(self, members: Iterable[Member]) -> None:
+        """From now on watches these, and no others."""
+        wanted = set(members)
+        for member in self._fds.keys() - wanted:
+            fd = self._fds.pop(member)
+            del self._members[fd]
+            self._poll.unregister(fd)
+            os.close(fd)
+        self._unwatchable = {
+            member for member in wanted - self._fds.keys() if not self._open(member)
+        }
+
+    def _open(self, member: Member) -> bool:
+        """Whether a pidfd could be had: Linux 5.3 and Python 3.9 have them."""
+        try:
+            fd = os.pidfd_open(member.pid)
+        except (AttributeError, OSError):
+            return False
+        if not _still(member):  # reused between the scan and now
+            os.close(fd)
+            return False
+        self._fds[member], self._members[fd] = fd, member
+        self._poll.register(fd, select.POLLIN)
+        return True
+
+
+def _still(member: Member) -> bool:
+    if member.start_ticks is not None:
+        # Not the computed start time: it moves when the host's clock is set.
+        return _start_ticks(member.pid) == member.start_ticks
+    now = process(member.pid)
+    return isinstance(now, Unknown) or (now is not None and now.started_at == member.started_at)

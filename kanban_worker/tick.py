@@ -1,0 +1,251 @@
+"""The tick, where reading this program starts: five steps, always from the whole state.
+
+    observe   read the registry, look at tmux, the processes and the agents' files
+    judge     hold one against the other: drifts and notices
+    plan      decide what is written now and what is held back
+    apply     write the registry, if nobody else did in between
+    report    say what was found and what was done
+
+An event from outside may bring the next tick forward; what a tick does never depends on
+one. A tick that could not look changes nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from kanban_worker import agents, sources
+from kanban_worker.config import Settings
+from kanban_worker.observe import Observer
+from kanban_worker.tmux import Tmux
+from reconcile import judge, plan
+from reconcile.desired import Registry
+from reconcile.drift import FindingId, Judgement
+from reconcile.memory import Memory
+from reconcile.observed import Boot, Server, World
+from reconcile.plan import Decision, Plan
+from reconcile.report import Report, Source
+from state import ledger, paths
+from state.document import Document, Moved, Written
+from state.errors import CouldNot, MonitorError, MustMend
+from state.faults import Fault
+from state.journal import KeyChange, Record
+from state.registry import RegistryFile
+
+ATTEMPTS = 3
+"""How often one tick decides anew when the registry moves under it."""
+
+FAULTY = "the registry has faults, and nothing is written until they are mended"
+
+
+def now() -> datetime:
+    """The local time, with its offset."""
+    return datetime.now().astimezone()
+
+
+NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+MOVING = "the registry changes faster than it can be written; looking again at the next tick"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """All that one tick knew, for those who show more of it than the report."""
+
+    registry: Registry
+    world: World
+    report: Report
+    troubles: tuple[MonitorError, ...]
+    """What the user must mend, or what failed; the report tells of the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    document: Document | None
+    registry: Registry | None
+    world: World
+    troubles: tuple[MonitorError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Applied:
+    plan: Plan
+    document: Document | None = None
+    written: bool = False
+    moved: bool = False
+    troubles: tuple[MonitorError, ...] = ()
+
+
+_Sight: TypeAlias = tuple[World, Registry | None, Mapping[str, Server], Boot | None]
+
+
+class Monitor:
+    """Ticks over one registry, remembering what earlier ticks found."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = now) -> None:
+        """Touches nothing yet. `clock` tells the local time, timezone-aware."""
+        home = settings.places.home
+        self.registry = RegistryFile(settings.registry, state_dir=settings.places.state)
+        self.observer = Observer(
+            tmux=Tmux(settings.sockets),
+            adapters={kind: make(home, settings.environ) for kind, make in agents.ADAPTERS.items()},
+            patterns=settings.policy.patterns,
+            home=home,
+            clock=clock,
+        )
+        self._policy = settings.policy
+        self._clock = clock
+        real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
+        self._ledger = paths.ledger(settings.places.cache, real_registry)
+        self._memory, self._recalled = Memory(), False
+        self._judged: tuple[_Sight, Judgement] | None = None
+
+    def tick(self, *, dry_run: bool) -> Tick:
+        """One look and what follows from it. A dry run writes nothing of any kind."""
+        began, attempts = time.perf_counter(), itertools.count(1)
+        forgotten = self._recall()
+        while True:
+            seen = self._observe()
+            judgement = self._judge(seen.world, seen.registry)
+            decided = plan.plan(judgement, seen.world, seen.registry, self._memory, self._policy)
+            applied = self._apply(decided, seen, dry_run=dry_run)
+            if not applied.moved or next(attempts) == ATTEMPTS:
+                return self._report(seen, applied, began, forgotten, dry_run=dry_run)
+
+    def _recall(self) -> list[MonitorError]:
+        """Loads what earlier ticks found, once; an unusable ledger is told, and done without."""
+        if self._recalled:
+            return []
+        kept = ledger.load(self._ledger)
+        self._memory, self._recalled = kept.memory, True
+        return [CouldNot(kept.recovered_why)] if kept.recovered_why else []
+
+    def _observe(self) -> _Seen:
+        troubles: list[MonitorError] = []
+        document: Document | None = None
+        try:
+            document = self.registry.read(self._clock())
+            troubles += [_mend(self.registry.path, each) for each in document.faults if each.grave]
+        except MonitorError as error:
+            troubles.append(error)
+        registry = document.registry if document else None
+        world = self.observer.look(registry or Registry())
+        return _Seen(
+            document=document,
+            registry=registry,
+            world=world,
+            troubles=tuple(troubles),
+        )
+
+    def _judge(self, world: World, registry: Registry | None) -> Judgement:
+        """The last judgement, for as long as the same things are seen and time changes nothing."""
+        memory = self._memory
+        sight = (replace(world, at=NO_TIME), registry, memory.servers, memory.boot)
+        if not (self._judged and self._judged[0] == sight and world.at <= self._judged[1].until):
+            self._judged = sight, judge.judge(world, registry, memory, self._policy)
+        return self._judged[1]
+
+    def _apply(self, decided: Plan, seen: _Seen, *, dry_run: bool) -> _Applied:
+        """Writes what is to be written, and takes back what could not be."""
+        if seen.document is None:
+            return _Applied(plan=decided)
+        if any(fault.grave for fault in seen.document.faults):
+            decided = decided.hold_writes(FAULTY)
+        decided = decided.settled(dry_run=dry_run)
+        if not decided.edits:
+            return _Applied(plan=decided)
+        records = [_record(each, seen.world) for each in decided.writes]
+        try:
+            outcome = self.registry.write(seen.document, decided.edits, records)
+        except MonitorError as error:
+            return _Applied(plan=decided.hold_writes(str(error)), troubles=(error,))
+        if isinstance(outcome, Moved):
+            return _Applied(plan=decided.hold_writes(MOVING), moved=True)
+        return _Applied(
+            plan=decided.hold(_refused(decided, outcome)),
+            document=outcome.document,
+            written=outcome.changed,
+        )
+
+    def _report(
+        self,
+        seen: _Seen,
+        applied: _Applied,
+        began: float,
+        forgotten: list[MonitorError],
+        *,
+        dry_run: bool,
+    ) -> Tick:
+        troubles = [*seen.troubles, *forgotten, *applied.troubles]
+        self._memory = applied.plan.memory
+        document = applied.document or seen.document
+        if document is not None and not dry_run:
+            troubles += self._remember(document)
+        return Tick(
+            registry=seen.registry or Registry(),
+            world=seen.world,
+            troubles=tuple(troubles),
+            report=Report(
+                at=seen.world.at,
+                dry_run=dry_run,
+                duration_ms=(time.perf_counter() - began) * 1000,
+                host=os.uname().nodename,
+                boot_id=seen.world.boot.id if seen.world.boot else None,
+                sources=self._sources(seen),
+                decisions=applied.plan.decisions,
+                notes=applied.plan.notes,
+                registry_written=applied.written,
+            ),
+        )
+
+    def _remember(self, document: Document) -> list[MonitorError]:
+        """Keeps what this tick learned for the next process."""
+        try:
+            ledger.save(self._ledger, self._memory)
+            if not any(fault.grave for fault in document.faults):
+                self.registry.remember(document)
+        except MonitorError as error:
+            return [error]
+        return []
+
+    def _sources(self, seen: _Seen) -> Mapping[str, Source]:
+        trouble = "" if seen.document else str(seen.troubles[0])
+        registry = seen.registry or Registry()
+        return sources.of(seen.world, registry, self.registry.path, trouble, self.observer.adapters)
+
+
+def _mend(path: Path, fault: Fault) -> MustMend:
+    return MustMend(
+        f"registry {path.name}, line {fault.line}, column {fault.column}: {fault.message}. "
+        "Nothing was written. Mend it, then run: agent-sessions check"
+    )
+
+
+def _refused(decided: Plan, outcome: Written) -> Mapping[FindingId, str]:
+    """Why some drifts stay as they are: their entries cannot be edited safely."""
+    reasons: dict[FindingId, str] = {}
+    for place, why in outcome.refused.items():
+        session = decided.edits[place].session
+        reasons |= {d.drift.id: str(why) for d in decided.writes if d.drift.session == session}
+    return reasons
+
+
+def _record(decision: Decision, world: World) -> Record:
+    drift = decision.drift
+    return Record(
+        at=world.at,
+        session=drift.session,
+        drift=drift.id,
+        drift_class=drift.kind.value,
+        changes=tuple(
+            KeyChange(key=each.key, before=each.before, after=each.after) for each in drift.changes
+        ),
+        evidence=drift.evidence,
+    )

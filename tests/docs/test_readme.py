@@ -1,0 +1,105 @@
+"""What the documents say is what the program does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kanban_worker import cli, config
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+SKILL = (ROOT / "skills/agent-sessions-monitor/SKILL.md").read_text("utf-8")
+DOCUMENTS = [ROOT / name for name in ("README.md", "AGENTS.md", "CHANGELOG.md")]
+DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
+
+
+def shape(line: str) -> str:
+    """A line with what differs from run to run taken out, and columns closed up."""
+    line = re.sub(r"[0-9a-f]{4}…[0-9a-f]{4}|\d\d:\d\d|\b\d+s\b|\[[A-Z]-\w{8}\]|\d{2,}", "#", line)
+    return re.sub(r" +", " ", line).strip()
+
+
+@pytest.fixture(scope="module")
+def demo() -> list[str]:
+    command = [sys.executable, "-m", "kanban_worker", "demo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return [shape(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("command", ["reconcile --once", "status"])
+def test_the_readme_shows_what_the_demo_prints(command: str, demo: list[str]) -> None:
+    block = re.search(rf"<!-- demo: {command} -->\n```\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    lines = [shape(line) for line in block[1].splitlines()]
+    assert len(lines) >= 1
+    missing = [line for line in lines if line not in demo]
+    assert missing == []
+
+
+def test_the_readme_begins_with_what_a_newcomer_must_know() -> None:
+    head = "\n".join(README.splitlines()[:40])
+    for needed in ("**never**", "make demo", "make test", "exit status", "| 64 |", "| 130 |"):
+        assert needed in head
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_each_command_is_in_the_readme(command: str) -> None:
+    assert f"agent-sessions {command}" in README or f"make {command}" in README
+
+
+@pytest.mark.parametrize("key", config.KEYS)
+def test_each_setting_has_a_flag_of_its_name(key: str) -> None:
+    flag = f"--{key.replace('_', '-')}"
+    assert flag in cli.parser().format_help() + subparser_help("reconcile")
+
+
+def subparser_help(command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "kanban_worker", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_file_that_a_document_names_in_backticks_exists(document: Path) -> None:
+    named = re.findall(
+        r"`((?:kanban_worker|reconcile|state|tests)/[\w./]*)`", document.read_text("utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_skill_explains_every_drift_class() -> None:
+    for letter in "ABCD":
+        assert re.search(rf"^\| {letter} \|", SKILL, re.MULTILINE)
+
+
+def test_every_command_line_in_the_skill_is_understood() -> None:
+    lines = re.findall(r"`agent-sessions ([^`]+)`", SKILL)
+    assert lines
+    for line in lines:
+        assert cli.parser().parse_args(line.split()).command in cli.COMMANDS
+
+
+def test_the_skills_version_is_the_packages() -> None:
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    assert version
+    assert f"\nversion: {version[1]}\n" in SKILL
+
+
+def test_agents_md_is_a_page() -> None:
+    lines = (ROOT / "AGENTS.md").read_text("utf-8").splitlines()
+    assert 40 <= len(lines) <= 75

@@ -1,0 +1,669 @@
+"""What a tmux server is asked, and what each of its answers means: here, none, or could not look.
+
+Each row of the table of exit status 1 (docs/decisions.md) is a test on a real server; a script
+in tmux's place says only what cannot be brought about here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+import fences
+from fleet import Fleet
+from kanban_worker import tmux
+from kanban_worker.tmux import Tmux
+from reconcile.observed import Answer, Listing, Pane, Session, SessionName, Unknown
+from waiting import retry_until
+
+NOBODY = 65534
+on_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux lists the sockets that are bound"
+)
+
+
+def look(path: Path | str, *, deadline: float = 5, tmux_bin: str | None = None) -> Answer[Listing]:
+    """Look at one socket, once."""
+    return Tmux([str(path)], deadline=deadline, tmux_bin=tmux_bin).look()[str(path)]
+
+
+def listing(path: Path | str) -> Listing:
+    """Look at one socket that certainly answers."""
+    answer = look(path)
+    assert isinstance(answer, Listing), answer
+    return answer
+
+
+def only_session(fleet: Fleet) -> Session:
+    """Return the one session of a fleet."""
+    (session,) = listing(fleet.socket).sessions.values()
+    return session
+
+
+def why(answer: Answer[Listing]) -> str:
+    """Return the reason of an answer that must be "could not look"."""
+    assert isinstance(answer, Unknown), answer
+    assert "\n" not in answer.why
+    return answer.why
+
+
+def script(folder: Path, text: str) -> str:
+    """Write a program that stands in tmux's place, and return its path."""
+    program = folder / "tmux-in-its-place"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def as_nobody(ask: Callable[[], Answer[Listing]]) -> Answer[Listing]:
+    """Ask as a user to whom permissions apply: root ignores them."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if not child:
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        try:
+            os.write(writable, pickle.dumps(ask()))
+        finally:
+            os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable, "rb") as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    answer: Answer[Listing] = pickle.loads(told)  # noqa: S301 - our own child wrote it
+    return answer
+
+
+def close_next(server: socket.socket) -> None:
+    """Take one connection and end it at once."""
+    server.accept()[0].close()
+
+
+def dead_panes(fleet: Fleet, name: SessionName) -> list[Pane]:
+    """Return the panes of a session whose process has ended."""
+    return [pane for pane in listing(fleet.socket).sessions[name].panes if pane.dead]
+
+
+@pytest.fixture
+def stopped(fleet: Fleet) -> Iterator[Fleet]:
+    """Stop a server, as a debugger or a full disk does; it takes connections and is silent."""
+    fleet.start("a", agent="sleep")
+    server = psutil.Process(fleet.server_pid)
+    server.suspend()
+    yield fleet
+    server.resume()
+
+
+class TestNone:
+    """Certainly no server, or no session."""
+
+    def test_a_socket_that_was_never_created_means_none(self, fence: fences.Fence) -> None:
+        assert look(fence.tmux / "never") is None
+
+    def test_a_folder_that_was_never_created_means_none(self, fence: fences.Fence) -> None:
+        assert look(fence.tmux / "no" / "folder" / "s") is None
+
+    @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
+    def test_a_killed_server_that_left_its_socket_behind_means_none(
+        self, fleet: Fleet, sig: signal.Signals
+    ) -> None:
+        fleet.start("a", agent="sleep")
+
+        fleet.kill_server(sig)
+
+        assert fleet.socket.exists()
+        assert look(fleet.socket) is None
+
+    def test_a_living_server_without_sessions_means_an_empty_listing(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+        fleet.tmux("set-option", "-s", "exit-empty", "off")
+        fleet.kill("a")
+
+        assert look(fleet.socket) == Listing(server=None, sessions={})
+
+
+class TestUnknown:
+    """Could not look: never to be taken for a death."""
+
+    @on_linux
+    def test_a_deleted_socket_of_a_living_server_is_no_absence_and_tells_the_way_back(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.start("a", agent="sleep")
+        fleet.socket.unlink()
+
+        assert "send that server SIGUSR1" in why(look(fleet.socket))
+
+        os.kill(fleet.server_pid, signal.SIGUSR1)
+        retry_until(fleet.socket.exists, what="a new socket")
+        assert list(listing(fleet.socket).sessions) == ["a"]
+
+    @on_linux
+    def test_a_deleted_socket_is_known_by_its_real_path_too(self, fleet: Fleet) -> None:
+        link = fleet.folder.with_name("link")
+        link.symlink_to(fleet.folder)
+        fleet.start("a", agent="sleep")
+        fleet.socket.unlink()
+
+        assert "SIGUSR1" in why(look(link / "s"))
+
+    @on_linux
+    def test_a_deleted_socket_that_was_bound_through_a_link_is_known(self, fleet: Fleet) -> None:
+        link = fleet.folder.with_name("link")
+        link.symlink_to(fleet.folder)
+        fleet.socket = link / "s"
+        fleet.start("a", agent="sleep")
+        fleet.socket.unlink()
+
+        assert "SIGUSR1" in why(look(fleet.folder / "s"))
+
+    def test_a_socket_of_another_user_is_unknown(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+        fleet.socket.chmod(0)
+
+        assert "Permission denied" in why(as_nobody(lambda: look(fleet.socket)))
+
+    def test_another_protocol_version_is_unknown(self, tmp_path: Path) -> None:
+        says = 'echo "protocol version mismatch (client 8, server 7)" >&2; exit 1'
+
+        answer = look(tmp_path / "s", tmux_bin=script(tmp_path, says))
+
+        assert "protocol version mismatch" in why(answer)
+
+    @pytest.mark.parametrize(
+        ("says", "status"),
+        [
+            pytest.param(
+                "tmux: error while loading shared libraries: libevent_core-2.1.so.7: "
+                "cannot open shared object file: No such file or directory",
+                127,
+                id="a library is missing",
+            ),
+            pytest.param(
+                "/usr/local/bin/tmux: line 2: /opt/tmux: No such file or directory",
+                127,
+                id="a wrapper points nowhere",
+            ),
+            pytest.param(
+                "error connecting to {path} (No such file or directory)",
+                2,
+                id="tmux's words with another exit status",
+            ),
+            pytest.param(
+                "error connecting to /elsewhere/s (No such file or directory)",
+                1,
+                id="tmux's words about another socket",
+            ),
+            pytest.param("lost server", 1, id="the server ended meanwhile"),
+            pytest.param("server exited unexpectedly", 1, id="the server crashed meanwhile"),
+            pytest.param("create window failed: fork failed", 1, id="the system is out of forks"),
+        ],
+    )
+    def test_only_tmuxs_own_words_about_this_socket_mean_that_there_is_none(
+        self, tmp_path: Path, says: str, status: int
+    ) -> None:
+        path = tmp_path / "s"
+        text = says.format(path=path)
+
+        answer = look(path, tmux_bin=script(tmp_path, f"echo '{text}' >&2; exit {status}"))
+
+        assert text in why(answer)
+
+    def test_a_path_that_holds_tmuxs_words_changes_nothing(self, fence: fences.Fence) -> None:
+        folder = fence.tmux / "no server running on"
+        folder.write_text("")
+
+        assert "Not a directory" in why(look(folder / "no current target"))
+
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            pytest.param("x" * 150, "File name too long", id="longer than a socket's path may be"),
+            pytest.param("file", "is not a socket", id="a regular file"),
+            pytest.param("folder", "is not a socket", id="a folder"),
+            pytest.param("file/s", "Not a directory", id="below a file"),
+            pytest.param("loop", "symbolic links", id="a link to itself"),
+            pytest.param("nul\0byte", "embedded null byte", id="with a NUL"),
+        ],
+    )
+    def test_a_path_that_can_be_no_socket_is_unknown(
+        self, fence: fences.Fence, name: str, reason: str
+    ) -> None:
+        (fence.tmux / "file").write_text("")
+        (fence.tmux / "folder").mkdir()
+        (fence.tmux / "loop").symlink_to("loop")
+
+        assert reason in why(look(f"{fence.tmux}/{name}"))
+
+    def test_another_program_at_the_socket_is_unknown(self, fence: fences.Fence) -> None:
+        path = fence.tmux / "foreign"
+        with socket.socket(socket.AF_UNIX) as foreign:
+            foreign.bind(str(path))
+            foreign.listen()
+            closing = threading.Thread(target=close_next, args=[foreign])
+            closing.start()
+
+            answer = look(path, deadline=2)
+
+            closing.join()
+        assert str(path) in why(answer)
+
+    def test_a_missing_tmux_is_unknown(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        assert "not installed" in why(look(tmp_path / "s"))
+
+    def test_a_tmux_that_went_away_since_is_unknown(self, tmp_path: Path) -> None:
+        assert "cannot be run" in why(look(tmp_path / "s", tmux_bin=str(tmp_path / "tmux")))
+
+    def test_a_tmux_that_may_not_be_run_is_unknown(self, tmp_path: Path) -> None:
+        program = tmp_path / "tmux"
+        program.write_text("")
+
+        answer = look(tmp_path / "s", tmux_bin=str(program))
+
+        assert "Permission denied" in why(answer)
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="counts all processes of the user")
+    def test_a_system_without_room_for_a_process_is_unknown(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+
+        def crowded() -> Answer[Listing]:
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+            return look(fleet.socket)
+
+        assert "could not be started" in why(as_nobody(crowded))
+
+    @pytest.mark.parametrize(
+        "printed",
+        [
+            pytest.param("", id="nothing"),
+            pytest.param("\n\n", id="empty lines"),
+            pytest.param("welcome to tmux", id="something else"),
+            pytest.param("{mark}1|2|3|%0|4|0||{mark}a", id="a row without its directory"),
+            pytest.param("{mark}1|2|3|%0{mark}a{mark}/x", id="too few numbers"),
+            pytest.param("{mark}1|2|3|%0|4|0|||{mark}a{mark}/x", id="too many numbers"),
+            pytest.param("{mark}1|2|3|%0||0||{mark}a{mark}/x", id="no pane process"),
+            pytest.param("{mark}1|2||%0|4|0||{mark}a{mark}/x", id="no creation time"),
+            pytest.param("{mark}one|2|3|%0|4|0||{mark}a{mark}/x", id="a word for a number"),
+            pytest.param(f"{{mark}}1|{10**30}|3|%0|4|0||{{mark}}a{{mark}}/x", id="no time at all"),
+            pytest.param(
+                "{mark}1|2|3|%0|4|0||{mark}a{mark}/x\n{mark}9|2|3|%1|5|0||{mark}b{mark}/x",
+                id="rows of two servers",
+            ),
+        ],
+    )
+    def test_an_answer_that_cannot_be_read_is_unknown(self, tmp_path: Path, printed: str) -> None:
+        watcher = Tmux([str(tmp_path / "s")], tmux_bin=script(tmp_path, f"cat {tmp_path}/answer"))
+        (tmp_path / "answer").write_text(printed.format(mark=watcher._mark))
+
+        why(watcher.look()[str(tmp_path / "s")])
+
+    def test_one_blind_socket_does_not_hide_the_other(
+        self, fleet: Fleet, fence: fences.Fence
+    ) -> None:
+        fleet.start("a", agent="sleep")
+        (fence.tmux / "file").write_text("")
+
+        seen = Tmux([str(fence.tmux / "file"), str(fleet.socket)]).look()
+
+        assert isinstance(seen[str(fence.tmux / "file")], Unknown)
+        assert isinstance(seen[str(fleet.socket)], Listing)
+
+
+class TestDeadline:
+    def test_a_stopped_server_is_unknown_in_time_and_heard_again_when_it_goes_on(
+        self, stopped: Fleet
+    ) -> None:
+        watcher, path = Tmux([str(stopped.socket)], deadline=0.3), str(stopped.socket)
+        began = datetime.now(UTC)
+
+        assert "no answer within 0.3 s" in why(watcher.look()[path])
+
+        assert datetime.now(UTC) - began < timedelta(seconds=2)
+        psutil.Process(stopped.server_pid).resume()
+        retry_until(lambda: isinstance(watcher.look()[path], Listing), what="an answer")
+
+    def test_a_server_that_hangs_for_long_holds_one_call_and_lets_go_of_it_in_the_end(
+        self, stopped: Fleet
+    ) -> None:
+        watcher, ourselves = Tmux([str(stopped.socket)], deadline=0.05), psutil.Process()
+        before = ourselves.num_fds()
+        why(watcher.look()[str(stopped.socket)])
+        stuck = ourselves.num_fds(), threading.active_count(), len(ourselves.children())
+
+        for _ in range(5):
+            why(watcher.look()[str(stopped.socket)])
+
+        now = ourselves.num_fds(), threading.active_count(), len(ourselves.children())
+        assert all(one <= other for one, other in zip(now, stuck, strict=True))
+        assert [child.status() for child in ourselves.children()] == [psutil.STATUS_ZOMBIE]
+        psutil.Process(stopped.server_pid).resume()
+        retry_until(lambda: threading.active_count() == 1, what="the end of the call")
+        assert ourselves.children() == []
+        assert ourselves.num_fds() == before
+
+    def test_a_wrapper_that_is_called_tmux_does_not_hold_it_up(
+        self, stopped: Fleet, tmp_path: Path
+    ) -> None:
+        wrapper = script(tmp_path, f'{shutil.which("tmux")} "$@"; exit $?')
+
+        assert "no answer" in why(look(stopped.socket, deadline=0.3, tmux_bin=wrapper))
+
+    def test_other_children_are_left_alone(self, stopped: Fleet) -> None:
+        other = subprocess.Popen(["sleep", "60"])
+        try:
+            why(look(stopped.socket, deadline=0.05))
+
+            assert other.poll() is None
+        finally:
+            other.kill()
+            other.wait()
+
+    def test_a_quick_answer_leaves_no_thread(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+
+        listing(fleet.socket)
+
+        assert threading.active_count() == 1
+
+
+class TestListing:
+    def test_server_session_and_pane_are_told_as_tmux_has_them(
+        self, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        pid = fleet.start("lab-x-creator-claude", agent="sleep", cwd=tmp_path)
+
+        seen = listing(fleet.socket)
+
+        assert seen.server is not None
+        assert seen.server.pid == fleet.server_pid
+        assert abs(seen.server.started_at - datetime.now(UTC)) < timedelta(seconds=30)
+        (session,) = seen.sessions.values()
+        assert session == Session(
+            name=SessionName("lab-x-creator-claude"),
+            socket=str(fleet.socket),
+            created_at=session.created_at,
+            directory=str(tmp_path),
+            panes=(Pane(pane_id="%0", pid=pid),),
+        )
+        assert abs(session.created_at - datetime.now(UTC)) < timedelta(seconds=30)
+
+    @pytest.mark.parametrize(
+        ("asked", "shown"),
+        [
+            pytest.param("a.b:c", "a_b_c", id="dots and colons, which tmux rewrites"),
+            pytest.param("two words", None, id="spaces"),
+            pytest.param("Projekt-übergröße", None, id="unicode"),
+            pytest.param("日本語", None, id="wide characters"),
+            pytest.param("go-🚀-go", None, id="an emoji"),
+            pytest.param("a|b|c", None, id="the separator of the numbers"),
+            pytest.param('it\'s "quoted"', None, id="quotes"),
+            pytest.param("##{pid}##{session_name}", "#{pid}#{session_name}", id="a format"),
+            pytest.param("##(id)", "#(id)", id="a shell command"),
+            pytest.param("$0 %0 @1", None, id="what looks like ids"),
+            pytest.param("@0123456789abcdef@", None, id="what looks like the mark"),
+        ],
+    )
+    def test_any_name_is_read_as_tmux_writes_it_in_any_locale(
+        self, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, asked: str, shown: str | None
+    ) -> None:
+        fleet.start("keeper", agent="sleep")
+        fleet.tmux("rename-session", "-t", "=keeper", asked)
+
+        for locale in ("C", "C.UTF-8"):
+            monkeypatch.setenv("LC_ALL", locale)
+            assert only_session(fleet).name == (shown or asked)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("new\nline", id="newline"),
+            pytest.param("tab\tstop", id="tab"),
+            pytest.param("a|b|c", id="the separator of the numbers"),
+            pytest.param("über/日本語 🚀", id="unicode"),
+            pytest.param("#{pid}", id="a format"),
+            pytest.param(" spaces ", id="spaces at the ends"),
+            pytest.param('it\'s "quoted" \\back', id="quotes"),
+        ],
+    )
+    def test_any_directory_is_read_whole(self, fleet: Fleet, tmp_path: Path, name: str) -> None:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        fleet.start("plain", agent="sleep")
+        fleet.start("odd", agent="sleep", cwd=tmp_path)
+        # As a format is expanded in -c, the session is made from within the folder.
+        subprocess.run(
+            ["tmux", "-S", fleet.socket, "new-session", "-d", "-s", "here", "sleep", "99"],
+            cwd=folder,
+            check=True,
+        )
+
+        sessions = listing(fleet.socket).sessions
+
+        assert sessions[SessionName("here")].directory == str(folder)
+        assert set(sessions) == {"plain", "odd", "here"}
+
+    def test_all_windows_and_panes_of_a_session_are_listed_in_order(self, fleet: Fleet) -> None:
+        first = fleet.start("a", agent="sleep")
+        fleet.tmux("split-window", "-d", "-t", "=a:", "--", "sleep", "99")
+        fleet.tmux("new-window", "-d", "-t", "=a:", "--", "sleep", "99")
+        other = fleet.start("b", agent="sleep")
+
+        sessions = listing(fleet.socket).sessions
+
+        panes = sessions[SessionName("a")].panes
+        assert [pane.pane_id for pane in panes] == ["%0", "%1", "%2"]
+        assert panes[0].pid == first
+        assert len({pane.pid for pane in panes}) == 3
+        assert [pane.pid for pane in sessions[SessionName("b")].panes] == [other]
+
+    @pytest.mark.parametrize(
+        ("ends", "status", "sig"),
+        [
+            pytest.param("exit 0", 0, None, id="well"),
+            pytest.param("exit 3", 3, None, id="with a status"),
+            pytest.param("kill -9 $$", None, 9, id="by a signal"),
+        ],
+    )
+    def test_a_pane_that_ended_under_remain_on_exit_is_there_and_dead(
+        self, fleet: Fleet, ends: str, status: int | None, sig: int | None
+    ) -> None:
+        fleet.start("keeper", agent="sleep")
+        fleet.tmux("set-option", "-g", "remain-on-exit", "on")
+        attempt = itertools.count()
+
+        def ended() -> Pane | None:
+            # tmux 3.3a now and then never notes how a process ended; then another one shall.
+            name = SessionName(f"ended-{next(attempt)}")
+            fleet.tmux("new-session", "-d", "-s", name, "--", "sh", "-c", ends)
+            (pane,) = retry_until(lambda: dead_panes(fleet, name), what="the dead pane")
+            told = pane.exit_status is not None or pane.exit_signal is not None
+            return pane if told else None
+
+        pane = retry_until(ended, what="a pane whose end is told")
+        assert pane is not None
+        assert (pane.exit_status, pane.exit_signal) == (status, sig)
+        assert not listing(fleet.socket).sessions[SessionName("ended-0")].alive
+
+    def test_a_name_that_begins_another_is_another_session(self, fleet: Fleet) -> None:
+        fleet.start("foo2", agent="sleep")
+
+        assert list(listing(fleet.socket).sessions) == ["foo2"]
+
+    def test_a_listing_is_believed_beside_a_warning_of_the_loader(
+        self, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        fleet.start("a", agent="sleep")
+        warns = 'echo "ERROR: ld.so: object cannot be preloaded: ignored." >&2; exec tmux "$@"'
+
+        answer = look(fleet.socket, tmux_bin=script(tmp_path, warns))
+
+        assert isinstance(answer, Listing)
+        assert list(answer.sessions) == ["a"]
+
+    def test_two_servers_are_told_apart_by_their_sockets(
+        self, fleet: Fleet, fence: fences.Fence
+    ) -> None:
+        with Fleet(fence.tmux / "other") as other:
+            pids = [one.start("same", agent="sleep") for one in (fleet, other)]
+
+            seen = Tmux([str(fleet.socket), str(other.socket)]).look()
+
+        found = [answer.sessions[SessionName("same")] for answer in seen.values() if answer]  # type: ignore[union-attr] # no Unknown here
+        assert [session.socket for session in found] == [str(fleet.socket), str(other.socket)]
+        assert [session.panes[0].pid for session in found] == pids
+
+    def test_another_server_on_the_socket_has_another_identity(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+        before = listing(fleet.socket)
+        fleet.kill_server()
+        fleet.start("a", agent="sleep")
+
+        after = listing(fleet.socket)
+
+        assert before.server != after.server
+        assert after.server is not None
+        assert after.server.pid == fleet.server_pid
+
+    def test_the_same_text_gives_the_same_object_and_another_a_new_one(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+        watcher, path = Tmux([str(fleet.socket)]), str(fleet.socket)
+
+        first = watcher.look()[path]
+        assert watcher.look()[path] is first
+
+        fleet.rename("a", "b")
+        second = watcher.look()[path]
+        assert isinstance(second, Listing)
+        assert list(second.sessions) == ["b"]
+
+    def test_a_look_forks_once_for_each_socket(self, fleet: Fleet, fence: fences.Fence) -> None:
+        started: list[str] = []
+
+        def count(event: str, arguments: tuple[object, ...]) -> None:
+            if event == "subprocess.Popen" and listening:
+                started.append(str(arguments[1]))
+
+        listening = False
+        sys.addaudithook(count)  # there is no way to take it off again
+        for number in range(20):
+            fleet.start(f"session-{number}", agent="sleep")
+        watcher = Tmux([str(fleet.socket), str(fence.tmux / "never")])
+
+        listening = True
+        watcher.look()
+        listening = False
+
+        assert len(started) == 2
+        assert all("list-panes" in command for command in started)
+
+
+class TestRivals:
+    @on_linux
+    def test_two_living_servers_of_one_path_are_rivals(self, fleet: Fleet) -> None:
+        watcher, path = Tmux([str(fleet.socket)]), str(fleet.socket)
+        fleet.start("a", agent="sleep")
+        assert watcher.rivals() == frozenset()
+        hidden = psutil.Process(fleet.server_pid)
+        fleet.socket.unlink()
+
+        fleet.start("a", agent="sleep")
+
+        try:
+            assert hidden.pid != fleet.server_pid
+            assert watcher.rivals() == {path}
+            assert isinstance(watcher.look()[path], Listing)
+        finally:
+            fences.end(hidden)
+        assert watcher.rivals() == frozenset()
+
+    @on_linux
+    def test_connections_and_namesakes_elsewhere_are_no_rivals(
+        self, fleet: Fleet, fence: fences.Fence
+    ) -> None:
+        with Fleet(fence.tmux / "other") as other:
+            for one in (fleet, other):
+                one.start("a", agent="sleep")
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(fleet.socket))
+
+                assert Tmux([str(fleet.socket)]).rivals() == frozenset()
+
+    def test_where_the_system_does_not_list_sockets_there_are_none(
+        self, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fleet.start("a", agent="sleep")
+        monkeypatch.setattr(tmux, "_UNIX_SOCKETS", tmp_path / "absent")
+
+        assert Tmux([str(fleet.socket)]).rivals() == frozenset()
+
+
+class TestSocketPath:
+    @pytest.mark.parametrize(
+        ("asked", "environ", "path"),
+        [
+            pytest.param("/run/t/s", {}, "/run/t/s", id="a path is taken as it is"),
+            pytest.param("/run/t/s", {"TMUX": "/x,1,0"}, "/run/t/s", id="a path beats $TMUX"),
+            pytest.param("~/t/s", {}, "{home}/t/s", id="a tilde is the home"),
+            pytest.param(
+                "~nobody-of-this-name/s", {}, "{cwd}/~nobody-of-this-name/s", id="of no user"
+            ),
+            pytest.param("t/s", {}, "{cwd}/t/s", id="a relative path is made absolute"),
+            pytest.param("", {"TMUX": "/x/s,12,0"}, "/x/s", id="$TMUX names this shell's server"),
+            pytest.param("", {"TMUX": ",12,0"}, "/tmp/tmux-{uid}/default", id="$TMUX without path"),
+            pytest.param("", {"TMUX": ""}, "/tmp/tmux-{uid}/default", id="an empty $TMUX"),
+            pytest.param("", {}, "/tmp/tmux-{uid}/default", id="nothing at all"),
+            pytest.param("w", {"TMUX": "/x/s,1,0"}, "/tmp/tmux-{uid}/w", id="a name beats $TMUX"),
+            pytest.param("w", {"TMUX_TMPDIR": ""}, "/tmp/tmux-{uid}/w", id="an empty $TMUX_TMPDIR"),
+            pytest.param("w", {"TMUX_TMPDIR": "{tmp}"}, "{tmp}/tmux-{uid}/w", id="$TMUX_TMPDIR"),
+            pytest.param(
+                "w", {"TMUX_TMPDIR": "{tmp}/link"}, "{tmp}/real/tmux-{uid}/w", id="through a link"
+            ),
+            pytest.param(
+                "w", {"TMUX_TMPDIR": "{tmp}/gone"}, "/tmp/tmux-{uid}/w", id="which is not there"
+            ),
+        ],
+    )
+    def test_names_the_socket_that_tmux_means(
+        self, tmp_path: Path, asked: str, environ: dict[str, str], path: str
+    ) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to("real")
+        known = {"tmp": tmp_path.resolve(), "uid": os.getuid()}
+        known |= {"home": Path.home(), "cwd": Path.cwd()}
+        given = {name: value.format(**known) for name, value in environ.items()}
+
+        assert tmux.socket_path(asked or None, given) == path.format(**known)
+
+    @pytest.mark.parametrize("arguments", [(), ("-L", "other")])
+    def test_agrees_with_tmux_itself(
+        self, fence: fences.Fence, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    ) -> None:
+        link = fence.root / "link"
+        link.symlink_to(fence.tmux)
+        monkeypatch.setenv("TMUX_TMPDIR", str(link))
+        start = ["tmux", *arguments, "-f", "/dev/null", "new-session", "-d", "-P", "-F"]
+        shown = subprocess.check_output([*start, "#{socket_path}", "sleep", "99"], text=True)
+
+        name = arguments[-1] if arguments else None
+
+        assert tmux.socket_path(name, os.environ) == shown.strip()
