@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconcile import names
-from reconcile.desired import AddEntry, Edit, Registry
+from reconcile.desired import AddEntry, Edit, Entry, Registry
 from state import durable, encoding, entries, lastgood, paths, snapshot, yamltext
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
@@ -63,10 +63,20 @@ class RegistryFile:
         return self._present(found, raw, real_path, now)
 
     def remember(self, document: Document) -> None:
-        """Make this text the last good one, for the next process too. Raises CouldNot."""
+        """Make this text the last good one, for the next process too. Raises CouldNot.
+
+        One that lost entries does not replace the only copy that has them.
+        """
         copy = paths.last_good(self._state, document.real_path)
-        if lastgood.load(copy) != document.raw:
-            lastgood.keep(copy, document.raw)
+        kept = lastgood.load(copy)
+        if kept == document.raw:
+            return
+        before = (
+            lastgood.parsed(kept, self.path.name) if len(kept or b"") > len(document.raw) else None
+        )
+        if kept and before and before.reading.names - document.rows.keys():
+            lastgood.keep(copy.with_suffix(".before.yaml"), kept)
+        lastgood.keep(copy, document.raw)
 
     def write(
         self, document: Document, edits: Sequence[Edit], records: Sequence[Record] = ()
@@ -151,13 +161,6 @@ class RegistryFile:
 
     def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
         self._recent = self._recent.still(now)
-        changed = self._recent.changed
-        marked = tuple(
-            dataclasses.replace(entry, fresh=True)
-            if names.normalise(entry.name) in changed
-            else entry
-            for entry in found.reading.entries
-        )
         return Document(
             path=self.path,
             real_path=real_path,
@@ -165,12 +168,22 @@ class RegistryFile:
             saved_at=_saved_at(raw),
             read_at=now,
             registry=Registry(
-                entries=marked if changed else found.reading.entries,
+                entries=self._marked(found.reading.entries),
                 reserved=found.reading.reserved | self._recent.removed.keys(),
             ),
             faults=found.reading.faults,
             rows=found.reading.lines,
             tree=found.tree,
+        )
+
+    def _marked(self, found: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """The entries, with those marked fresh that a person has just edited."""
+        changed = self._recent.changed
+        if not changed:
+            return found
+        return tuple(
+            dataclasses.replace(entry, fresh=names.normalise(entry.name) in changed)
+            for entry in found
         )
 
     def _replace(self, document: Document, data: bytes, records: Sequence[Record]) -> Raw | None:

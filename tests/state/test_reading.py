@@ -367,3 +367,15 @@ def test_a_last_good_copy_that_cannot_be_written_is_told(home: Home) -> None:
     home.state.write_text("in the way")
     with pytest.raises(CouldNot, match="could not be written"):
         home.file.remember(home.file.read(LATER))
+
+
+def test_a_copy_that_has_entries_which_the_registry_lost_is_kept_beside_the_new_one(
+    home: Home,
+) -> None:
+    home.save(text_of("a", "b"))
+    home.file.remember(home.file.read(LATER))
+    home.save(text_of("a"))
+    home.file.remember(home.file.read(LATER))
+    copy = paths.last_good(home.state, home.path)
+    assert copy.read_text() == text_of("a")
+    assert copy.with_suffix(".before.yaml").read_text() == text_of("a", "b")
