@@ -89,13 +89,18 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
+def escapes() -> bool:
+    """Whether JSON on stdout must escape what is not ASCII: a locale may know no other letters."""
+    return (sys.stdout.encoding or "utf-8").lower() != "utf-8"
+
+
 def _open_streams() -> None:
     """Stdout and stderr that take any text: also a path that is no UTF-8, also in a C locale.
 
     A stream that the caller closed (`>&-`) is None, which libraries do not expect.
     """
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as above
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a test captures into may be none
             stream.reconfigure(errors="backslashreplace")

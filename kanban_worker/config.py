@@ -116,9 +116,12 @@ def _read(asked: str | None, places: Places) -> Mapping[str, object]:
             return {}
         message = f"config {path} is not there. Name another one with --config"
         raise MustMend(message) from error
-    except (OSError, UnicodeError) as error:
-        message = f"config {path} cannot be read: {error}"
+    except OSError as error:
+        message = f"config {path} cannot be read: {error.strerror}"
         raise CouldNot(message) from error
+    except UnicodeError as error:
+        message = f"config {path} is no UTF-8 text: {error}. Mend it"
+        raise MustMend(message) from error
     return _parse(path, text)
 
 
@@ -139,8 +142,8 @@ def _parse(path: Path, text: str) -> Mapping[str, object]:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         message = f"config {path.name}{where}: {error.problem}. Mend it, in {path}"
         raise MustMend(message) from error
-    except (YAMLError, ValueError, LookupError, RecursionError) as error:
-        # ruamel.yaml lets through what int(), a date or a too deep nesting raises.
+    except (YAMLError, ValueError, LookupError, OverflowError, RecursionError) as error:
+        # ruamel.yaml lets through what int(), chr(), a date or a too deep nesting raises.
         message = f"config {path.name}: {error}. Mend it, in {path}"
         raise MustMend(message) from error
     if found is None:

@@ -160,12 +160,12 @@ class Processes:
 
 def process(pid: int) -> Answer[Process]:
     """The process with this pid; None when there is certainly none, or it has ended."""
-    if not psutil.pid_exists(pid):  # Process() would also take a thread's id, and raise below 0
-        return None
     try:
+        if not psutil.pid_exists(pid):  # Process() would take a thread's id, and raise below 0
+            return None
         found = psutil.Process(pid)
         return _process(found, _argv(found))
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, OverflowError):
         return None
     except (psutil.Error, OSError) as error:
         return Unknown(f"process {pid} cannot be read: {error}")
@@ -179,7 +179,7 @@ def boot() -> Boot | None:
         return None
     with contextlib.suppress(OSError):
         return Boot(id=Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip(), at=at)
-    return Boot(id=f"booted-{at:%Y%m%dT%H%M}", at=at)
+    return Boot(id="", at=at)
 
 
 def is_shell_only(argv: Sequence[str]) -> bool:

@@ -197,7 +197,7 @@ class Monitor:
                 dry_run=dry_run,
                 duration_ms=(time.perf_counter() - began) * 1000,
                 host=os.uname().nodename,
-                boot_id=seen.world.boot.id if seen.world.boot else None,
+                boot_id=(seen.world.boot and seen.world.boot.id) or None,
                 sources=self._sources(seen),
                 decisions=applied.plan.decisions,
                 notes=applied.plan.notes,

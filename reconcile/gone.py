@@ -76,12 +76,12 @@ def from_absence(entry: Entry, world: World, memory: Memory) -> Gone | Unknown:
 def _looked(world: World) -> Mapping[str, str]:
     """Which servers were asked: the pid with the start time, or that there is none."""
     return {
-        f"tmux {socket}": _name(answer.server) if isinstance(answer, Listing) else "no server"
+        f"tmux {socket}": _server_name(answer.server) if isinstance(answer, Listing) else "no server"
         for socket, answer in world.tmux.items()
     }
 
 
-def _name(server: Server | None) -> str:
+def _server_name(server: Server | None) -> str:
     return f"pid {server.pid} since {server.started_at.isoformat()}" if server else "no sessions"
 
 
@@ -135,7 +135,8 @@ def _cause(entry: Entry, world: World, memory: Memory, listings: list[Listing]) 
 
 def changed_boot(world: World, memory: Memory) -> bool:
     """Whether the host was started anew since the last look."""
-    return bool(world.boot and memory.boot and memory.boot.id != world.boot.id)
+    ids = {boot.id for boot in (world.boot, memory.boot) if boot and boot.id}
+    return len(ids) > 1
 
 
 def changed_servers(world: World, memory: Memory) -> list[str]:

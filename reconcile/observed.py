@@ -158,7 +158,7 @@ class Boot:
     """This boot of the host."""
 
     id: str
-    """The kernel's boot id where it has one, else the boot time."""
+    """The kernel's boot id; "" on a system that has none (its boot time moves with the clock)."""
     at: datetime
 
 

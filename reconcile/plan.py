@@ -173,10 +173,12 @@ def _first_held(drift: Drift, wave: str | None, world: World, memory: Memory) ->
 
     A time in the future, which a clock step may leave, is taken for now.
     """
+    if drift.kind is not DriftClass.TMUX_GONE:
+        return None
     before = memory.open.get(drift.id)
     if before and before.first_held:
         return min(before.first_held, world.at)
-    return world.at if wave and drift.kind is DriftClass.TMUX_GONE else None
+    return world.at if wave else None
 
 
 def _since(finding: FindingId, world: World, memory: Memory) -> datetime:

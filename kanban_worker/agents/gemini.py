@@ -35,8 +35,8 @@ class Gemini:
         self._asked: datetime | None = None
 
     def home(self) -> Answer[Path]:
-        """Return the monitor's own `.gemini` folder."""
-        return files.folder(self._own)
+        """Return where the monitor's own chats are: `.gemini` alone may be Antigravity's."""
+        return files.folder(os.path.join(self._own, "tmp"))
 
     def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
         """Return what each Gemini holds: by its arguments, or the only chat of its time."""

@@ -46,9 +46,9 @@ def run(_arguments: argparse.Namespace) -> int:
         message = "the demo needs tmux. Install it (apt install tmux, brew install tmux)"
         raise CouldNot(message)
     # A unix socket's path may have about 100 bytes, so not below a long TMPDIR.
-    with tempfile.TemporaryDirectory(prefix="asm-", dir="/tmp") as folder:
-        with Stage(Path(folder)).open() as stage:
-            _play(stage)
+    temporary = tempfile.TemporaryDirectory(prefix="asm-", dir="/tmp")
+    with temporary as folder, Stage(Path(folder)).open() as stage:
+        _play(stage)
     print("Cleaned up: the tmux server and the throw-away home are gone.")
     return Exit.OK
 

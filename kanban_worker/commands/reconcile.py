@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.cli import Exit, complain, escapes, plain
 from kanban_worker.tick import Monitor, Tick
 from reconcile import report
 from reconcile.drift import NoticeKind
@@ -80,7 +80,7 @@ def show(tick: Tick, arguments: argparse.Namespace) -> None:
     """Prints one tick: the report as JSON, or what is new in sentences."""
     if arguments.emit_diff:
         shape = 2 if arguments.once else None  # a stream of reports: one line each
-        print(json.dumps(report.as_json(tick.report), indent=shape, ensure_ascii=False))
+        print(json.dumps(report.as_json(tick.report), indent=shape, ensure_ascii=escapes()))
     else:
         for line in sentences(tick, everything=arguments.once, verbose=arguments.verbose):
             print(plain(line))
@@ -104,9 +104,18 @@ def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
 
 
 def summary(tick: Tick) -> str:
-    """One line about what was looked at: `tmux ok, 2 sessions · registry ok, 3 entries`."""
+    """One line about what was looked at: `tmux ok, 2 sessions · registry ok, 3 entries`.
+
+    Agents that are not on this host are left out; the report has them all.
+    """
     parts = []
     for name, source in tick.report.sources.items():
-        counts = [f"{value} {key}" for key, value in source.facts.items() if isinstance(value, int)]
-        parts.append(", ".join([f"{name} {source.state.value}", *counts]))
+        if source.state is not report.SourceState.ABSENT or name == "tmux":
+            counts = [_counted(key, n) for key, n in source.facts.items() if isinstance(n, int)]
+            parts.append(", ".join([f"{name} {source.state.value}", *counts]))
     return " · ".join(parts)
+
+
+def _counted(things: str, count: int) -> str:
+    one = {"sessions": "session", "entries": "entry"}[things]
+    return f"{count} {one if count == 1 else things}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kanban_worker import config
 from kanban_worker.agents.shape import Activity
-from kanban_worker.cli import plain
+from kanban_worker.cli import escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.tick import Monitor, Tick
 from reconcile import judge, names
@@ -28,6 +28,7 @@ WATCH_INTERVAL = 2.0
 """Seconds between two drawings where nobody chose."""
 
 CLEAR = "\x1b[H\x1b[2J"
+NOTHING = "–"  # noqa: RUF001 - as the documents show it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         tick = monitor.tick(dry_run=True)
         rows = list(_rows(tick, monitor, settings.places.home))
         if arguments.json:
-            print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+            print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=escapes()))
         else:
             print((CLEAR if arguments.watch else "") + table(rows))
             print(reconcile.summary(tick))
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def table(rows: Sequence[Row]) -> str:
     """The rows in columns, as wide as they need to be. `PID` and `IDLE` are flush right."""
     titles = [name.upper() for name in Row.__slots__]
-    cells = [titles, *([getattr(row, name) or "–" for name in Row.__slots__] for row in rows)]
+    cells = [titles, *([getattr(row, name) or NOTHING for name in Row.__slots__] for row in rows)]
     cells = [[plain(cell) for cell in line] for line in cells]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     right = {"IDLE", "PID"}
@@ -91,7 +92,9 @@ def _width(text: str) -> int:
         return len(text)
     columns = {"W": 2, "F": 2}
     return sum(
-        0 if unicodedata.category(c) in {"Mn", "Me", "Cf"} else columns.get(unicodedata.east_asian_width(c), 1)
+        0
+        if unicodedata.category(c) in {"Mn", "Me", "Cf"}
+        else columns.get(unicodedata.east_asian_width(c), 1)
         for c in text
     )
 

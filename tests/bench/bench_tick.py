@@ -6,7 +6,6 @@ CPU is user and system time, of this process and of the children it waited for.
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
@@ -40,14 +39,14 @@ Timing = tuple[float, float]
 
 def main() -> int:
     """Measures, prints the tables, and fails when a limit is passed."""
-    with tempfile.TemporaryDirectory(prefix="asm-", dir="/tmp") as folder:
-        with Fleet(Path(folder) / "t") as fleet:
-            many = crowd.gather(fleet, Path(folder) / "home", SESSIONS)
-            time.sleep(11)  # an agent younger than 10 s is looked into at every tick
-            print(f"{SESSIONS} sessions and entries; medians of {ROUNDS} rounds (slow rows: 7)")
-            before = _measure(many, "as they are")
-            crowd.grow_old(many)
-            after = _measure(many, "with transcripts of 1 GB and 10,000 old ones")
+    temporary = tempfile.TemporaryDirectory(prefix="asm-", dir="/tmp")
+    with temporary as folder, Fleet(Path(folder) / "t") as fleet:
+        many = crowd.gather(fleet, Path(folder) / "home", SESSIONS)
+        time.sleep(11)  # an agent younger than 10 s is looked into at every tick
+        print(f"{SESSIONS} sessions and entries; medians of {ROUNDS} rounds (slow rows: 7)")
+        before = _measure(many, "as they are")
+        crowd.grow_old(many)
+        after = _measure(many, "with transcripts of 1 GB and 10,000 old ones")
     return _verdict(before, after)
 
 
@@ -120,7 +119,9 @@ def _verdict(before: dict[str, Timing], after: dict[str, Timing]) -> int:
     one_shot = before[ONE_SHOT][1]
     print(f"\nquiet tick {quiet:.2f} x bare (limit {QUIET_LIMIT})")
     print(f"one-shot look {one_shot:.0f} ms of CPU (limit {ONE_SHOT_LIMIT:.0f})")
-    print(f"long and old transcripts: quiet tick x {after[QUIET][0] / before[QUIET][0]:.2f}, ", end="")
+    print(
+        f"long and old transcripts: quiet tick x {after[QUIET][0] / before[QUIET][0]:.2f}, ", end=""
+    )
     print(f"one-shot x {after[ONE_SHOT][1] / before[ONE_SHOT][1]:.2f}")
     return int(quiet > QUIET_LIMIT or one_shot > ONE_SHOT_LIMIT)
 

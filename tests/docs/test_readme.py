@@ -95,7 +95,9 @@ def test_every_command_line_in_the_skill_is_understood() -> None:
 
 
 def test_the_skills_version_is_the_packages() -> None:
-    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    version = re.search(
+        r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
     assert version
     assert f"\nversion: {version[1]}\n" in SKILL
 

@@ -82,10 +82,14 @@ FAULTS = {
         "then run: agent-sessions check",
     ),
     "a second document": Fault(ENTRY + b"---\na: 1\n", "line 5, column 1", "second document"),
-    "an alias to nothing": Fault(ENTRY + b"    agent: *a\n", "line 5, column 12", "refers to nothing"),
+    "an alias to nothing": Fault(
+        ENTRY + b"    agent: *a\n", "line 5, column 12", "refers to nothing"
+    ),
     "a list as the whole": Fault(b"- name: x\n", "line 1, column 1", "not a mapping"),
     "text as the whole": Fault(b"sessions\n", "line 1, column 1", "not a mapping"),
-    "a number of sessions": Fault(b"sessions: 3\n", "line 1, column 11", "neither a list nor a map"),
+    "a number of sessions": Fault(
+        b"sessions: 3\n", "line 1, column 11", "neither a list nor a map"
+    ),
     "no text": Fault(b"\xff\xfe\x00\xd8", "line 1, column", ""),
     "bytes that are no UTF-8": Fault(ENTRY + b"    note: caf\xe9\n", "line 5, column 14", "UTF-8"),
     "a control character": Fault(ENTRY + b"    note: \x07\n", "line 5, column 11", "U\\+0007"),
@@ -94,13 +98,19 @@ FAULTS = {
 }
 ENTRY_FAULTS = {
     "no name": Fault(b"  - status: running\n", "line 5, column 5", "it needs `name:`"),
-    "a name twice": Fault(b"  - name: lab-x-creator-claude\n", "line 5, column 11", "used in line 3"),
+    "a name twice": Fault(
+        b"  - name: lab-x-creator-claude\n", "line 5, column 11", "used in line 3"
+    ),
     "an entry of text": Fault(b"  - lab-y\n", "line 5, column 5", "no keys are below it"),
     "a list for a status": Fault(
-        b"  - name: y\n    status: [running]\n", "line 6, column 13", '"status" is not a single value'
+        b"  - name: y\n    status: [running]\n",
+        "line 6, column 13",
+        '"status" is not a single value',
     ),
     "a word for a pid": Fault(
-        b"  - name: y\n    pane: {pid: many}\n", "line 6, column 17", 'pane.pid \\("many"\\) is neither'
+        b"  - name: y\n    pane: {pid: many}\n",
+        "line 6, column 17",
+        'pane.pid \\("many"\\) is neither',
     ),
     "a number for a pane": Fault(
         b"  - name: y\n    pane: 7\n", "line 6, column 11", '"pane" is neither a mapping nor null'
@@ -109,7 +119,9 @@ ENTRY_FAULTS = {
         b"  - name: y\n    agent_identities: x\n", "line 6, column 23", "neither a mapping nor null"
     ),
     "a mapping for an id": Fault(
-        b"  - name: y\n    claude_session_id_own: {a: b}\n", "line 6, column 28", "not a single value"
+        b"  - name: y\n    claude_session_id_own: {a: b}\n",
+        "line 6, column 28",
+        "not a single value",
     ),
 }
 
@@ -246,12 +258,16 @@ def test_an_unreadable_registry_is_no_empty_one(desk: Desk) -> None:
     [
         pytest.param(lambda _: b"", "5 of 5 entries are gone", id="empty"),
         pytest.param(lambda data: data[: len(data) // 2], "entries are gone|expected", id="half"),
-        pytest.param(lambda data: data[:-9], "the last line is cut off|expected", id="its end lost"),
+        pytest.param(
+            lambda data: data[:-9], "the last line is cut off|expected", id="its end lost"
+        ),
         pytest.param(
             lambda data: data.partition(b"  - name: lab-1-")[0], "3 of 5 entries", id="entries lost"
         ),
         pytest.param(
-            lambda _: b"version: 1\nsessions: []\n", "5 of 5 entries are gone", id="all entries lost"
+            lambda _: b"version: 1\nsessions: []\n",
+            "5 of 5 entries are gone",
+            id="all entries lost",
         ),
     ],
 )
@@ -290,21 +306,19 @@ def test_an_entry_that_somebody_removed_by_hand_is_no_torn_file(desk: Desk) -> N
 
 
 @pytest.mark.parametrize(
-    ("keys", "noted"),
+    ("key", "value", "noted"),
     [
-        pytest.param({"status": "paused"}, 'status "paused" is none that is judged', id="status"),
-        pytest.param({"agent": "aider"}, 'agent "aider" is none of claude, agy', id="agent"),
-        pytest.param({"created_at": "today"}, 'created_at "today" is no timestamp', id="created_at"),
+        ("status", "paused", 'status "paused" is none that is judged, and left alone'),
+        ("agent", "aider", 'agent "aider" is none of claude, agy'),
+        ("created_at", "today", 'created_at "today" is no timestamp'),
     ],
 )
 def test_what_nobody_knows_is_left_alone_and_noted_by_check(
-    desk: Desk, keys: dict[str, str], noted: str
+    desk: Desk, key: str, value: str, noted: str
 ) -> None:
     (entry,) = desk.starts("lab-x-creator-claude")
-    odd = desk.entry("lab-odd-creator-claude", **keys)
+    odd = desk.entry("lab-odd-creator-claude", None, **{key: value})
     desk.write(entry, odd)
-
-    ((key, value),) = keys.items()
     line = desk.registry.read_text().splitlines().index(f"    {key}: {value}", 8) + 1
 
     checked = desk.run("check")
@@ -331,7 +345,10 @@ def test_what_nobody_knows_is_left_alone_and_noted_by_check(
         ("reconsile", "invalid choice: 'reconsile'"),
         ("reconcile --onse", "unrecognized arguments: --onse"),
         ("reconcile --interval", "expected one argument"),
-        ("reconcile --once --interval 0", "interval is '0'; it must be a number of seconds above 0"),
+        (
+            "reconcile --once --interval 0",
+            "interval is '0'; it must be a number of seconds above 0",
+        ),
         ("reconcile --once --interval nan", "interval is 'nan'"),
         ("reconcile --once --grace -3", "grace is '-3'|expected one argument"),
         ("status --json --watch", "not allowed with argument"),
@@ -355,23 +372,17 @@ def test_an_argument_that_makes_no_sense_is_named(desk: Desk, words: str, said: 
     ("text", "said"),
     [
         pytest.param(b"interval: [\n", "line 2, column 1: expected the node", id="no YAML"),
-        pytest.param(b"interval: 1\ninterval: 2\n", "line 2, column 1: found dupl", id="a key twice"),
+        pytest.param(
+            b"interval: 1\ninterval: 2\n", "line 2, column 1: found dupl", id="a key twice"
+        ),
         pytest.param(b"- interval\n", "it must be a mapping with the keys registry,", id="a list"),
-        pytest.param(b"intervall: 30\n", "unknown key 'intervall'. It may have: ", id="unknown key"),
+        pytest.param(
+            b"intervall: 30\n", "unknown key 'intervall'. It may have: ", id="unknown key"
+        ),
         pytest.param(b"interval: often\n", "interval is 'often'", id="a word for a number"),
         pytest.param(b"interval: 2001-13-45\n", "month must be in", id="no date"),
-        pytest.param(
-            b'interval: "\\UFFFFFFFF"\n',
-            "config",
-            id="a huge escape",
-            marks=pytest.mark.xfail(reason="ruamel.yaml lets an OverflowError escape"),
-        ),
-        pytest.param(
-            b"grace: caf\xe9\n",
-            "config",
-            id="no UTF-8",
-            marks=pytest.mark.xfail(reason="exit status 3, though the user must mend it"),
-        ),
+        pytest.param(b'interval: "\\UFFFFFFFF"\n', "config", id="a huge escape"),
+        pytest.param(b"grace: caf\xe9\n", "no UTF-8 text", id="no UTF-8"),
         pytest.param(b"grace: \x07\n", "config", id="a control character"),
     ],
 )
@@ -481,9 +492,7 @@ def test_of_two_servers_the_one_that_answers_is_still_reported(desk: Desk) -> No
 
 
 @pytest.mark.parametrize("below", ["", "projects"])
-def test_a_transcript_folder_that_cannot_be_read_proves_no_id_stale(
-    desk: Desk, below: str
-) -> None:
+def test_a_transcript_folder_that_cannot_be_read_proves_no_id_stale(desk: Desk, below: str) -> None:
     own = "33333333-0000-4000-8000-00000000000c"
     options = ["--session-id", own, "--prompted"]
     (entry,) = desk.starts("lab-x-creator-claude", agent="claude", options=options)
@@ -524,10 +533,7 @@ def test_a_registry_in_a_folder_that_is_not_ours_to_write_stays(desk: Desk) -> N
     assert "permission denied" in drift["why"]
     assert not done.report["registry_written"]
     assert desk.journal == []
-    (desk.registry.parent).chmod(0o755)
-    assert commandline.everything_below(desk.registry) == {
-        path: about for path, about in untouched._before.items() if path == str(desk.registry)
-    }
+    untouched.check()
     assert by_class(desk.once().report)["A"]["action"] == "updated"
 
 
@@ -563,7 +569,9 @@ def test_a_memory_that_cannot_be_written_is_named(desk: Desk, which: str) -> Non
             marks=pytest.mark.xfail(reason="portalocker needs a temporary folder to be imported"),
         ),
         pytest.param(1, "journal .*could not be written", id="next to nothing"),
-        pytest.param(32_768, "registry .*could not be written \\(the old one is intact\\)", id="some"),
+        pytest.param(
+            32_768, "registry .*could not be written \\(the old one is intact\\)", id="some"
+        ),
     ],
 )
 def test_a_full_disk_leaves_the_old_registry_whole(desk: Desk, limit: int, what: str) -> None:

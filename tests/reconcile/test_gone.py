@@ -364,6 +364,9 @@ def test_a_changed_server_is_noticed_when(world: World, memory: Memory, changed:
     [
         pytest.param(GONE, KNOWN, False, id="it is the same"),
         pytest.param(replace(GONE, boot=NEXT_BOOT), KNOWN, True, id="it is another one"),
+        pytest.param(
+            replace(GONE, boot=replace(NEXT_BOOT, id="")), KNOWN, False, id="no id is told now"
+        ),
         pytest.param(replace(GONE, boot=None), KNOWN, False, id="the system does not tell"),
         pytest.param(GONE, Memory(), False, id="none was seen before"),
         pytest.param(

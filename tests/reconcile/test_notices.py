@@ -91,6 +91,12 @@ def test_the_order_in_which_candidates_are_found_makes_no_other_notice() -> None
     assert judged(one, ENTRY) == judged(other, ENTRY)
 
 
+def test_of_another_session_than_the_registered_one_no_conversation_is_asked() -> None:
+    world = replace(WORLD, conversations={NAME: Ambiguous((NEXT, OWN))})
+
+    only(judged(world, replace(ENTRY, pane_pid=7)), NoticeKind.IDENTITY)
+
+
 # Terminated, and alive. -------------------------------------------------------------------------
 
 

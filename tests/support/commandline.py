@@ -74,7 +74,7 @@ def run(
         cwd: Where it runs; by default the home.
         limit: What binds the process before it starts: `no_more_than(bytes)` or `unprivileged`.
     """
-    done = subprocess.run(  # noqa: PLW1509 - the limits call no Python that may hold a lock
+    done = subprocess.run(
         command(*words),
         env=environment(environ),
         cwd=cwd or Path.home(),
@@ -200,8 +200,7 @@ def everything_below(*folders: Path) -> dict[str, tuple[int, int, int, bytes]]:
 
 def environment(more: Mapping[str, str] | None) -> dict[str, str]:
     """The test's environment and more; the fence holds for whatever runs in it."""
-    # What Python compiles would be a write that the program did not make.
-    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
+    return {**os.environ, **(more or {})}
 
 
 def _whole_lines(path: Path) -> list[str]:

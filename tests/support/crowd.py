@@ -49,9 +49,8 @@ def gather(fleet: Fleet, home: Path, count: int) -> Crowd:
         workspace = home / "lab" / f"project-{number:04}"
         workspace.mkdir(parents=True)
         name = f"lab-project-{number:04}-creator-claude"
-        fleet.tmux(
-            "new-session", "-d", "-s", name, "-c", str(workspace), "--", "env", f"HOME={home}", str(program), "86400"
-        )
+        command = ("env", f"HOME={home}", str(program), "86400")
+        fleet.tmux("new-session", "-d", "-s", name, "-c", str(workspace), "--", *command)
     fleet.tmux("kill-session", "-t", "=keeper")
     registry = home / "agent-sessions.yaml"
     rows = fleet.tmux(

@@ -53,7 +53,7 @@ class Desk:
     @property
     def copy(self) -> Path:
         """The one last good copy."""
-        (found,) = self.state.glob("registry-*.yaml")
+        (found,) = (path for path in self.state.glob("registry-*.yaml") if len(path.suffixes) == 1)
         return found
 
     @property

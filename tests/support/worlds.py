@@ -3,7 +3,8 @@
 Everything about one session is numbered: its panes' pids, its directory and its ids follow
 from its place in `NAMES`. So what is drawn independently still meets often: the recorded
 pid is that of a pane, the conversation is the recorded one. No name is on two servers at
-once; the tables have that case.
+once; the tables have that case. And most of what is drawn is as it should be, for a world
+in which all of it is off shows little but changed identities.
 
 Strategies are cached, since hypothesis spends more on a new one than on what it draws.
 """
@@ -63,6 +64,7 @@ STALE = ("A-00000000", "B-00000000", "C-00000000", "D-00000000", "I-00000000", "
 """Ids of findings that no world here has."""
 K = TypeVar("K")
 T = TypeVar("T")
+RARELY = st.sampled_from([False, False, False, True])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ def conversation(number: int, what: str) -> ConversationId:
 @functools.cache
 def registries() -> SearchStrategy[Registry]:
     """Registries in which each name of `NAMES` may have an entry, in any order."""
-    drawn = st.tuples(*(st.none() | entries(number) for number in range(len(NAMES))))
+    drawn = st.tuples(*(_usually(entries(number), st.none()) for number in range(len(NAMES))))
     return drawn.map(lambda each: Registry(entries=tuple(entry for entry in each if entry)))
 
 
@@ -138,18 +140,28 @@ def entries(number: int) -> SearchStrategy[Entry]:
     return st.builds(
         Entry,
         name=st.just(AS_WRITTEN.get(NAMES[number], NAMES[number])),
-        agent=st.sampled_from(["claude", "claude", "agy", None]),
-        status=st.sampled_from([RUNNING, RUNNING, RUNNING, TERMINATED, "paused", None]),
-        workspace=st.sampled_from([f"~/lab/{number}", home(number), "/srv", None]),
-        created_at=st.sampled_from([BORN, BORN - timedelta(seconds=30), BORN - DAY, None]),
+        agent=_often("claude", "agy", None),
+        status=_often(RUNNING, TERMINATED, "paused", None),
+        workspace=_often(f"~/lab/{number}", home(number), "/srv", None),
+        created_at=_often(BORN, BORN - timedelta(seconds=30), BORN - DAY, None),
         terminated_at=st.sampled_from([None, AT - DAY, AT - timedelta(seconds=5)]),
-        pane_pid=st.sampled_from([pid(number), pid(number), pid(number, 1), 9000 + number, None]),
+        pane_pid=_often(pid(number), pid(number, 1), 9000 + number, None),
         pane_command=st.sampled_from(["claude", None]),
         pane_cwd=st.sampled_from([home(number), None]),
         own_id=st.sampled_from([None, own, other]),
         other_ids=st.sampled_from([(), (own,), (other,)]),
-        fresh=st.sampled_from([False, False, False, True]),
+        fresh=RARELY,
     )
+
+
+def _often(usual: T, *others: T) -> SearchStrategy[T]:
+    """The first one in nearly nine of ten cases."""
+    return st.sampled_from([*[usual] * 8 * len(others), *others])
+
+
+def _usually(usual: SearchStrategy[T], *others: SearchStrategy[T]) -> SearchStrategy[T]:
+    """The first strategy in three of four cases; `one_of` takes three of a kind for one."""
+    return st.sampled_from([*[usual] * 3 * len(others), *others]).flatmap(lambda each: each)
 
 
 # What a look finds. -----------------------------------------------------------------------------
@@ -158,7 +170,7 @@ def entries(number: int) -> SearchStrategy[Entry]:
 @st.composite
 def _worlds(draw: DrawFn, registry: Registry, sessions: list[Session]) -> World:
     """Worlds in which everything that could be asked for has been answered."""
-    ended = draw(st.sampled_from([frozenset[str](), frozenset({SOCKET}), frozenset({SOCKETS[1]})]))
+    ended = draw(_often(frozenset[str](), frozenset({SOCKET}), frozenset({SECOND_SOCKET})))
     living = [session for session in sessions if session.socket not in ended]
     panes = [(each, pane) for each in living for pane in each.panes if not pane.dead]
     recorded = {
@@ -169,12 +181,12 @@ def _worlds(draw: DrawFn, registry: Registry, sessions: list[Session]) -> World:
     }
     return World(
         at=AT,
-        boot=draw(st.sampled_from([BOOT, BOOT, NEXT_BOOT, None])),
+        boot=draw(_often(BOOT, NEXT_BOOT, None)),
         tmux={
             socket: None if socket in ended else draw(_listings(socket, living))
             for socket in SOCKETS
         },
-        rivals=draw(st.sampled_from([frozenset[str]()] * 5 + [frozenset({SOCKET})])),
+        rivals=draw(_often(frozenset[str](), frozenset({SOCKET}))),
         inside={
             (each.socket, pane.pane_id): draw(_insides(pane.pid, _number(each)))
             for each, pane in panes
@@ -186,7 +198,7 @@ def _worlds(draw: DrawFn, registry: Registry, sessions: list[Session]) -> World:
         },
         conversations={each.name: draw(_conversations(_number(each))) for each in living},
         artefacts={
-            each: draw(st.sampled_from([*Artefact, Missing("retention")]))
+            each: draw(st.sampled_from([*Artefact, *[Missing("retention")] * 2]))
             for each in sorted(recorded)
         },
         real_paths={f"~/lab/{number}": home(number) for number in range(len(NAMES))},
@@ -195,25 +207,25 @@ def _worlds(draw: DrawFn, registry: Registry, sessions: list[Session]) -> World:
 
 def _listings(socket: str, sessions: list[Session]) -> SearchStrategy[Listing]:
     here = {each.name: each for each in sessions if each.socket == socket}
-    server = st.sampled_from([SERVER, SERVER, YOUNG_SERVER] if here else [SERVER, None])
+    server = _often(SERVER, YOUNG_SERVER) if here else _often(SERVER, None)
     return st.builds(Listing, server=server, sessions=st.just(here))
 
 
 @functools.cache
 def _fleets() -> SearchStrategy[tuple[Session | None, ...]]:
-    return st.tuples(*(st.none() | _sessions(number) for number in range(len(NAMES))))
+    return st.tuples(*(_usually(_sessions(number), st.none()) for number in range(len(NAMES))))
 
 
 @functools.cache
 def _sessions(number: int) -> SearchStrategy[Session]:
     """Sessions of one name, with one to three panes, each alive or dead."""
-    dead = st.lists(st.sampled_from([False, False, True]), min_size=1, max_size=3)
+    dead = st.lists(RARELY, min_size=1, max_size=3)
     return st.builds(
         Session,
         name=st.just(NAMES[number]),
         socket=st.sampled_from(SOCKETS),
-        created_at=st.sampled_from([BORN, BORN, AT - timedelta(seconds=30)]),
-        directory=st.sampled_from([home(number), "/srv"]),
+        created_at=_often(BORN, AT - timedelta(seconds=30)),
+        directory=_often(home(number), "/srv"),
         panes=st.tuples(dead, st.sampled_from([None, 0, 1])).map(
             lambda drawn: tuple(
                 Pane(
@@ -231,7 +243,7 @@ def _sessions(number: int) -> SearchStrategy[Session]:
 @functools.cache
 def _insides(pane_pid: int, number: int) -> SearchStrategy[Inside]:
     """What one pane may run: an agent, perhaps below a shell, or only a shell, or nothing."""
-    cwd = st.sampled_from([home(number), "/srv", ""])
+    cwd = _often(home(number), "/srv", "")
     shell = st.builds(
         Process,
         pid=st.just(pane_pid),
@@ -246,9 +258,10 @@ def _insides(pane_pid: int, number: int) -> SearchStrategy[Inside]:
         command=st.just("claude"),
         cwd=cwd,
     )
-    kinds = st.sampled_from(["claude", "claude", "agy", "codex"])
-    return st.one_of(
-        st.builds(Inside, process=shell, agent=st.builds(Agent, kind=kinds, process=agent)),
+    held = st.builds(Agent, kind=_often("claude", "agy", "codex"), process=agent)
+    runs = st.builds(Inside, process=shell, agent=held)
+    return _usually(
+        runs,
         st.builds(Inside, process=shell, agent=st.none(), shell_only=st.booleans()),
         st.just(Inside(process=None, agent=None)),
     )
@@ -274,7 +287,7 @@ def _conversations(number: int) -> SearchStrategy[Bound | Ambiguous | None]:
     bound = st.builds(
         Bound, id=st.sampled_from(ids), proof=st.just("pid-file"), written=st.booleans()
     )
-    return st.one_of(bound, bound, st.none(), st.just(Ambiguous(tuple(ids))))
+    return _usually(bound, st.none(), st.just(Ambiguous(tuple(ids))))
 
 
 # What could not be looked at. -------------------------------------------------------------------
@@ -329,21 +342,19 @@ def _hidden(
 
 @functools.cache
 def _memories() -> SearchStrategy[Memory]:
-    servers = st.dictionaries(
-        st.sampled_from(SOCKETS), st.sampled_from([SERVER, SERVER, YOUNG_SERVER])
-    )
-    return st.builds(Memory, servers=servers, boot=st.sampled_from([BOOT, BOOT, NEXT_BOOT, None]))
+    servers = st.dictionaries(st.sampled_from(SOCKETS), _often(SERVER, YOUNG_SERVER))
+    return st.builds(Memory, servers=servers, boot=_often(BOOT, NEXT_BOOT, None))
 
 
 @functools.cache
 def _remembered() -> SearchStrategy[Remembered]:
-    held = [None, AT - timedelta(seconds=5), AT - timedelta(seconds=30), AT + timedelta(hours=1)]
+    held = [AT - timedelta(seconds=5), AT - timedelta(seconds=30), AT + timedelta(hours=1)]
     return st.builds(
         Remembered,
         since=st.just(AT - timedelta(minutes=1)),
         told=st.booleans(),
         comment_id=st.sampled_from([None, "7"]),
-        first_held=st.sampled_from(held),
+        first_held=_often(None, *held),
     )
 
 

@@ -21,7 +21,7 @@ from kanban_worker import processes
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
 from kanban_worker.processes import Found, Place, Processes
 from kanban_worker.tmux import Tmux
-from reconcile.observed import Agent, Inside, Listing, Process
+from reconcile.observed import Agent, Inside, Listing, Process, Unknown
 from waiting import retry_until
 
 on_linux = pytest.mark.skipif(
@@ -108,6 +108,11 @@ def run(fleet: Fleet, name: str, *command: str) -> None:
     fleet.kill("keeper")
 
 
+def refuse(*_: object) -> float:
+    """Answer as a system does that hides a process from us."""
+    raise psutil.AccessDenied
+
+
 def member(pid: int, **changes: str | None) -> Member:
     """Return a living process as the member of an agent's family."""
     ticks = changes.get("start_ticks", processes._start_ticks(pid))
@@ -145,7 +150,6 @@ class TestKindOf:
     def test_an_agent_is_known_by_its_program_or_by_the_script_that_runs(
         self, argv: Sequence[str], kind: str
     ) -> None:
-        # pytest.ids sees the first column alone
         assert processes.kind_of(argv) == kind
 
     @pytest.mark.parametrize(
@@ -565,15 +569,17 @@ class TestStill:
         assert ends.seen() == {reused}
 
     @on_linux
-    def test_the_command_in_proc_may_hold_brackets_and_spaces(self, tmp_path: Path) -> None:
-        program = copy_of("sleep", tmp_path / "a) R 1 (b")
-        with subprocess.Popen([program, "60"]) as odd:
-            own = psutil.Process(odd.pid).create_time(), processes._start_ticks(odd.pid)
-            odd.kill()
+    def test_the_command_in_proc_may_hold_brackets_and_spaces(
+        self, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        run(fleet, "odd", str(copy_of("sleep", tmp_path / "a) R 1 (b")), "600")
+        pid = fleet.pane_pid("odd")
 
-        hertz = os.sysconf("SC_CLK_TCK")
-        assert own[1] is not None
-        assert abs(psutil.boot_time() + int(own[1]) / hertz - own[0]) < 2
+        ticks = processes._start_ticks(pid)
+
+        assert ticks is not None
+        started = psutil.boot_time() + int(ticks) / os.sysconf("SC_CLK_TCK")
+        assert abs(started - psutil.Process(pid).create_time()) < 2
 
 
 class TestProcess:
@@ -628,8 +634,24 @@ class TestProcess:
         assert first.pid == 1
         assert first.command
 
+    def test_what_may_not_be_read_is_unknown_and_no_end(
+        self, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pid = fleet.start("a", agent="claude")
+        monkeypatch.setattr(psutil.Process, "create_time", refuse)
+
+        assert isinstance(processes.process(pid), Unknown)
+        inside = Watch(fleet).inside()
+        assert isinstance(inside.process, Unknown)
+        assert isinstance(inside.agent, Unknown)
+
 
 class TestBoot:
+    def test_a_system_that_does_not_tell_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(psutil, "boot_time", refuse)
+
+        assert processes.boot() is None
+
     def test_this_boot_is_the_same_each_time(self) -> None:
         first = processes.boot()
 

@@ -173,7 +173,7 @@ def test_gemini_cli_home_is_the_folder_above(host: Host) -> None:
     other = host.directory("other")
     (host.home / ".gemini").rename(other / ".gemini")
     adapter = Gemini(host.home, {"GEMINI_CLI_HOME": str(other)})
-    assert adapter.home() == other / ".gemini"
+    assert adapter.home() == other / ".gemini/tmp"
     assert look(host, ONE, adapter) is Artefact.PRESENT
 
 
@@ -190,6 +190,11 @@ def test_an_agent_s_own_home_is_used(host: Host, work: Path) -> None:
     (host.home / ".gemini").rename(host.directory("other") / ".gemini")
     agent = host.agent(work, kind="gemini", environ={"GEMINI_CLI_HOME": f"{host.home}/other"})
     assert holds(host, agent) == [Bound(id=ONE, proof="born-after-start", written=True)]
+
+
+def test_the_home_of_antigravity_alone_is_not_geminis(host: Host) -> None:
+    (host.home / ".gemini/antigravity-cli").mkdir(parents=True)
+    assert Gemini(host.home, {}).home() is None
 
 
 def test_a_missing_home_is_not_a_deleted_chat(host: Host) -> None:
