@@ -9,9 +9,7 @@ tick for panes in which no agent was found.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import re
 import select
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,22 +19,10 @@ from typing import TypeAlias, TypeVar
 
 import psutil
 
+from kanban_worker import recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
-from reconcile import names
 from reconcile.observed import Agent, Answer, Boot, Inside, Pane, Process, SessionName, Unknown
 
-SHELLS = frozenset({"bash", "zsh", "fish", "sh", "dash", "ksh", "tcsh", "csh", "nu", "ash"})
-_INTERPRETERS = SHELLS | {"node", "nodejs", "bun", "deno", "python", "python3", "ruby", "perl"}
-_PACKAGES = {
-    "@anthropic-ai/claude-code": "claude",
-    "@openai/codex": "codex",
-    "@google/gemini-cli": "gemini",
-    "opencode-ai": "opencode",
-}
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
-_INLINE = re.compile(r"-[A-Za-z]*c")
-"""The option after which a shell or Python takes a command, not a file: `-c`, `-lc`."""
-_SCRIPTS = re.compile(r"\.[cm]?js$")
 T = TypeVar("T")
 _Identity: TypeAlias = tuple[str, str, int, str | None, bool]
 _SETTLED = timedelta(seconds=10)
@@ -80,34 +66,6 @@ class Found:
     agent: LiveAgent | None
     until: datetime
     """Until when it may be believed, unless the agent's process ends before."""
-
-
-def kind_of(
-    argv: Sequence[str], *, name: str = "", exe: str = "", wanted: str | None = None
-) -> str | None:
-    """The agent that a process is, or None.
-
-    `argv`, `name` and `exe` as psutil gives them. Claude Code's native builds run as
-    `claude` or under a bare version number below `…/claude/versions/`; its JavaScript
-    builds, Codex and Gemini are a script of `node`, and wrappers a script of a shell.
-    A script with a suffix of another language (`gemini.py`) is somebody's own.
-    """
-    known = {*names.AGENTS, *([wanted] if wanted else [])}
-    program = argv[0] if argv else name
-    first = PurePosixPath(program).name.removeprefix("-")
-    if first in known:
-        return first
-    if _VERSION.fullmatch(first) and "/claude/versions/" in f"{program} {exe}":
-        return "claude"
-    if re.sub(r"[\d.]+$", "", first) not in _INTERPRETERS:
-        return {"claude.exe": "claude", "antigravity": "agy"}.get(first)
-    options = list(itertools.takewhile(lambda word: word.startswith("-"), argv[1:]))
-    if any(map(_INLINE.fullmatch, options)):
-        return None
-    script = next(iter(argv[len(options) + 1 :]), "")
-    packaged = (kind for package, kind in _PACKAGES.items() if f"/{package}/" in script)
-    stem = _SCRIPTS.sub("", PurePosixPath(script).name)
-    return next(packaged, stem if stem in known else None)
 
 
 class Processes:
@@ -182,11 +140,6 @@ def boot() -> Boot | None:
     return Boot(id="", at=at)
 
 
-def is_shell_only(argv: Sequence[str]) -> bool:
-    """Whether this is a shell at its prompt, rather than one that runs a script or `-c`."""
-    return _is_shell(argv) and all(word.startswith("-") and word != "-c" for word in argv[1:])
-
-
 class _Tree:
     """All processes below some tmux servers: one pass over the host's process table."""
 
@@ -233,22 +186,18 @@ def _look_into(place: Place, tree: _Tree, now: datetime) -> Found:
                 found = Found(
                     Inside(process=own, agent=Agent(kind=kind, process=agent)), live, until
                 )
-                if not _is_shell(words):
+                if not recognise.is_shell(words):
                     return found
                 # A wrapper may export what moves the agent's files: what it runs knows better.
                 wrapper = wrapper or replace(found, until=soon)
-    nothing = Inside(process=own, agent=None, shell_only=is_shell_only(argv))
+    nothing = Inside(process=own, agent=None, shell_only=recognise.is_shell_only(argv))
     return wrapper or Found(nothing, None, soon)
 
 
 def _recognise(found: psutil.Process, argv: list[str], wanted: str | None) -> str | None:
-    bare = bool(argv) and _VERSION.fullmatch(PurePosixPath(argv[0]).name)
+    bare = bool(argv) and recognise.VERSION.fullmatch(PurePosixPath(argv[0]).name)
     name = "" if argv else found.name()
-    return kind_of(argv, name=name, exe=found.exe() if bare else "", wanted=wanted)
-
-
-def _is_shell(argv: Sequence[str]) -> bool:
-    return bool(argv) and PurePosixPath(argv[0]).name.removeprefix("-") in SHELLS
+    return recognise.kind_of(argv, name=name, exe=found.exe() if bare else "", wanted=wanted)
 
 
 def _live(

@@ -76,7 +76,9 @@ def from_absence(entry: Entry, world: World, memory: Memory) -> Gone | Unknown:
 def _looked(world: World) -> Mapping[str, str]:
     """Which servers were asked: the pid with the start time, or that there is none."""
     return {
-        f"tmux {socket}": _server_name(answer.server) if isinstance(answer, Listing) else "no server"
+        f"tmux {socket}": _server_name(answer.server)
+        if isinstance(answer, Listing)
+        else "no server"
         for socket, answer in world.tmux.items()
     }
 

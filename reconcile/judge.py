@@ -7,17 +7,15 @@ event. What could not be looked at makes no drift, only a notice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
 
-from reconcile import gone, identity, names
+from reconcile import gone, identity, ids, names
+from reconcile.case import Case, Finding, Later
 from reconcile.desired import (
     RUNNING,
     TERMINATED,
     AddEntry,
-    AppendItem,
-    Edit,
     Entry,
     Registry,
     Scalar,
@@ -37,13 +35,8 @@ from reconcile.drift import (
 from reconcile.memory import Memory
 from reconcile.observed import (
     Agent,
-    Ambiguous,
     Answer,
-    Artefact,
-    Bound,
-    ConversationId,
     Listing,
-    Missing,
     Pane,
     Process,
     Session,
@@ -52,16 +45,6 @@ from reconcile.observed import (
     World,
 )
 from reconcile.policy import Policy
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Nothing yet; at this time the same sight will be a notice."""
-
-    at: datetime
-
-
-Finding: TypeAlias = Drift | Notice | Later
 
 
 def judge(world: World, registry: Registry | None, memory: Memory, policy: Policy) -> Judgement:
@@ -99,50 +82,6 @@ def find(entry: Entry, sessions: Mapping[SessionName, list[Session]]) -> Session
     ours = [s for s in named if any(pane.pid == entry.pane_pid for pane in s.panes)]
     living = [s for s in named if s.alive]
     return next(iter([*ours, *living, *named]), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One entry, with all that is needed to judge it."""
-
-    world: World
-    memory: Memory
-    policy: Policy
-    entry: Entry
-
-    def drift(
-        self,
-        kind: DriftClass,
-        *key: Scalar,
-        seen: str,
-        done: str = "",
-        edits: tuple[Edit, ...] = (),
-        changes: tuple[Change, ...] = (),
-        evidence: Mapping[str, Scalar] | None = None,
-    ) -> Drift:
-        """A drift of this entry; `key` is what tells it from the next one of its class."""
-        return Drift(
-            id=finding_id(kind, self.entry.name, *key),
-            kind=kind,
-            session=self.entry.name,
-            workspace=self.entry.workspace or "",
-            agent=self.entry.agent or "",
-            seen=seen,
-            done=done,
-            edits=edits,
-            changes=changes,
-            evidence=evidence or {},
-            fresh=self.entry.fresh,
-        )
-
-    def notice(self, kind: NoticeKind, message: str, *key: Scalar) -> Notice:
-        """A notice about this entry."""
-        return Notice(
-            id=finding_id(LETTERS[kind], self.entry.name, *key),
-            kind=kind,
-            session=self.entry.name,
-            message=f"{self.entry.name}: {message}",
-        )
 
 
 def _judge_entry(case: Case, session: Session | None) -> Iterator[Finding]:
@@ -229,68 +168,10 @@ def _judge_present(case: Case, session: Session) -> Iterator[Finding]:
         text = f"agent exited, shell remains (pane process {pane.pid})"
         notice = case.notice(NoticeKind.SHELL, text, pane.pid)
         yield notice if case.world.at > settled else Later(settled)
-    moved = None if changed else _id_materialised(case, session, pane)
+    moved = None if changed else ids.id_materialised(case, session, pane)
     if isinstance(moved, Notice | Drift):
         yield moved
-    yield from _judge_ids(case, session, moved)
-
-
-def _id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
-    """Class C, or the notice that the id could be one of several."""
-    held = case.world.conversations.get(session.name)
-    if isinstance(held, Ambiguous):
-        ids = ", ".join(sorted(held.candidates))
-        text = f"ambiguous: its conversation could be any of {ids}"
-        return case.notice(NoticeKind.AMBIGUOUS, text, *sorted(held.candidates))
-    if not isinstance(held, Bound) or not held.written or held.id == case.entry.own_id:
-        return None
-    if not identity.is_same(case.entry, session, pane, case.world):
-        return None
-    entry, key = case.entry, f"{case.entry.agent}_session_id_own"
-    edits: list[Edit] = [SetKey(session=entry.name, key=key, value=held.id)]
-    if entry.own_id is not None:
-        edits.append(_into_history(case, entry.own_id, held))
-    return case.drift(
-        DriftClass.ID_MATERIALISED,
-        entry.own_id,
-        held.id,
-        seen=f"session id materialized {short(held.id)}"
-        + (f" (was {short(entry.own_id)})" if entry.own_id else ""),
-        edits=tuple(edits),
-        changes=(Change(key=key, before=entry.own_id, after=held.id),),
-        evidence={"proof": held.proof, "pid": pane.pid, "id": held.id},
-    )
-
-
-def _into_history(case: Case, old: ConversationId, held: Bound) -> AppendItem:
-    item: Mapping[str, Scalar] = {
-        "agent": case.entry.agent,
-        "id": old,
-        "replaced_at": case.world.at.replace(microsecond=0),
-        "proof": held.proof,
-    }
-    return AppendItem(session=case.entry.name, key="session_id_history", item=item)
-
-
-def _judge_ids(case: Case, session: Session, moved: Finding | None) -> Iterator[Finding]:
-    """Class D: recorded ids with nothing on disk, but for the one being replaced.
-
-    Nor for the one that the agent holds, and may have yet to write; so that must be known.
-    """
-    held = case.world.conversations.get(session.name)
-    if isinstance(held, Unknown):
-        return
-    in_use = held.id if isinstance(held, Bound) else None
-    own = None if isinstance(moved, Drift) else case.entry.own_id
-    for recorded in dict.fromkeys(filter(None, (own, *case.entry.other_ids))):
-        found = case.world.artefacts.get((case.entry.agent or "", recorded))
-        if isinstance(found, Missing) and recorded != in_use:
-            text = f"recorded id {recorded} has no transcript ({found.cause})"
-            evidence = {"id": recorded, "cause": found.cause}
-            yield case.drift(DriftClass.STALE_ID, recorded, seen=text, evidence=evidence)
-        elif found is Artefact.GHOST and recorded != in_use:
-            text = f"recorded id {recorded} has a file that holds no conversation"
-            yield case.notice(NoticeKind.GHOST, text, recorded)
+    yield from ids.judge_recorded(case, session, moved)
 
 
 def _judge_strangers(
@@ -375,10 +256,3 @@ def _sorted(findings: list[Finding], at: datetime) -> Judgement:
         notices=tuple(sorted(notices, key=lambda note: (note.session or "", note.id))),
         until=min(later, default=FOREVER),
     )
-
-
-def short(conversation: ConversationId) -> str:
-    """An id as a person recognises it: `b3a7…c2f`."""
-    if len(conversation) <= 12:  # noqa: PLR2004 - as long as its short form
-        return conversation
-    return f"{conversation[:4]}…{conversation[-3:]}"

@@ -71,7 +71,7 @@ class Inside:
     """The pane's own process, the one that tmux started."""
     agent: Answer[Agent]
     shell_only: bool = False
-    """The pane's process is a shell and nothing runs under it."""
+    """The pane's process is a shell at its prompt, and no known agent runs below it."""
 
     @property
     def hidden(self) -> Unknown | None:

@@ -17,7 +17,7 @@ import pytest
 
 import fences
 from fleet import Fleet
-from kanban_worker import processes
+from kanban_worker import processes, recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
 from kanban_worker.processes import Found, Place, Processes
 from kanban_worker.tmux import Tmux
@@ -150,7 +150,7 @@ class TestKindOf:
     def test_an_agent_is_known_by_its_program_or_by_the_script_that_runs(
         self, argv: Sequence[str], kind: str
     ) -> None:
-        assert processes.kind_of(argv) == kind
+        assert recognise.kind_of(argv) == kind
 
     @pytest.mark.parametrize(
         "argv",
@@ -196,7 +196,7 @@ class TestKindOf:
         ids=lambda argv: " ".join(argv) or repr(argv),
     )
     def test_what_only_mentions_an_agent_is_none(self, argv: Sequence[str]) -> None:
-        assert processes.kind_of(argv) is None
+        assert recognise.kind_of(argv) is None
 
     @pytest.mark.parametrize(
         ("argv", "wanted", "kind"),
@@ -214,7 +214,7 @@ class TestKindOf:
     def test_a_kind_that_the_registry_names_is_known_too(
         self, argv: Sequence[str], wanted: str | None, kind: str | None
     ) -> None:
-        assert processes.kind_of(argv, wanted=wanted) == kind
+        assert recognise.kind_of(argv, wanted=wanted) == kind
 
     @pytest.mark.parametrize(
         ("argv", "name", "exe", "kind"),
@@ -228,13 +228,13 @@ class TestKindOf:
     def test_the_kernels_name_and_the_programs_file_help_where_the_arguments_do_not(
         self, argv: Sequence[str], name: str, exe: str, kind: str | None
     ) -> None:
-        assert processes.kind_of(argv, name=name, exe=exe) == kind
+        assert recognise.kind_of(argv, name=name, exe=exe) == kind
 
 
 class TestIsShellOnly:
     @pytest.mark.parametrize("argv", [["bash"], ["-zsh"], ["/bin/sh"], ["fish", "--login"]])
     def test_a_shell_at_its_prompt_is(self, argv: Sequence[str]) -> None:
-        assert processes.is_shell_only(argv)
+        assert recognise.is_shell_only(argv)
 
     @pytest.mark.parametrize(
         "argv",
@@ -251,7 +251,7 @@ class TestIsShellOnly:
     def test_a_shell_that_carries_something_out_and_any_other_program_are_not(
         self, argv: Sequence[str]
     ) -> None:
-        assert not processes.is_shell_only(argv)
+        assert not recognise.is_shell_only(argv)
 
 
 class TestAgentInAPane:
