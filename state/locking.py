@@ -45,8 +45,10 @@ def _wait(file: IO[bytes], path: Path, *, timeout: float, sleep: Callable[[float
 
 
 def _taken(file: IO[bytes], path: Path) -> bool:
-    import portalocker  # noqa: PLC0415 - 20 to 90 ms, and only writers need it
-
+    try:
+        import portalocker  # noqa: PLC0415 - 20 to 90 ms, and only writers need it
+    except OSError as error:  # it looks for a temporary folder, and a full disk has none
+        raise durable.could_not(f"lock {path} could not be taken", error) from None
     try:
         portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
     except portalocker.AlreadyLocked:
