@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from reconcile.desired import Registry
 from reconcile.observed import SessionName
 from state.faults import Fault
-from state.yamlnodes import Tree
+from state.text.yamlnodes import Tree
 
 if TYPE_CHECKING:
-    from state.yamledit import CannotEdit
+    from state.text.yamledit import CannotEdit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import Final
 
-from state import yamltext
+from state.text import yamltext
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from reconcile.desired import Entry
 from reconcile.observed import ConversationId, SessionName
-from state import faults, scalars, shape, yamldata
+from state import faults
 from state.faults import Fault
-from state.shape import Row
-from state.yamlnodes import Tree
+from state.text import scalars, shape, yamldata
+from state.text.shape import Row
+from state.text.yamlnodes import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

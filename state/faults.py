@@ -10,9 +10,9 @@ from typing import Final
 from reconcile import names
 from reconcile.desired import RUNNING, TERMINATED
 from reconcile.observed import SessionName
-from state import scalars, shape, yamldata, yamlnodes
-from state.shape import Row
-from state.yamlnodes import Map, Node, Scalar, Tree
+from state.text import scalars, shape, yamldata, yamlnodes
+from state.text.shape import Row
+from state.text.yamlnodes import Map, Node, Scalar, Tree
 
 LONGEST_NAME: Final = 256
 LONGEST_ID: Final = 128

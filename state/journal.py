@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from reconcile.desired import Scalar
-from state import durable, scalars
+from state import durable
+from state.text import scalars
 
 VERSION: Final = 1
 LONGEST_LINE: Final = 65536

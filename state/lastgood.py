@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from state import durable, snapshot, yamlnodes, yamltext
+from state import durable, snapshot
 from state.errors import MustMend
 from state.snapshot import Snapshot
+from state.text import yamlnodes, yamltext
 
 _MANY: Final = 3
 """Losing this many entries, and half of them, is not what people do on purpose."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from reconcile import names
 from reconcile.desired import AddEntry, Edit, Entry, Registry
-from state import durable, encoding, entries, lastgood, paths, snapshot, yamltext
+from state import durable, encoding, entries, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
 from state.recent import Recent
 from state.snapshot import Raw, Snapshot
-from state.yamlnodes import Tree
+from state.text import yamltext
+from state.text.yamlnodes import Tree
 
 if TYPE_CHECKING:
     from state.journal import Record
@@ -86,7 +87,7 @@ class RegistryFile:
         Records of refused sessions are left out of the journal. Raises CouldNot, with the
         old file intact.
         """
-        from state import yamledit  # noqa: PLC0415 - as in _replace
+        from state.text import yamledit  # noqa: PLC0415 - as in _replace
 
         edited = yamledit.edit(document.tree, edits)
         if edited.text == document.tree.text:
@@ -101,7 +102,7 @@ class RegistryFile:
 
     def create(self, additions: Sequence[AddEntry], now: datetime) -> Document:
         """Write a first registry. Raises MustMend when there is one, CouldNot when it fails."""
-        from state import yamledit  # noqa: PLC0415 - as in _replace
+        from state.text import yamledit  # noqa: PLC0415 - as in _replace
 
         edited = yamledit.edit(yamltext.parse(_EMPTY, self.path.name), additions)
         for refusal in edited.refused.values():

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from reconcile.observed import SessionName
-from state import durable, encoding, entries, yamldata, yamltext
+from state import durable, encoding, entries
 from state.entries import Reading
 from state.errors import CouldNot, MustMend
-from state.yamlnodes import Tree
+from state.text import yamldata, yamltext
+from state.text.yamlnodes import Tree
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes; far beyond any registry that people edit."""

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.desired import Entry
-from state import entries, yamltext
+from state import entries
 from state.entries import Reading
 from state.errors import MustMend
+from state.text import yamltext
 
 WHOLE = """\
 version: 1

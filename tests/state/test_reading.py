@@ -343,7 +343,7 @@ def test_a_dry_look_writes_nothing_and_imports_nothing_for_writing(home: Home) -
         "portalocker",
         "state.journal",
         "state.ledger",
-        "state.yamledit",
+        "state.text.yamledit",
         "state.locking",
     }
     assert sorted(home.path.parent.iterdir()) == [home.path]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from reconcile.desired import AddEntry, AppendItem, Edit, SetKey
 from reconcile.observed import SessionName
 from registries import IDS, Sample, entries, loaded, samples
-from state import encoding, yamledit, yamltext
+from state import encoding
+from state.text import yamledit, yamltext
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 STAMP = "2026-11-20T10:00:00Z"

@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import ScalarNode
 
 from reconcile.desired import Scalar
 from registries import IDS
-from state import scalars
+from state.text import scalars
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
     [

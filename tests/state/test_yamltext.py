@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registries import Sample, loaded, samples
-from state import encoding, yamlnodes, yamltext
+from state import encoding
 from state.errors import MustMend
-from state.yamlnodes import List, Map, Node, Scalar
+from state.text import yamlnodes, yamltext
+from state.text.yamlnodes import List, Map, Node, Scalar
 
 
 def complaint(text: str) -> str:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from reconcile import names
 from reconcile.desired import AddEntry, Edit
 from reconcile.observed import SessionName
-from state import addition, alteration, outline, scalars, shape, splices, yamltext
 from state.errors import MustMend
-from state.shape import Row, Shape
-from state.yamlnodes import Tree
+from state.text import addition, alteration, outline, scalars, shape, splices, yamltext
+from state.text.shape import Row, Shape
+from state.text.yamlnodes import Tree
 
 
 class CannotEdit(MustMend):

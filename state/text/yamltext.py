@@ -21,9 +21,9 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from state import scalars
 from state.errors import MustMend
-from state.yamlnodes import Alias, List, Map, Node, Scalar, Target, Tree, target
+from state.text import scalars
+from state.text.yamlnodes import Alias, List, Map, Node, Scalar, Target, Tree, target
 
 _Event = Any
 """ruamel.yaml leaves the attributes of its events untyped."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from state import scalars
+from state.text import scalars
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Final
 
 from reconcile import names
 from reconcile.desired import AddEntry, AppendItem, Edit, Scalar, SetKey
-from state import scalars, shape, yamldata, yamlnodes
-from state.shape import Row
-from state.yamldata import Digests
-from state.yamlnodes import List, Map, Tree
+from state.text import scalars, shape, yamldata, yamlnodes
+from state.text.shape import Row
+from state.text.yamldata import Digests
+from state.text.yamlnodes import List, Map, Tree
 
 _WHOLE: Final = ""
 """Stands for the key of an entry that is no mapping."""

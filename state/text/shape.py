@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from state import yamldata, yamlnodes, yamltext
 from state.errors import MustMend
-from state.yamlnodes import List, Map, Node, Scalar, Tree
+from state.text import yamldata, yamlnodes, yamltext
+from state.text.yamlnodes import List, Map, Node, Scalar, Tree
 
 SESSIONS: Final = "sessions"
 NAME: Final = "name"

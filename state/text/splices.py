@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconcile.desired import Scalar
-from state import scalars, yamlnodes
-from state.yamlnodes import Map, Node, Tree
+from state.text import scalars, yamlnodes
+from state.text.yamlnodes import Map, Node, Tree
 
 NEWLINE = re.compile(r"\r\n|\n|\r")
 _COLON = re.compile(r"[ \t]*:")

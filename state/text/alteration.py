@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reconcile.desired import AppendItem, Scalar, SetKey
-from state import scalars, splices, yamlnodes, yamltext
-from state.shape import Row
-from state.splices import Splice
-from state.yamlnodes import Alias, List, Map, Node, Tree
+from state.text import scalars, splices, yamlnodes, yamltext
+from state.text.shape import Row
+from state.text.splices import Splice
+from state.text.yamlnodes import Alias, List, Map, Node, Tree
 
 _STATUS: Final = "status"
 _BEHIND_STATUS: Final = ("terminated_at", "termination_mode", "termination_cause")

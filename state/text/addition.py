@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconcile.desired import AddEntry
-from state import alteration, scalars, shape, splices
-from state.alteration import NoPlace
-from state.shape import Shape
-from state.splices import Splice
-from state.yamlnodes import Alias, List, Map, Node, Tree
+from state.text import alteration, scalars, shape, splices
+from state.text.alteration import NoPlace
+from state.text.shape import Shape
+from state.text.splices import Splice
+from state.text.yamlnodes import Alias, List, Map, Node, Tree
 
 
 def add(tree: Tree, found: Shape, edits: Sequence[AddEntry]) -> list[Splice]:

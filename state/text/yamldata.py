@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from state import yamlnodes
-from state.yamlnodes import List, Map, Node, Scalar
+from state.text import yamlnodes
+from state.text.yamlnodes import List, Map, Node, Scalar
 
 MERGE: Final = "<<"
 

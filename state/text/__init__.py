@@ -1,0 +1,1 @@
+"""The registry's text: parsed with positions, edited in place, never dumped."""
