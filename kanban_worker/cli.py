@@ -89,6 +89,12 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
+def counted(count: int, things: str) -> str:
+    """`1 session`, `2 sessions`, `1 entry`."""
+    one = {"sessions": "session", "entries": "entry"}[things]
+    return f"{count} {one if count == 1 else things}"
+
+
 def escapes() -> bool:
     """Whether JSON on stdout must escape what is not ASCII: a locale may know no other letters."""
     return (sys.stdout.encoding or "utf-8").lower() != "utf-8"

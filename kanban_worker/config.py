@@ -75,6 +75,9 @@ class _Chosen:
     def many(self, key: str) -> list[str]:
         """A list: a repeated flag, a comma-separated variable, a list or text in the file."""
         flag = getattr(self.arguments, key, None)
+        if flag == "" or (isinstance(flag, list) and "" in flag):
+            message = f"--{key.replace('_', '-')} is empty; leave it out, or give it a value"
+            raise MustMend(message)
         if flag:
             return [flag] if isinstance(flag, str) else list(flag)
         if variable := self.environ.get(KEYS[key]):

@@ -92,12 +92,13 @@ class Observer:
         self._home = str(home)
         self._clock = clock
         self._processes = Processes()
+        self._boot = processes.boot()  # which outlives this process
         self._last: _Insides | None = None
 
     def look(self, registry: Registry) -> World:
         """Everything that can be seen now of the registered and registrable sessions."""
         fleet = self._fleet(registry, self._tmux.look())
-        world = World(at=self._clock(), boot=processes.boot(), tmux=fleet.listings)
+        world = World(at=self._clock(), boot=self._boot, tmux=fleet.listings)
         within = self._insides(fleet, world)
         self._last, self.agents = within, within.agents
         conversations = self._conversations(within)

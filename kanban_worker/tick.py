@@ -106,6 +106,7 @@ class Monitor:
         self._ledger = paths.ledger(settings.places.cache, real_registry)
         self._memory, self._recalled = Memory(), False
         self._judged: tuple[_Sight, Judgement] | None = None
+        self._kept: tuple[Memory, bytes] | None = None
 
     def tick(self, *, dry_run: bool) -> Tick:
         """One look and what follows from it. A dry run writes nothing of any kind."""
@@ -206,13 +207,16 @@ class Monitor:
         )
 
     def _remember(self, document: Document) -> list[MonitorError]:
-        """Keeps what this tick learned for the next process."""
+        """Keeps what this tick learned for the next process, unless that is kept already."""
+        if self._kept == (self._memory, document.raw):
+            return []
         try:
             ledger.save(self._ledger, self._memory)
             if not any(fault.grave for fault in document.faults):
                 self.registry.remember(document)
         except MonitorError as error:
             return [error]
+        self._kept = (self._memory, document.raw)
         return []
 
     def _sources(self, seen: _Seen) -> Mapping[str, Source]:

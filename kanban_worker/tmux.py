@@ -90,7 +90,9 @@ class Tmux:
 
     def _list(self, socket: str) -> Answer[Listing]:
         if self._tmux_bin is None:
-            return Unknown("tmux is not installed, or not on PATH")
+            return Unknown(
+                "tmux is not installed, or not on PATH (apt install tmux, brew install tmux)"
+            )
         numbers = "|".join(f"#{{{name}}}" for name in _NUMBERS)
         template = (
             f"{self._mark}{numbers}{self._mark}#{{session_name}}{self._mark}#{{session_path}}"
@@ -101,7 +103,10 @@ class Tmux:
         try:
             done = self._in_time(socket, call)
         except TimeoutError:
-            return Unknown(f"tmux gave no answer within {self._deadline:g} s on {socket}")
+            return Unknown(
+                f"tmux gave no answer within {self._deadline:g} s on {socket}; "
+                "its server is stopped (kill -CONT it) or busy"
+            )
         except exc.TmuxCommandNotFound:
             return Unknown(f"tmux cannot be run as {self._tmux_bin}")
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no more threads
@@ -179,7 +184,7 @@ def _doubt(socket: str) -> Unknown | None:
     """None, unless something shows that a server may live behind a dead socket."""
     with contextlib.suppress(OSError):
         if not stat.S_ISSOCK(Path(socket).stat().st_mode):
-            return Unknown(f"{socket} is not a socket")
+            return Unknown(f"{socket} is not a socket (name another one with --tmux-socket)")
     if _listeners(socket):
         return Unknown(
             f"the tmux server of {socket} is alive, but its socket file was deleted; "

@@ -110,14 +110,21 @@ class RegistryFile:
         try:
             durable.create(self._real_path(), edited.text.encode())
         except FileExistsError:
-            msg = (
-                f"registry {self.path} is already there. Nothing was written. "
-                "Look at it with: agent-sessions check"
-            )
-            raise MustMend(msg) from None
+            raise self._not_new() from None
         except OSError as error:
             raise durable.could_not(f"registry {self.path} could not be written", error) from None
         return self.read(now)
+
+    def must_be_new(self) -> None:
+        """Raises MustMend when there is a registry already, readable or not."""
+        if os.path.lexists(self.path):
+            raise self._not_new()
+
+    def _not_new(self) -> MustMend:
+        return MustMend(
+            f"registry {self.path} is already there. Nothing was written. "
+            "Look at it with: agent-sessions check"
+        )
 
     def _real_path(self) -> Path:
         return Path(os.path.realpath(self.path))

@@ -47,11 +47,14 @@ def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
         _void(this.journal_path, changes, str(failed))
         raise failed from None
     except BaseException as error:
-        _void(this.journal_path, changes, repr(error))
+        if not _took_place(this):
+            _void(this.journal_path, changes, repr(error))
         raise
     if info is None:
         _void(this.journal_path, changes, "the file was saved by somebody else meanwhile")
         return None
+    with contextlib.suppress(OSError):  # The new file is in place, whatever the folder says.
+        durable.sync_folder(this.document.real_path.parent)
     return Raw(data=this.data, info=info)  # Not read again: it may be another's by now.
 
 
@@ -86,8 +89,15 @@ def _swapped(
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    durable.sync_folder(real_path.parent)
     return info
+
+
+def _took_place(this: Replacement) -> bool:
+    """Whether an interruption came only after the new file was in place."""
+    try:
+        return this.document.real_path.read_bytes() == this.data
+    except OSError:
+        return False
 
 
 def _give(path: Path, info: os.stat_result) -> None:

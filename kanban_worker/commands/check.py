@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit
+from kanban_worker.cli import Exit, counted
 from kanban_worker.tick import Monitor, now
 
 
@@ -24,5 +24,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.accept:
         registry.remember(document)
         print(f"{settings.registry}: accepted as the last good registry")
-    print(f"{settings.registry}: ok, {len(document.registry.entries)} entries")
+    print(f"{settings.registry}: ok, {counted(len(document.registry.entries), 'entries')}")
     return Exit.OK

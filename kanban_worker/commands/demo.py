@@ -70,7 +70,9 @@ def _play(stage: Stage) -> None:
     stage.command("reconcile", "--once", "--emit-diff")
     print("What changed in the registry:\n")
     after = stage.registry.read_text("utf-8")
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", n=1)
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), "before", "after", n=1, lineterm=""
+    )
     print("\n".join(lines), end="\n\n")
     stage.command("reconcile", "--once")
     stage.command("status")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, complain
+from kanban_worker.cli import Exit, complain, counted
 from kanban_worker.tick import Monitor, now
 from reconcile import judge
 from reconcile.desired import AddEntry, Registry
@@ -21,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Registers every session whose name matches a pattern; refuses to overwrite a registry."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
+    monitor.registry.must_be_new()
     world = monitor.observer.look(Registry())
     for answer in world.tmux.values():
         if isinstance(answer, Unknown):
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(edit, AddEntry)
     ]
     monitor.registry.create(additions, now())
-    print(f"{settings.registry}: written, {len(additions)} sessions")
+    print(f"{settings.registry}: written, {counted(len(additions), 'sessions')}")
     for notice in found.notices:  # all of them are about what could not be seen
         complain(notice.message)
     return Exit.COULD_NOT if found.notices else Exit.OK

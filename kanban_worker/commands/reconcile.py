@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, complain, escapes, plain
+from kanban_worker.cli import Exit, complain, counted, escapes, plain
 from kanban_worker.tick import Monitor, Tick
 from reconcile import report
 from reconcile.drift import NoticeKind
@@ -25,12 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
     complaints = Complaints()
+    first = True
     while True:
         tick = monitor.tick(dry_run=arguments.dry_run)
-        show(tick, arguments)
+        show(tick, arguments, everything=first)
         complaints.about(tick)
         if arguments.once:
             return status(tick, exit_code=arguments.exit_code)
+        first = False
         time.sleep(settings.interval or default_interval(tick))
 
 
@@ -76,19 +78,22 @@ def _blind(tick: Tick) -> set[str]:
     return texts
 
 
-def show(tick: Tick, arguments: argparse.Namespace) -> None:
-    """Prints one tick: the report as JSON, or what is new in sentences."""
+def show(tick: Tick, arguments: argparse.Namespace, *, everything: bool) -> None:
+    """Prints one tick: the report as JSON, or in sentences, all of them or only what is new."""
     if arguments.emit_diff:
         shape = 2 if arguments.once else None  # a stream of reports: one line each
         print(json.dumps(report.as_json(tick.report), indent=shape, ensure_ascii=escapes()))
     else:
-        for line in sentences(tick, everything=arguments.once, verbose=arguments.verbose):
+        for line in sentences(tick, everything=everything, verbose=arguments.verbose):
             print(plain(line))
     sys.stdout.flush()
 
 
 def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
-    """What a person reads: one line for each finding, and a line about the sources."""
+    """What a person reads: one line for each finding, and a line about the sources.
+
+    What could not be seen is not among them: it is complained of on stderr.
+    """
     lines: list[str] = []
     for decision in tick.report.decisions:
         if decision.new or everything:
@@ -96,7 +101,7 @@ def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
             if verbose:
                 lines += [f"    {key}: {value}" for key, value in decision.drift.evidence.items()]
     for note in tick.report.notes:
-        if note.new or everything:
+        if (note.new or everything) and note.notice.kind is not NoticeKind.BLIND:
             lines.append(f"[{note.notice.id}] {note.notice.message}")
     if everything:
         lines.append(summary(tick))
@@ -111,11 +116,6 @@ def summary(tick: Tick) -> str:
     parts = []
     for name, source in tick.report.sources.items():
         if source.state is not report.SourceState.ABSENT or name == "tmux":
-            counts = [_counted(key, n) for key, n in source.facts.items() if isinstance(n, int)]
+            counts = [counted(n, key) for key, n in source.facts.items() if isinstance(n, int)]
             parts.append(", ".join([f"{name} {source.state.value}", *counts]))
     return " · ".join(parts)
-
-
-def _counted(things: str, count: int) -> str:
-    one = {"sessions": "session", "entries": "entry"}[things]
-    return f"{count} {one if count == 1 else things}"

@@ -18,7 +18,7 @@ from kanban_worker.agents.shape import Activity
 from kanban_worker.cli import escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.tick import Monitor, Tick
-from reconcile import judge, names
+from reconcile import identity, judge, names
 from reconcile.desired import RUNNING, Entry
 from reconcile.drift import DriftClass
 from reconcile.observed import Bound, ConversationId, Session
@@ -126,12 +126,15 @@ def _row(
     conversation = held.id if isinstance(held, Bound) else entry.own_id
     activity = _activity(entry, session, conversation, monitor)
     agent = session and monitor.observer.agents.get(session.name)
-    pid = agent.family[0].pid if agent else session.panes[0].pid if session else None
+    pane = session and identity.agent_pane(session, entry, tick.world)
+    within = identity.inside(session, pane, tick.world) if session and pane else None
+    doing = "shell" if within and within.shell_only else activity.state if activity else None
+    pid = agent.family[0].pid if agent else pane.pid if pane else None
     kinds = {decision.drift.kind for decision in found}
     return Row(
         session=entry.name,
         agent=entry.agent or "",
-        state=_state(entry, session, kinds, activity),
+        state=_state(entry, session, kinds, doing),
         idle=_idle(activity, tick.world.at),
         id=_short(conversation) if conversation else "",
         pid=str(pid) if pid else "",
@@ -155,7 +158,7 @@ def _state(
     entry: Entry,
     session: Session | None,
     kinds: set[DriftClass],
-    activity: Activity | None,
+    doing: str | None,
 ) -> str:
     """What the session is doing; what cannot be told is `unknown`, never `gone`."""
     if DriftClass.TMUX_GONE in kinds:
@@ -164,7 +167,7 @@ def _state(
         return entry.status or ""  # a person's word, whatever the session does
     if session is None:
         return "unknown" if entry.status else ""
-    return (activity and activity.state) or "running"
+    return doing or "running"
 
 
 def _idle(activity: Activity | None, now: datetime) -> str:

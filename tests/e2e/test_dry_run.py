@@ -131,10 +131,12 @@ def test_a_dry_poll_says_each_finding_once(desk: Desk) -> None:
     drift(desk)
 
     with desk.poll("--dry-run") as poll:
-        poll.wait_for(lambda: len(poll.lines) == 5, "four classes, one of them twice")
+        poll.wait_for(
+            lambda: len(poll.lines) == 6, "four classes, one twice, and the sources"
+        )
         desk.starts("lab-e-creator-claude")
-        poll.wait_for(lambda: len(poll.lines) == 6, "another")
+        poll.wait_for(lambda: len(poll.lines) == 7, "another")
         lines = poll.end().out.splitlines()
 
-    assert ["lab-e" in line for line in lines] == [False] * 5 + [True]
-    assert len(set(lines)) == 6
+    assert ["lab-e" in line for line in lines] == [False] * 6 + [True]
+    assert len(set(lines)) == 7

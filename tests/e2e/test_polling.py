@@ -18,7 +18,6 @@ from fences import Fence
 from kanban_worker import cli, config
 from kanban_worker.commands import reconcile, status
 from kanban_worker.tick import Monitor
-from waiting import retry_until
 
 KEEPER, FIRST, SECOND = (f"lab-{name}-creator-claude" for name in ("keeper", "first", "second"))
 LONG_GONE = 2**22 + 1
@@ -38,16 +37,17 @@ def test_it_says_each_finding_once_and_what_is_new_as_it_comes(desk: Desk) -> No
     desk.write(*entries)
 
     with desk.poll() as poll:
-        retry_until(lambda: list(desk.cache.glob("*.state")), what="the first tick")
+        poll.wait_for(lambda: len(poll.lines) == 1, "the first tick's line about the sources")
         desk.fleet.kill(FIRST)
-        poll.wait_for(lambda: len(poll.lines) == 1, "the first death")
+        poll.wait_for(lambda: len(poll.lines) == 2, "the first death")
         desk.fleet.kill(SECOND)
-        poll.wait_for(lambda: len(poll.lines) == 2, "the second death")
+        poll.wait_for(lambda: len(poll.lines) == 3, "the second death")
         done = poll.end()
 
     assert done.status == 130
     assert done.err == ""
-    first, second = done.out.splitlines()
+    sources, first, second = done.out.splitlines()
+    assert sources.startswith("tmux ok, 3 sessions · registry ok, 3 entries")
     assert f"{FIRST}: tmux gone" in first
     assert f"{SECOND}: tmux gone" in second
     assert "Marked terminated." in second
