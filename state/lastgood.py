@@ -8,7 +8,7 @@ from typing import Final
 from state import durable, snapshot
 from state.errors import MustMend
 from state.snapshot import Snapshot
-from state.text import yamlnodes, yamltext
+from state.text import yamltext
 
 _MANY: Final = 3
 """Losing this many entries, and half of them, is not what people do on purpose."""
@@ -63,7 +63,7 @@ def torn(good: Snapshot, found: Snapshot, copy: Path) -> MustMend | None:
 
 
 def _suspicious(good: Snapshot, found: Snapshot, lost: int) -> bool:
-    if found.tree.root is None or yamlnodes.is_null(found.tree.root):
+    if not found.holds_a_document:
         return True
     beginning = len(found.data) < len(good.data) and good.data.startswith(found.data)
     if beginning and (lost > 1 or _inside_line(good.data, len(found.data))):

@@ -148,6 +148,7 @@ class RegistryFile:
             before = self._before(found)
             if before is not None and not accepted:
                 self._refuse_torn(before, found)
+            self._refuse_nothing(found)
         except MustMend as error:
             self._failed = raw.data, error
             raise
@@ -161,6 +162,15 @@ class RegistryFile:
             return self._seen
         kept = lastgood.load(self._copy())
         return found if kept == found.data else lastgood.parsed(kept, self.path.name)
+
+    def _refuse_nothing(self, found: Snapshot) -> None:
+        """A file without a document may be one that is being written, or was lost."""
+        if not found.holds_a_document:
+            msg = (
+                f"registry {self.path}, line 1, column 1: there is nothing in it. Nothing was "
+                "written. Put `sessions: []` in it, or remove it and run: agent-sessions init"
+            )
+            raise MustMend(msg)
 
     def _refuse_torn(self, before: Snapshot, found: Snapshot) -> None:
         error = lastgood.torn(before, found, self._copy())

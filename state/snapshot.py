@@ -13,7 +13,7 @@ from reconcile.observed import SessionName
 from state import durable, encoding, entries
 from state.entries import Reading
 from state.errors import CouldNot, MustMend
-from state.text import yamldata, yamltext
+from state.text import yamldata, yamlnodes, yamltext
 from state.text.yamlnodes import Tree
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -35,6 +35,11 @@ class Snapshot:
     data: bytes
     tree: Tree
     reading: Reading
+
+    @property
+    def holds_a_document(self) -> bool:
+        """Whether there is anything but comments in it; `sessions: []` is something."""
+        return self.tree.root is not None and not yamlnodes.is_null(self.tree.root)
 
 
 def load(path: Path, real_path: Path) -> Raw:

@@ -101,10 +101,18 @@ def test_a_registry_that_is_empty_and_was_not_is_torn(home: Home, content: str) 
         assert "1 of 1 entries are gone" in complaint(home)
 
 
-@pytest.mark.parametrize("content", ["", "null\n", "sessions: []\n"])
-def test_a_registry_that_always_was_empty_is_fine(home: Home, content: str) -> None:
+@pytest.mark.parametrize("content", ["sessions: []\n", "version: 1\n", "{}\n"])
+def test_a_registry_that_never_had_an_entry_is_fine(home: Home, content: str) -> None:
     home.save(content)
     assert home.file.read(LATER).registry.entries == ()
+
+
+@pytest.mark.parametrize("content", ["", " \n\n", "null\n", "# only a comment\n"])
+def test_a_file_with_nothing_in_it_is_no_registry(home: Home, content: str) -> None:
+    home.save(content)
+    said = complaint(home)
+    assert "line 1, column 1: there is nothing in it" in said
+    assert "agent-sessions init" in said
 
 
 @pytest.mark.parametrize(
