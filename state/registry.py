@@ -167,7 +167,7 @@ class RegistryFile:
         """A file without a document may be one that is being written, or was lost."""
         if not found.holds_a_document:
             msg = (
-                f"registry {self.path}, line 1, column 1: there is nothing in it. Nothing was "
+                f"registry {self.path.name}, line 1, column 1: there is nothing in it. Nothing was "
                 "written. Put `sessions: []` in it, or remove it and run: agent-sessions init"
             )
             raise MustMend(msg)

@@ -131,9 +131,7 @@ def test_a_dry_poll_says_each_finding_once(desk: Desk) -> None:
     drift(desk)
 
     with desk.poll("--dry-run") as poll:
-        poll.wait_for(
-            lambda: len(poll.lines) == 6, "four classes, one twice, and the sources"
-        )
+        poll.wait_for(lambda: len(poll.lines) == 6, "four classes, one twice, and the sources")
         desk.starts("lab-e-creator-claude")
         poll.wait_for(lambda: len(poll.lines) == 7, "another")
         lines = poll.end().out.splitlines()
