@@ -49,15 +49,7 @@ class Codex:
     def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
         """Return what each Codex holds: by its arguments, or the only rollout of its time."""
         self._look()
-        given = {agent.session: _resumed(agent.argv) for agent in agents}
-        taken = frozenset(one for one in given.values() if one is not None)
-        crowd = pick.crowded(agent for agent in agents if given[agent.session] is None)
-        return {
-            agent.session: self._born_after(agent, taken, alone=agent.cwd not in crowd)
-            if (one := given[agent.session]) is None
-            else self._bound(one, agent)
-            for agent in agents
-        }
+        return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
     def artefact(
         self,
@@ -111,11 +103,9 @@ class Codex:
             return size
         return Bound(id=conversation, proof="argv", written=bool(size))
 
-    def _born_after(
-        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
-    ) -> Conversation:
-        if not agent.cwd:
-            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
+    def _begun(
+        self, agent: LiveAgent, taken: frozenset[ConversationId]
+    ) -> list[pick.Candidate] | Unknown:
         since = pick.started_ns(agent)
         # The folder's date is local time; the payload's times are UTC.
         day = agent.family[0].started_at.astimezone().date()
@@ -129,7 +119,7 @@ class Codex:
                     continue
                 if _born(path, meta) >= since:
                     found[one] = pick.Candidate(id=one, written=True)
-        return pick.settle(list(found.values()), alone=alone)
+        return list(found.values())
 
     def _size(self, conversation: ConversationId) -> int | Unknown | None:
         path = self._where.get(conversation)

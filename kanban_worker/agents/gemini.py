@@ -41,18 +41,7 @@ class Gemini:
     def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
         """Return what each Gemini holds: by its arguments, or the only chat of its time."""
         self._look()
-        given = {
-            agent.session: ids.uuid(ids.argument(agent.argv, ("--resume", "-r", "--session-id")))
-            for agent in agents
-        }
-        taken = frozenset(one for one in given.values() if one is not None)
-        crowd = pick.crowded(agent for agent in agents if given[agent.session] is None)
-        return {
-            agent.session: self._born_after(agent, taken, alone=agent.cwd not in crowd)
-            if (one := given[agent.session]) is None
-            else self._bound(one, agent)
-            for agent in agents
-        }
+        return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
     def artefact(
         self,
@@ -109,11 +98,9 @@ class Gemini:
             return found
         return Bound(id=conversation, proof="argv", written=found is not None and found.spoken)
 
-    def _born_after(
-        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
-    ) -> Conversation:
-        if not agent.cwd:
-            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
+    def _begun(
+        self, agent: LiveAgent, taken: frozenset[ConversationId]
+    ) -> list[pick.Candidate] | Unknown:
         since = pick.started_ns(agent)
         found: dict[ConversationId, pick.Candidate] = {}
         for chats in self._of(agent):
@@ -125,7 +112,7 @@ class Gemini:
                     continue
                 if pick.nanoseconds(chat.started) >= since:
                     found[chat.id] = pick.Candidate(id=chat.id, written=chat.spoken)
-        return pick.settle(list(found.values()), alone=alone)
+        return list(found.values())
 
     def _find(self, conversation: ConversationId) -> Chat | Unknown | None:
         second: Unknown | None = None
@@ -154,3 +141,7 @@ def _folder(base: str) -> str:
     usual = f"{base}/.gemini"
     itself = os.path.exists(f"{base}/projects.json") and not os.path.isdir(usual)
     return base if itself else usual
+
+
+def _resumed(argv: Sequence[str]) -> ConversationId | None:
+    return ids.uuid(ids.argument(argv, ("--resume", "-r", "--session-id")))

@@ -38,15 +38,7 @@ class Opencode:
 
     def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
         """Return what each opencode holds: by its arguments, or the only session of its time."""
-        given = {agent.session: _resumed(agent.argv) for agent in agents}
-        taken = frozenset(one for one in given.values() if one is not None)
-        crowd = pick.crowded(agent for agent in agents if given[agent.session] is None)
-        return {
-            agent.session: self._born_after(agent, taken, alone=agent.cwd not in crowd)
-            if (one := given[agent.session]) is None
-            else self._bound(one, agent)
-            for agent in agents
-        }
+        return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
     def artefact(
         self,
@@ -99,11 +91,9 @@ class Opencode:
             return found
         return Bound(id=session, proof="argv", written=found is not None)
 
-    def _born_after(
-        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
-    ) -> Conversation:
-        if not agent.cwd:
-            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
+    def _begun(
+        self, agent: LiveAgent, taken: frozenset[ConversationId]
+    ) -> list[pick.Candidate] | Unknown:
         since_ms = pick.started_ns(agent) // 1_000_000
         found: list[pick.Candidate] = []
         for data in self._of(agent):
@@ -115,7 +105,7 @@ class Opencode:
                     return begun
                 fresh = (ConversationId(one) for one in begun)
                 found += (pick.Candidate(id=o, written=True) for o in fresh if o not in taken)
-        return pick.settle(found, alone=alone)
+        return found
 
 
 def _resumed(argv: Sequence[str]) -> ConversationId | None:

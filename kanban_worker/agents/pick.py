@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from kanban_worker.agents.shape import LiveAgent
-from reconcile.observed import Ambiguous, Bound, Conversation, ConversationId
+from reconcile.observed import (
+    Ambiguous,
+    Bound,
+    Conversation,
+    ConversationId,
+    SessionName,
+    Unknown,
+)
 
 SLACK_NS = 2_000_000_000
 """A process's start is counted from a boot time that Linux gives in whole seconds."""
@@ -30,6 +37,35 @@ def settle(candidates: Sequence[Candidate], *, alone: bool) -> Conversation:
         only = candidates[0]
         return Bound(id=only.id, proof="born-after-start", written=only.written)
     return Ambiguous(tuple(sorted(candidate.id for candidate in candidates)))
+
+
+Named = Callable[[Sequence[str]], ConversationId | None]
+Bind = Callable[[ConversationId, LiveAgent], Conversation]
+Begun = Callable[[LiveAgent, frozenset[ConversationId]], "Sequence[Candidate] | Unknown"]
+
+
+def by_argument_or_time(
+    agents: Sequence[LiveAgent], named: Named, bind: Bind, begun: Begun
+) -> Mapping[SessionName, Conversation]:
+    """Answer for agents that tell of their conversation in their arguments, or not at all.
+
+    `named` reads an id from an argv, `bind` looks for it on disk; for the rest `begun` finds
+    what began since the agent did, in its directory, less what others have named.
+    """
+    given = {agent.session: named(agent.argv) for agent in agents}
+    taken = frozenset(one for one in given.values() if one is not None)
+    crowd = crowded(agent for agent in agents if given[agent.session] is None)
+
+    def answer(agent: LiveAgent) -> Conversation:
+        one = given[agent.session]
+        if one is not None:
+            return bind(one, agent)
+        if not agent.cwd:
+            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
+        found = begun(agent, taken)
+        return found if isinstance(found, Unknown) else settle(found, alone=agent.cwd not in crowd)
+
+    return {agent.session: answer(agent) for agent in agents}
 
 
 def crowded(agents: Iterable[LiveAgent]) -> frozenset[str]:
