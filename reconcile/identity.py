@@ -65,7 +65,7 @@ def is_below(place: str, home: str, world: World) -> bool:
 
 def _differences(entry: Entry, session: Session, pane: Pane, world: World) -> Iterator[str]:
     within = inside(session, pane, world)
-    if entry.pane_pid is not None and all(each.pid != entry.pane_pid for each in session.panes):
+    if entry.pane_pid is not None and entry.pane_pid not in _pids(session, world):
         yield f"pane process was {entry.pane_pid}, is {pane.pid}"
     if entry.created_at and abs(entry.created_at - session.created_at) > CLOCK_SLACK:
         now = session.created_at.astimezone(entry.created_at.tzinfo)
@@ -75,6 +75,15 @@ def _differences(entry: Entry, session: Session, pane: Pane, world: World) -> It
     agent = within.agent
     if isinstance(agent, Agent) and entry.agent and agent.kind != entry.agent:
         yield f"agent was {entry.agent}, is {agent.kind}"
+
+
+def _pids(session: Session, world: World) -> Iterator[int]:
+    """What may be recorded: the panes' own pids, or those of the agents below their shells."""
+    for pane in session.panes:
+        yield pane.pid
+        agent = inside(session, pane, world).agent
+        if isinstance(agent, Agent):
+            yield agent.process.pid
 
 
 def _is_at_home(workspace: str, session: Session, within: Inside, world: World) -> bool:

@@ -19,6 +19,7 @@ from examples import (
     RUNS_CLAUDE,
     RUNS_SHELL,
     SESSION,
+    SHELL,
     SOCKET,
     WORKSPACE,
     WORLD,
@@ -157,6 +158,12 @@ AWAY = replace(SESSION, directory="/srv")
             replace(SESSION, panes=(SECOND, PANE)),
             WORLD,
             id="the recorded process is in any of its panes",
+        ),
+        pytest.param(
+            replace(ENTRY, pane_pid=7),
+            SESSION,
+            look(Inside(process=SHELL, agent=Agent(kind="claude", process=replace(CLAUDE, pid=7)))),
+            id="the recorded pid is the agent's, below the pane's shell",
         ),
         pytest.param(replace(ENTRY, pane_pid=None), SESSION, WORLD, id="no pid was recorded"),
         pytest.param(
