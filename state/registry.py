@@ -168,7 +168,8 @@ class RegistryFile:
         if not found.holds_a_document:
             msg = (
                 f"registry {self.path.name}, line 1, column 1: there is nothing in it. Nothing was "
-                "written. Put `sessions: []` in it, or remove it and run: agent-sessions init"
+                "written. Remove it and run agent-sessions init, or put `sessions: []` in it and "
+                "run: agent-sessions check"
             )
             raise MustMend(msg)
 

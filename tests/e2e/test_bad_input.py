@@ -141,7 +141,7 @@ def test_a_registry_that_cannot_be_read_is_named_with_line_and_column(
     assert re.search(rf"registry agent-sessions\.yaml, ({fault.at})", said), said
     assert re.search(fault.said, said), said
     assert "Nothing was written." in said
-    assert re.search("agent-sessions (check|init)$", said.rstrip())
+    assert "agent-sessions check" in said
     assert done.report["sources"]["registry"]["state"] == "unknown"
     assert done.report["drifts"] == []
     assert not desk.cache.exists()
