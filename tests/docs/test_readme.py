@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,19 @@ def test_the_readme_shows_what_the_demo_prints(command: str, demo: list[str]) ->
     assert len(lines) >= 1
     missing = [line for line in lines if line not in demo]
     assert missing == []
+
+
+def test_what_the_program_prints_into_the_documents_is_up_to_date() -> None:
+    documents = ["README.md", *(str(path) for path in (ROOT / "docs").glob("*.md"))]
+    done = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", *documents],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_readme_begins_with_what_a_newcomer_must_know() -> None:
