@@ -65,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(error))
         return Exit.MUST_MEND if isinstance(error, MustMend) else Exit.COULD_NOT
     except KeyboardInterrupt:
+        # CPython 3.11 to 3.13 remembers an interrupt that came within exec(), by which
+        # dataclasses are made at import, and ends by SIGINT at last; until the next exec().
+        exec("")  # noqa: S102
         return Exit.INTERRUPTED
     except OSError as error:
         if error.filename is not None or error.errno not in _OUTPUT:

@@ -6,8 +6,11 @@ import argparse
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,6 +24,7 @@ from kanban_worker.tick import Monitor
 
 KEEPER, FIRST, SECOND = (f"lab-{name}-creator-claude" for name in ("keeper", "first", "second"))
 LONG_GONE = 2**22 + 1
+ROOT = Path(__file__).parents[2]
 
 
 def arguments(*words: str) -> argparse.Namespace:
@@ -52,6 +56,25 @@ def test_it_says_each_finding_once_and_what_is_new_as_it_comes(desk: Desk) -> No
     assert f"{SECOND}: tmux gone" in second
     assert "Marked terminated." in second
     assert desk.registry.read_text().count("status: terminated") == 2
+
+
+def test_an_interrupt_while_a_module_is_loaded_ends_it_with_130_as_well(tmp_path: Path) -> None:
+    """Dataclasses are made by `exec`, and CPython remembers an interrupt in there."""
+    (tmp_path / "interrupted.py").write_text(
+        "import sys\n"
+        "from kanban_worker import cli\n"
+        "cli.parser = lambda: exec('raise KeyboardInterrupt')\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
