@@ -105,12 +105,18 @@ class Observer:
         return replace(
             world,
             rivals=self._tmux.rivals() if fleet.missing else frozenset(),
+            left_behind=self._left_behind(fleet),
             inside=within.inside,
             recorded_pids=_recorded_pids(fleet.missing),
             conversations=conversations,
             artefacts=self._artefacts(fleet, conversations, world.at),
             real_paths=within.real_paths,
         )
+
+    def _left_behind(self, fleet: _Fleet) -> frozenset[str]:
+        if not fleet.missing:
+            return frozenset()
+        return frozenset(each for each in self._tmux.left_behind() if fleet.listings[each] is None)
 
     def _fleet(self, registry: Registry, listings: Mapping[str, Answer[Listing]]) -> _Fleet:
         last = self._last and self._last.fleet

@@ -88,6 +88,10 @@ class Tmux:
         """
         return frozenset(socket for socket in self.sockets if _listeners(socket) > 1)
 
+    def left_behind(self) -> frozenset[str]:
+        """The sockets whose file is there; tmux leaves it where it is when its server ends."""
+        return frozenset(socket for socket in self.sockets if Path(socket).exists())
+
     def _list(self, socket: str) -> Answer[Listing]:
         if self._tmux_bin is None:
             return Unknown(

@@ -68,8 +68,10 @@ def from_absence(entry: Entry, world: World, memory: Memory) -> Gone | Unknown:
         if doubt:
             return doubt
         evidence["pid_gone"] = entry.pane_pid
-    elif not (listings or changed_servers(world, memory) or _booted_since(entry, world)):
-        return Unknown("no tmux server runs, and nothing recorded shows that one ever did here")
+    over = changed_servers(world, memory) or world.left_behind or changed_boot(world, memory)
+    if not (listings or over or _booted_since(entry, world)):
+        # A pid that is gone says little: it may be another host's, or another container's.
+        return Unknown("no tmux server runs, and nothing shows that one ever did here")
     return Gone(cause=_cause(entry, world, memory, listings), evidence=evidence)
 
 

@@ -172,6 +172,8 @@ class World:
     """By socket path; `None` is "certainly no server there"."""
     rivals: frozenset[str] = frozenset()
     """Sockets whose path several living servers are bound to; only one of them answers."""
+    left_behind: frozenset[str] = frozenset()
+    """Sockets that are still there without a server: one ran on this host, and is over."""
     inside: Mapping[tuple[str, str], Inside] = field(default_factory=dict)
     """By (socket path, pane id), for the panes of registered and registrable sessions."""
     recorded_pids: Mapping[int, Answer[Process]] = field(default_factory=dict)

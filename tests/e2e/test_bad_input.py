@@ -612,7 +612,7 @@ def test_what_cannot_be_printed_is_named_and_the_tick_has_been_made(desk: Desk) 
 
 
 def test_a_reader_that_has_gone_is_no_traceback(desk: Desk) -> None:
-    desk.write(gone(desk))
+    desk.write(*desk.starts("lab-keeper-creator-claude"), gone(desk))
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
@@ -630,7 +630,7 @@ def test_a_reader_that_has_gone_is_no_traceback(desk: Desk) -> None:
 
 @pytest.mark.parametrize("stream", [1, 2])
 def test_a_stream_that_is_closed_is_no_traceback(desk: Desk, stream: int) -> None:
-    desk.write(gone(desk))
+    desk.write(*desk.starts("lab-keeper-creator-claude"), gone(desk))
     line = f'exec "$0" -m kanban_worker reconcile --once {stream}>&-'
 
     done = subprocess.run(
@@ -680,3 +680,27 @@ def test_a_signal_while_waiting_for_the_lock_ends_it_with_nothing_written(
         untouched.check()
 
     assert (done.status, done.err) == (130, "")
+
+
+def test_a_pid_that_is_gone_is_no_death_where_no_tmux_server_ever_ran(desk: Desk) -> None:
+    """The registry may be another host's, or be seen from within a container."""
+    desk.write(gone(desk))
+
+    done = desk.once()
+
+    assert done.status == 3
+    assert "nothing shows that one ever did here" in done.complaints(None)
+    assert done.report["drifts"] == []
+    assert "status: running" in desk.registry.read_text("utf-8")
+    assert not done.report["registry_written"]
+
+
+def test_a_socket_that_a_server_left_behind_shows_that_it_is_over(desk: Desk) -> None:
+    (entry,) = desk.starts("lab-only-creator-claude")
+    desk.write(entry)
+    desk.fleet.kill("lab-only-creator-claude")  # and with its last session the server ends
+
+    done = desk.once()
+
+    assert by_class(done.report)["A"]["action"] == "updated"
+    assert "termination_cause: tmux-server-died" in desk.registry.read_text("utf-8")

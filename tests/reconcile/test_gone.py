@@ -62,7 +62,12 @@ def doubtful(verdict: Gone | Unknown) -> str:
         ),
         pytest.param(ENTRY, NOTHING_THERE, KNOWN, id="the server seen before is gone"),
         pytest.param(NO_PID, NOTHING_THERE, KNOWN, id="the server is gone, no pid was recorded"),
-        pytest.param(ENTRY, NOTHING_THERE, Memory(), id="no server, and the recorded pid is gone"),
+        pytest.param(
+            ENTRY,
+            replace(NOTHING_THERE, left_behind=frozenset({SOCKET})),
+            Memory(),
+            id="a server left its socket behind, and the recorded pid is gone",
+        ),
         pytest.param(
             NO_PID,
             replace(NOTHING_THERE, boot=NEXT_BOOT),
@@ -211,16 +216,15 @@ def test_a_death_is_doubtful_when(entry: Entry, world: World, why: str) -> None:
 @pytest.mark.parametrize(
     "entry",
     [
+        pytest.param(ENTRY, id="made in this boot, and its pid is gone"),
         pytest.param(NO_PID, id="made in this boot"),
         pytest.param(replace(NO_PID, created_at=None), id="made nobody knows when"),
     ],
 )
-def test_no_server_proves_nothing_when_no_pid_was_recorded_and(
-    entry: Entry, memory: Memory
-) -> None:
+def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
     why = doubtful(gone.from_absence(entry, NOTHING_THERE, memory))
 
-    assert why == "no tmux server runs, and nothing recorded shows that one ever did here"
+    assert why == "no tmux server runs, and nothing shows that one ever did here"
 
 
 @pytest.mark.parametrize(
