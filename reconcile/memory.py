@@ -15,11 +15,36 @@ class Remembered:
 
     since: datetime
     told: bool = False
-    """Set before the comment is written, so that a crash in between is noticed."""
+    """Whether the card was told of it, or will be: it stands among the unsaid then."""
     comment_id: str | None = None
-    """None with `told` set: the card's own comments decide whether it was said."""
+    """The comment that told it, where the board told its id."""
     first_held: datetime | None = None
     """When it was first held back for a second look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """What the registry shows once the write that a text speaks of has taken place."""
+
+    session: str
+    value: str
+    """The entry's status, or its own session id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaid:
+    """What the card is to be told of one finding, kept until it certainly was."""
+
+    text: str
+    at: datetime
+    """When it was found."""
+    awaited: Awaited | None = None
+    """Set until its write is known to have taken place, also by the process after a crash."""
+    key: str | None = None
+    """Of the comment that it is being said in, which begins with it in brackets. With one, the
+    card's own comments decide whether it was said."""
+    after: str | None = None
+    """The thread's last comment when the key was set: only those behind it can be that comment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +56,7 @@ class Memory:
     servers: Mapping[str, Server] = field(default_factory=dict)
     """By socket path: the tmux server that answered there last."""
     boot: Boot | None = None
+    unsaid: Mapping[str, Unsaid] = field(default_factory=dict)
+    """By the finding's id."""
+    card: str | None = None
+    """The card that `told` speaks of."""

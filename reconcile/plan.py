@@ -206,7 +206,8 @@ def _remember(
         open_now[key] = _again(key, decision.since, decision.first_held, memory)
     wave = any(each.first_held for each in open_now.values())
     seen = _servers(world)
-    return Memory(
+    return replace(
+        memory,
         open=open_now,
         servers={**seen, **memory.servers} if wave else {**memory.servers, **seen},
         boot=memory.boot or world.boot if wave else world.boot or memory.boot,

@@ -1,0 +1,215 @@
+"""What the card is told: each new finding once, in comments that can be found again.
+
+A finding passes through the memory's `unsaid`. It is put there before anything is written for
+it; it may be said once its write has taken place; it leaves when the comment is on the card.
+Every comment begins with a key in brackets: the finding's id, or one `S-…` for several. After
+a crash between comment and ledger, that key in the card's own thread decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from reconcile import report, wording
+from reconcile.desired import RUNNING, Registry, SetKey
+from reconcile.drift import Drift, NoticeKind, finding_id
+from reconcile.memory import Awaited, Memory, Remembered, Unsaid
+from reconcile.plan import Action, Plan
+from reconcile.policy import Policy
+
+AT_MOST = 5
+"""Comments at one time; more become one digest."""
+LISTED = 100
+"""Findings that a digest lists; the rest it counts."""
+LATE = timedelta(minutes=1)
+"""A comment that comes later than this says when its finding was made."""
+LONGEST = 1000
+"""Characters of one finding's text."""
+
+_KEY = re.compile(r"\[([A-Z]-[0-9a-f]{8})\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """One comment to be made."""
+
+    key: str
+    ids: tuple[str, ...]
+    text: str
+    """Begins with the key in brackets; redacted and defanged."""
+    after: str | None
+    """The comment behind which it stands, if an earlier try has made it."""
+    tried: bool
+    """Whether it may be on the card already."""
+
+
+def to(card: str, memory: Memory, said: Collection[str]) -> Memory:
+    """The memory as it speaks of this card. Does nothing where it does already.
+
+    What another card was told, this one was not. `said` is what this one's thread names: it
+    decides where the memory cannot know, for the ledger may have been deleted.
+    """
+    if memory.card == card:
+        return memory
+    unsaid = {
+        key: replace(each, key=None, after=None)
+        for key, each in memory.unsaid.items()
+        if key not in said
+    }
+    found = {
+        key: replace(each, told=key in said or key in unsaid, comment_id=None)
+        for key, each in memory.open.items()
+    }
+    return replace(memory, card=card, open=found, unsaid=unsaid)
+
+
+def keys(texts: Iterable[str]) -> frozenset[str]:
+    """The ids that comments name in brackets."""
+    return frozenset(key for text in texts for key in _KEY.findall(text))
+
+
+def intended(
+    plan: Plan,
+    memory: Memory,
+    policy: Policy,
+    at: datetime,
+    *,
+    troubles: Sequence[str] = (),
+) -> Plan:
+    """The plan with what is new in it put among the unsaid, before anything is written for it.
+
+    `memory` is that of before the plan; `troubles` are whole sentences about what kept the tick
+    from looking.
+    """
+    new: dict[str, Unsaid] = {}
+    found = dict(plan.memory.open)
+    for text in troubles:
+        trouble = finding_id("U", text)
+        before = memory.open.get(trouble)
+        found[trouble] = before or Remembered(since=at)
+        if at - found[trouble].since >= policy.grace:
+            new[trouble] = Unsaid(text=text, at=at)
+    new |= dict(_sayable(plan, policy, at))
+    fresh = {key: each for key, each in new.items() if not found[key].told}
+    for key in fresh:
+        found[key] = replace(found[key], told=True)
+    unsaid = {**fresh, **plan.memory.unsaid}  # one under way keeps the key that it may be on
+    return replace(plan, memory=replace(plan.memory, open=found, unsaid=unsaid))
+
+
+def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Unsaid]]:
+    """What is worth a comment: not what may be over in a moment."""
+    for decision in plan.decisions:
+        if decision.action is not Action.HELD or at - decision.since >= policy.grace:
+            yield (
+                decision.drift.id,
+                Unsaid(
+                    text=report.sentence(decision),
+                    at=at,
+                    awaited=_awaited(decision.drift) if decision.action is Action.UPDATED else None,
+                ),
+            )
+    for note in plan.notes:
+        if note.notice.kind is not NoticeKind.BLIND or at - note.since >= policy.grace:
+            yield note.notice.id, Unsaid(text=note.notice.message, at=at)
+
+
+def _awaited(drift: Drift) -> Awaited:
+    """By the first of its edits, which is the one that the drift is about."""
+    edit = drift.edits[0]
+    value = str(edit.value) if isinstance(edit, SetKey) else RUNNING
+    return Awaited(session=edit.session, value=value)
+
+
+def settled(plan: Plan, registry: Registry | None) -> Plan:
+    """The plan after its writes: what was written may be said, what was not is taken back.
+
+    `registry` is what was read before those writes. It decides about what an earlier process
+    meant to write when it ended: either it shows there, or nothing of it is true.
+    """
+    actions: dict[str, Action] = {each.drift.id: each.action for each in plan.decisions}
+    found = dict(plan.memory.open)
+    unsaid: dict[str, Unsaid] = {}
+    for key, each in plan.memory.unsaid.items():
+        action = actions.get(key)
+        if each.awaited is None or (action is None and registry is None):
+            unsaid[key] = each
+        elif action is Action.UPDATED or (action is None and _shows(registry, each.awaited)):
+            unsaid[key] = replace(each, awaited=None)
+        elif key in found:
+            found[key] = replace(found[key], told=False)
+    return replace(plan, memory=replace(plan.memory, open=found, unsaid=unsaid))
+
+
+def _shows(registry: Registry | None, awaited: Awaited) -> bool:
+    entries = registry.entries if registry else ()
+    return any(
+        entry.name == awaited.session and awaited.value in {entry.status, entry.own_id}
+        for entry in entries
+    )
+
+
+def due(memory: Memory, at: datetime) -> tuple[Saying, ...]:
+    """The comments to be made now, the oldest findings first; those under way stay as they are."""
+    ready = sorted(
+        ((key, each) for key, each in memory.unsaid.items() if each.awaited is None),
+        key=lambda pair: (pair[1].key or "", pair[1].at, pair[1].text, pair[0]),
+    )
+    fresh = {key: each for key, each in ready if each.key is None}
+    sayings = [
+        _saying(under_way, dict(group), at)
+        for under_way, group in groupby(ready, lambda pair: pair[1].key)
+        if under_way is not None
+    ]
+    if len(fresh) > AT_MOST:
+        return (*sayings, _saying(finding_id("S", *sorted(fresh)), fresh, at))
+    return (*sayings, *(_saying(key, {key: each}, at) for key, each in fresh.items()))
+
+
+def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
+    first = next(iter(several.values()))
+    lines = [_line(each, at) for each in several.values()]
+    if len(lines) > 1:
+        listed = [f"- [{each}] {line}" for each, line in zip(several, lines[:LISTED], strict=False)]
+        more = len(lines) - LISTED
+        listed += [f"- and {more} more: agent-sessions status"] if more > 0 else []
+        lines = [f"{len(lines)} findings at once:", *listed]
+    return Saying(
+        key=key,
+        ids=tuple(several),
+        text=f"[{key}] " + "\n".join(lines),
+        after=first.after,
+        tried=first.key is not None,
+    )
+
+
+def _line(unsaid: Unsaid, at: datetime) -> str:
+    late = at - unsaid.at > LATE
+    when = f" (found {unsaid.at:%Y-%m-%d %H:%M:%S %z}, said late)" if late else ""
+    return wording.safe(unsaid.text, LONGEST) + when
+
+
+def under_way(memory: Memory, sayings: Iterable[Saying], last: str | None) -> Memory:
+    """The intent, to be saved before the comments are made. `last` is the thread's last comment."""
+    tried = {
+        key: replace(memory.unsaid[key], key=saying.key, after=last)
+        for saying in sayings
+        if not saying.tried
+        for key in saying.ids
+    }
+    return replace(memory, unsaid={**memory.unsaid, **tried})
+
+
+def told(memory: Memory, saying: Saying, comment: str | None) -> Memory:
+    """The memory once a comment is on the card."""
+    found = {
+        key: replace(memory.open[key], comment_id=comment)
+        for key in saying.ids
+        if key in memory.open
+    }
+    rest = {key: each for key, each in memory.unsaid.items() if key not in saying.ids}
+    return replace(memory, open={**memory.open, **found}, unsaid=rest)

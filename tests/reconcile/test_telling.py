@@ -1,0 +1,351 @@
+"""What the card is told: each finding once, in comments that can be found again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from examples import AT, ENTRY, GONE, KNOWN, NAME, NEXT, OWN, WORLD, planned
+from reconcile import telling
+from reconcile.desired import TERMINATED, Entry, Registry
+from reconcile.memory import Awaited, Memory, Remembered, Unsaid
+from reconcile.observed import Bound, Missing, Unknown, World
+from reconcile.plan import Plan
+from reconcile.policy import Policy
+
+POLICY = Policy()
+ENDED = replace(ENTRY, status=TERMINATED)
+STALE = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
+FRESH = replace(ENTRY, fresh=True)
+BLIND = replace(WORLD, tmux={next(iter(WORLD.tmux)): Unknown("it hangs")})
+
+
+def intended(plan: Plan, memory: Memory = KNOWN, *, seconds: float = 0, **more: object) -> Plan:
+    at = AT + timedelta(seconds=seconds)
+    troubles = tuple(str(each) for each in more.values())
+    return telling.intended(plan, memory, POLICY, at, troubles=troubles)
+
+
+def at(world: World, seconds: float) -> World:
+    return replace(world, at=AT + timedelta(seconds=seconds))
+
+
+def only(memory: Memory) -> Unsaid:
+    (unsaid,) = memory.unsaid.values()
+    return unsaid
+
+
+def unsaid(count: int, **keys: object) -> Memory:
+    """So many findings, each a second after the one before."""
+    found = {
+        f"D-{number:08x}": replace(
+            Unsaid(text=f"number {number}", at=AT + timedelta(seconds=number)),
+            **keys,  # type: ignore[arg-type]
+        )
+        for number in range(count)
+    }
+    return Memory(card="t_1", unsaid=found, open={key: Remembered(since=AT) for key in found})
+
+
+# What is worth a comment. -----------------------------------------------------------------------
+
+
+def test_what_is_to_be_written_waits_for_its_write() -> None:
+    plan = intended(planned(GONE, ENTRY))
+
+    assert only(plan.memory).text == (
+        "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). Marked terminated."
+    )
+    assert only(plan.memory).awaited == Awaited(session=NAME, value=TERMINATED)
+    assert telling.due(plan.memory, AT) == ()
+
+
+def test_what_is_only_flagged_may_be_said_at_once() -> None:
+    plan = intended(planned(STALE, ENTRY))
+
+    assert only(plan.memory).awaited is None
+    (saying,) = telling.due(plan.memory, AT)
+    assert saying.text.startswith(f"[{saying.key}] {NAME}: recorded id {OWN} has no transcript")
+
+
+def test_a_new_session_waits_for_its_entry() -> None:
+    assert only(intended(planned(WORLD)).memory).awaited == Awaited(session=NAME, value="running")
+
+
+def test_a_new_id_waits_for_that_id() -> None:
+    moved = replace(WORLD, conversations={NAME: Bound(id=NEXT, proof="pid-file", written=True)})
+
+    assert only(intended(planned(moved, ENTRY)).memory).awaited == Awaited(session=NAME, value=NEXT)
+
+
+def test_what_the_card_was_told_is_not_said_again() -> None:
+    first = intended(planned(STALE, ENTRY))
+    (saying,) = telling.due(first.memory, AT)
+    told = telling.told(first.memory, saying, "17")
+
+    again = intended(planned(STALE, ENTRY, memory=told), told)
+
+    assert again.memory.unsaid == {}
+    (remembered,) = again.memory.open.values()
+    assert (remembered.told, remembered.comment_id) == (True, "17")
+
+
+def test_what_is_not_said_yet_is_not_said_twice() -> None:
+    first = intended(planned(STALE, ENTRY))
+
+    again = intended(planned(STALE, ENTRY, memory=first.memory), first.memory)
+
+    assert again.memory.unsaid == first.memory.unsaid
+
+
+def test_what_was_resolved_and_comes_back_is_new_again() -> None:
+    first = intended(planned(STALE, ENTRY))
+    (saying,) = telling.due(first.memory, AT)
+    told = telling.told(first.memory, saying, "17")
+    resolved = planned(WORLD, ENTRY, memory=told).memory
+
+    assert only(intended(planned(STALE, ENTRY, memory=resolved), resolved).memory)
+
+
+def test_what_is_held_for_a_moment_is_not_worth_a_comment() -> None:
+    assert intended(planned(GONE, FRESH)).memory.unsaid == {}
+
+
+def test_what_is_held_for_long_is_said_with_its_reason() -> None:
+    first = intended(planned(GONE, FRESH)).memory
+
+    plan = intended(planned(at(GONE, 120), FRESH, memory=first), first, seconds=120)
+
+    assert "Held: a person edited this entry moments ago" in only(plan.memory).text
+    assert only(plan.memory).awaited is None
+
+
+def test_a_notice_is_said_at_once() -> None:
+    alive = replace(ENTRY, status=TERMINATED, terminated_at=AT - timedelta(hours=1))
+
+    plan = intended(planned(WORLD, alive))
+
+    assert only(plan.memory).text == plan.notes[0].notice.message
+
+
+def test_a_blink_is_not_worth_a_comment_and_lasting_blindness_is() -> None:
+    first = intended(planned(BLIND, ENTRY)).memory
+    later = intended(planned(at(BLIND, 120), ENTRY, memory=first), first, seconds=120)
+
+    assert first.unsaid == {}
+    assert "it hangs" in only(later.memory).text
+
+
+def test_what_kept_the_tick_from_looking_is_said_when_it_lasts() -> None:
+    first = intended(planned(WORLD, ENTRY), trouble="line 41: twice").memory
+    later = intended(
+        planned(WORLD, ENTRY, memory=first), first, seconds=120, trouble="line 41: twice"
+    )
+    again = intended(
+        planned(WORLD, ENTRY, memory=later.memory),
+        later.memory,
+        seconds=150,
+        trouble="line 41: twice",
+    )
+
+    assert first.unsaid == {}
+    assert only(later.memory).text == "line 41: twice"
+    assert again.memory.unsaid == later.memory.unsaid
+
+
+# After the writes. ------------------------------------------------------------------------------
+
+
+def test_what_was_written_may_be_said() -> None:
+    plan = intended(planned(GONE, ENTRY))
+
+    after = telling.settled(plan, Registry(entries=(ENTRY,)))
+
+    (saying,) = telling.due(after.memory, AT)
+    assert saying.text.endswith("Marked terminated.")
+
+
+def test_what_could_not_be_written_is_taken_back_and_is_new_the_next_time() -> None:
+    plan = intended(planned(GONE, ENTRY)).hold_writes("the disk is full")
+
+    after = telling.settled(plan, Registry(entries=(ENTRY,)))
+
+    assert after.memory.unsaid == {}
+    again = intended(planned(GONE, ENTRY, memory=after.memory), after.memory)
+    assert only(again.memory)
+
+
+class TestACrashBetweenIntentAndWrite:
+    """The next process has the intent in its ledger, and a registry that shows it or does not."""
+
+    @pytest.mark.parametrize(
+        ("world", "before", "after"),
+        [
+            pytest.param(GONE, ENTRY, ENDED, id="a death"),
+            pytest.param(WORLD, None, ENTRY, id="a new session"),
+            pytest.param(WORLD, replace(ENTRY, own_id=None), ENTRY, id="a new id"),
+        ],
+    )
+    def test_what_the_registry_shows_was_written(
+        self, world: World, before: Entry | None, after: Entry
+    ) -> None:
+        entries = (before,) if before else ()
+        left = intended(planned(world, *entries)).memory
+
+        plan = intended(planned(world, after, memory=left), left)
+        memory = telling.settled(plan, Registry(entries=(after,))).memory
+
+        assert len(telling.due(memory, AT)) == 1
+
+    def test_what_is_still_to_be_done_is_done_now_and_said_once(self) -> None:
+        left = intended(planned(GONE, ENTRY)).memory
+
+        plan = intended(planned(GONE, ENTRY, memory=left), left)
+        memory = telling.settled(plan, Registry(entries=(ENTRY,))).memory
+
+        assert len(telling.due(memory, AT)) == 1
+
+    def test_what_is_not_true_any_more_is_never_said(self) -> None:
+        left = intended(planned(GONE, ENTRY)).memory
+
+        plan = intended(planned(WORLD, ENTRY, memory=left), left)
+
+        assert telling.settled(plan, Registry(entries=(ENTRY,))).memory.unsaid == {}
+
+    def test_without_a_registry_nothing_is_decided(self) -> None:
+        left = intended(planned(GONE, ENTRY)).memory
+
+        plan = replace(planned(WORLD, ENTRY, memory=left), decisions=())
+
+        assert telling.settled(plan, None).memory.unsaid == left.unsaid
+
+
+# The comments. ----------------------------------------------------------------------------------
+
+
+def test_five_are_said_one_by_one_the_oldest_first() -> None:
+    sayings = telling.due(unsaid(5), AT)
+
+    assert [each.text for each in sayings] == [f"[D-{n:08x}] number {n}" for n in range(5)]
+
+
+def test_six_are_one_digest_with_the_list() -> None:
+    (saying,) = telling.due(unsaid(6), AT)
+
+    head, *lines = saying.text.splitlines()
+    assert head == f"[{saying.key}] 6 findings at once:"
+    assert lines == [f"- [D-{n:08x}] number {n}" for n in range(6)]
+    assert saying.key.startswith("S-")
+    assert len(saying.ids) == 6
+
+
+def test_a_digest_lists_so_many_and_counts_the_rest() -> None:
+    (saying,) = telling.due(unsaid(telling.LISTED + 3), AT)
+
+    lines = saying.text.splitlines()
+    assert len(lines) == telling.LISTED + 2
+    assert lines[-1] == "- and 3 more: agent-sessions status"
+    assert len(saying.ids) == telling.LISTED + 3
+
+
+def test_a_late_comment_says_when_it_was_found() -> None:
+    (saying,) = telling.due(unsaid(1), AT + timedelta(hours=1))
+
+    assert saying.text == "[D-00000000] number 0 (found 2026-11-20 10:00:00 +0000, said late)"
+
+
+def test_a_comment_under_way_keeps_its_key_and_its_findings() -> None:
+    """Whatever else is due by then: only so can it be found on the card."""
+    memory = unsaid(7)
+    (digest,) = telling.due(memory, AT)
+    tried = telling.under_way(memory, [digest], "3")
+    later = replace(tried, unsaid={**tried.unsaid, "D-ffffffff": Unsaid(text="one more", at=AT)})
+
+    again, fresh = telling.due(later, AT)
+
+    assert (again.key, again.ids, again.after, again.tried) == (digest.key, digest.ids, "3", True)
+    assert (fresh.key, fresh.tried) == ("D-ffffffff", False)
+
+
+def test_a_second_try_does_not_move_the_place_behind_which_it_is_looked_for() -> None:
+    memory = telling.under_way(unsaid(1), telling.due(unsaid(1), AT), None)
+    sayings = telling.due(memory, AT)
+
+    assert telling.under_way(memory, sayings, "9") == memory
+
+
+def test_what_was_told_is_due_no_more() -> None:
+    memory = unsaid(2)
+    first, second = telling.due(memory, AT)
+
+    memory = telling.told(memory, first, "17")
+
+    assert telling.due(memory, AT) == (second,)
+    assert memory.open[first.key].comment_id == "17"
+    assert telling.told(replace(memory, open={}), second, None).unsaid == {}
+
+
+def test_what_comes_from_outside_is_made_safe() -> None:
+    secret = f"sk-ant-api03-{'a' * 40}"
+    memory = Memory(unsaid={"D-1": Unsaid(text=f"lab\nx {secret} {'y' * 5000}", at=AT)})
+
+    (saying,) = telling.due(memory, AT)
+
+    assert secret not in saying.text
+    assert "\n" not in saying.text
+    assert len(saying.text) <= telling.LONGEST + 20
+
+
+# The card. --------------------------------------------------------------------------------------
+
+
+def test_another_card_is_told_anew() -> None:
+    old = Memory(
+        card="t_1",
+        open={"D-00000001": Remembered(since=AT, told=True, comment_id="17")},
+        unsaid={"D-00000002": Unsaid(text="two", at=AT, key="D-00000002", after="3")},
+    )
+
+    memory = telling.to("t_2", old, ())
+
+    assert memory.card == "t_2"
+    assert memory.open == {"D-00000001": Remembered(since=AT)}
+    assert memory.unsaid == {"D-00000002": Unsaid(text="two", at=AT)}
+    assert telling.to("t_2", memory, ["D-00000002"]) is memory
+
+
+def test_without_a_ledger_the_thread_tells_what_was_said() -> None:
+    """A deleted ledger costs patience and history, never a second comment."""
+    said = telling.keys(
+        ["[D-00000001] lab-x: recorded id", "no: [x] [D-1]", "[S-00000003] 2:\n- [A-00000002] y"]
+    )
+    fresh = Memory(
+        open={key: Remembered(since=AT, told=True) for key in ("D-00000001", "D-00000004")},
+        unsaid={key: Unsaid(text=key, at=AT) for key in ("D-00000001", "A-00000002", "D-00000004")},
+    )
+
+    memory = telling.to("t_1", fresh, said)
+
+    assert said == {"D-00000001", "S-00000003", "A-00000002"}
+    assert memory.unsaid.keys() == {"D-00000004"}
+    assert memory.open["D-00000001"].told
+    assert memory.open["D-00000004"].told
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_at_most_five_comments_are_made_at_one_time_and_none_is_lost(old: int, new: int) -> None:
+    memory = unsaid(old)
+    memory = telling.under_way(memory, telling.due(memory, AT), None)
+    memory = replace(
+        memory,
+        unsaid={**memory.unsaid, **{f"A-{n:08x}": Unsaid(text="a", at=AT) for n in range(new)}},
+    )
+
+    sayings = telling.due(memory, AT)
+
+    assert len([each for each in sayings if not each.tried]) <= telling.AT_MOST
+    assert sorted(id_ for each in sayings for id_ in each.ids) == sorted(memory.unsaid)
