@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from reconcile.memory import Memory, Remembered
+from reconcile.memory import Awaited, Memory, Remembered, Unsaid
 from reconcile.observed import Boot, Server
 from state import durable
 
@@ -78,6 +78,8 @@ def _plain(memory: Memory) -> Mapping[str, object]:
             for socket, server in memory.servers.items()
         },
         "boot": None if boot is None else {"id": boot.id, "at": boot.at.isoformat()},
+        "unsaid": {key: _of_unsaid(memory.unsaid[key]) for key in memory.unsaid},
+        "card": memory.card,
     }
 
 
@@ -90,6 +92,17 @@ def _of_finding(found: Remembered) -> Mapping[str, object]:
     }
 
 
+def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
+    awaited = unsaid.awaited
+    return {
+        "text": unsaid.text,
+        "at": unsaid.at.isoformat(),
+        "awaited": awaited and {"session": awaited.session, "value": awaited.value},
+        "key": unsaid.key,
+        "after": unsaid.after,
+    }
+
+
 def _memory(data: _Json) -> Memory:
     if data["version"] != VERSION:
         raise ValueError
@@ -98,17 +111,34 @@ def _memory(data: _Json) -> Memory:
         open={str(key): _finding(value) for key, value in data["open"].items()},
         servers={str(socket): _server(value) for socket, value in data["servers"].items()},
         boot=None if boot is None else Boot(id=str(boot["id"]), at=_moment(boot["at"])),
+        unsaid={str(key): _unsaid(value) for key, value in data.get("unsaid", {}).items()},
+        card=_text(data.get("card")),
     )
 
 
 def _finding(data: _Json) -> Remembered:
-    comment, held = data["comment_id"], data["first_held"]
+    held = data["first_held"]
     return Remembered(
         since=_moment(data["since"]),
         told=data["told"] is True,
-        comment_id=None if comment is None else str(comment),
+        comment_id=_text(data["comment_id"]),
         first_held=None if held is None else _moment(held),
     )
+
+
+def _unsaid(data: _Json) -> Unsaid:
+    awaited = data["awaited"]
+    return Unsaid(
+        text=str(data["text"]),
+        at=_moment(data["at"]),
+        awaited=awaited and Awaited(session=str(awaited["session"]), value=str(awaited["value"])),
+        key=_text(data["key"]),
+        after=_text(data["after"]),
+    )
+
+
+def _text(found: _Json) -> str | None:
+    return None if found is None else str(found)
 
 
 def _server(data: _Json) -> Server:

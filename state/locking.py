@@ -1,10 +1,11 @@
-"""The advisory lock that writers of the registry share."""
+"""Advisory locks: the one that writers of the registry share, and the running monitor's."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -15,33 +16,74 @@ _POLL: Final = 0.05
 """Seconds between two tries."""
 
 
+class Busy(CouldNot):
+    """Another process has the lock, and goes on having it."""
+
+
+@contextmanager
+def alone(
+    path: Path, *, who: str, timeout: float = 0, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
+    """Be the only monitor of a registry. The lock file tells the next one `who` holds it.
+
+    Raises Busy when another process is it for over `timeout` seconds; CouldNot.
+    """
+    try:
+        durable.private_folder(path.parent)
+    except OSError as error:
+        raise durable.could_not(f"folder {path.parent} could not be made", error) from None
+    with _opened(path) as file:
+        if not _taken_within(file, path, timeout=timeout, sleep=sleep):
+            raise Busy(_holder(file))
+        with suppress(OSError):  # a full disk; the lock holds all the same
+            os.ftruncate(file.fileno(), 0)
+            os.pwrite(file.fileno(), f"pid {os.getpid()}, {who}".encode("utf-8", "replace"), 0)
+        yield
+
+
+def _holder(file: IO[bytes]) -> str:
+    told = file.read(200).decode("utf-8", "replace") or "another process"
+    who = "".join(each if each.isprintable() else " " for each in told)
+    return (
+        f"this registry is watched already ({who}), and one monitor at a time may write. "
+        "Look with --dry-run, or end that one first"
+    )
+
+
 @contextmanager
 def held(path: Path, *, timeout: float, sleep: Callable[[float], None]) -> Iterator[None]:
     """Hold the lock file at `path`, which stays there: removing it would split the lock.
 
     Raises CouldNot when another process keeps it for `timeout` seconds.
     """
-    try:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-    except OSError as error:
-        raise durable.could_not(f"lock {path} could not be opened", error) from None
-    with file:
-        _wait(file, path, timeout=timeout, sleep=sleep)
+    with _opened(path) as file:
+        if not _taken_within(file, path, timeout=timeout, sleep=sleep):
+            msg = (
+                f"lock {path} is held by another process for over {timeout:g} s. Nothing was "
+                "written. See who holds it (fuser or lsof on that file); the next try may "
+                "succeed. Do not delete it"
+            )
+            raise CouldNot(msg)
         yield  # Closing the file lets go of the lock.
 
 
-def _wait(file: IO[bytes], path: Path, *, timeout: float, sleep: Callable[[float], None]) -> None:
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+    except OSError as error:
+        raise durable.could_not(f"lock {path} could not be opened", error) from None
+
+
+def _taken_within(
+    file: IO[bytes], path: Path, *, timeout: float, sleep: Callable[[float], None]
+) -> bool:
     tries = max(1, round(timeout / _POLL))
     for left in reversed(range(tries)):
         if _taken(file, path):
-            return
+            return True
         if left:
             sleep(_POLL)
-    msg = (
-        f"lock {path} is held by another process for over {timeout:g} s. Nothing was written. "
-        "See who holds it (fuser or lsof on that file); the next try may succeed. Do not delete it"
-    )
-    raise CouldNot(msg)
+    return False
 
 
 def _taken(file: IO[bytes], path: Path) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+REGISTRY = "agent-sessions.yaml"
 REGISTRY_VARIABLE = "AGENT_SESSIONS_REGISTRY"
 JOURNAL = "journal.jsonl"
 _MONITOR = "agent-sessions-monitor"
@@ -41,18 +42,27 @@ def places(environ: Mapping[str, str], home: Path) -> Places:
         config=config / "config.yaml",
         cache=_base(environ, "XDG_CACHE_HOME", home / ".cache") / _MONITOR,
         state=_base(environ, "XDG_STATE_HOME", home / ".local" / "state") / _MONITOR,
-        default_registry=config / "agent-sessions.yaml",
+        default_registry=config / REGISTRY,
     )
 
 
 def registry(
     found: Places, environ: Mapping[str, str], *, explicit: str | None, configured: str | None
 ) -> Path:
-    """The registry's place: flag, environment, config file, PuKi's if it is there, default."""
-    for candidate in (explicit, environ.get(REGISTRY_VARIABLE), configured):
-        if candidate:
-            return at_home(candidate, found.home)
-    puki = found.home / "PuKi" / "lab" / "agent_sessions" / "agent-sessions.yaml"
+    """The registry's place: flag, environment, the card's, config file, PuKi's, default.
+
+    The card's is the one in the workspace of a Kanban card that this is a worker of, if it is
+    there: `agent-sessions dispatch` gives a card the registry's folder as its workspace.
+    """
+    workspace = environ.get("HERMES_KANBAN_WORKSPACE", "")
+    cards = Path(workspace) / REGISTRY if workspace.startswith("/") else None
+    if candidate := explicit or environ.get(REGISTRY_VARIABLE):
+        return at_home(candidate, found.home)
+    if cards and cards.is_file():
+        return cards
+    if configured:
+        return at_home(configured, found.home)
+    puki = found.home / "PuKi" / "lab" / "agent_sessions" / REGISTRY
     return puki if puki.is_file() else found.default_registry
 
 
@@ -72,6 +82,11 @@ def ledger(cache: Path, real_registry: Path) -> Path:
 def last_good(state: Path, real_registry: Path) -> Path:
     """Where the last good copy of a registry is kept."""
     return state / f"registry-{short_hash(real_registry)}.yaml"
+
+
+def monitor_lock(state: Path, real_registry: Path) -> Path:
+    """The lock that a running monitor of a registry holds."""
+    return state / f"monitor-{short_hash(real_registry)}.lock"
 
 
 def short_hash(real_path: Path) -> str:

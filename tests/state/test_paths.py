@@ -58,6 +58,22 @@ def test_the_registry_of_puki_is_taken_when_it_is_there(tmp_path: Path) -> None:
     assert paths.registry(paths.places({}, tmp_path), {}, explicit=None, configured=None) == puki
 
 
+def test_the_registry_in_a_cards_workspace_is_that_of_its_worker(tmp_path: Path) -> None:
+    """Unless a flag or the environment names one; the worker's config file does not."""
+    card = {"HERMES_KANBAN_WORKSPACE": str(tmp_path)}
+    found = paths.places({}, tmp_path)
+
+    def registry(environ: dict[str, str], explicit: str | None = None) -> Path:
+        return paths.registry(found, environ, explicit=explicit, configured="/config.yaml")
+
+    assert registry(card) == Path("/config.yaml")
+    (tmp_path / "agent-sessions.yaml").touch()
+    assert registry(card) == tmp_path / "agent-sessions.yaml"
+    assert registry(card, "/flag.yaml") == Path("/flag.yaml")
+    assert registry({**card, paths.REGISTRY_VARIABLE: "/x.yaml"}) == Path("/x.yaml")
+    assert registry({"HERMES_KANBAN_WORKSPACE": "relative"}) == Path("/config.yaml")
+
+
 def test_each_registry_has_a_ledger_of_its_own_with_a_readable_name() -> None:
     one = paths.ledger(Path("/k"), Path("/home/u/PuKi/lab/my project!/agent-sessions.yaml"))
     other = paths.ledger(Path("/k"), Path("/home/u/other/my project!/agent-sessions.yaml"))

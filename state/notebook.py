@@ -1,0 +1,43 @@
+"""What the ticks leave behind, in this process and in the ledger for the next one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconcile.memory import Memory
+from state import ledger
+
+
+class Notebook:
+    """One registry's memory. Written by one process at a time: see `locking.alone`."""
+
+    def __init__(self, path: Path) -> None:
+        """Touches nothing yet. `path` is the ledger's."""
+        self.memory = Memory()
+        """What is known now; saved or not."""
+        self._path = path
+        self._recalled = False
+        self._saved: Memory | None = None
+
+    def recall(self) -> str | None:
+        """Loads what earlier processes found, once. Why it could not be used, where it could not.
+
+        Without it the monitor loses patience and history, nothing else.
+        """
+        if self._recalled:
+            return None
+        kept = ledger.load(self._path)
+        self.memory, self._recalled = kept.memory, True
+        return kept.recovered_why
+
+    def keep(self, memory: Memory) -> None:
+        """Knows this from now on, and saves it. Raises CouldNot; it is known all the same."""
+        self.memory = memory
+        self.save(memory)
+
+    def save(self, memory: Memory) -> None:
+        """Saves a memory that a crash would need, without knowing it already. Raises CouldNot."""
+        if memory != self._saved:
+            self._saved = None
+            ledger.save(self._path, memory)
+            self._saved = memory
