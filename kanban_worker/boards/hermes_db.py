@@ -1,0 +1,222 @@
+"""The one module that knows `hermes_cli.kanban_db`, Hermes' own code for its boards.
+
+It is internal to Hermes, and later versions move it: so its names are looked for before anything
+is done. All is done in one thread, with a connection for each read and each write: hermes-agent
+0.19.0 opens and closes the database's file after each commit, which drops the POSIX locks of the
+whole process, and what is then written through the same connection can be lost. So can what is
+written through the first connection of a process, on which Hermes brings the tables up to date
+(1 of 100 comments beside another writer, in 5 of 15 runs): the first one here only reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from importlib import metadata
+from typing import Any
+
+from kanban_worker.boards import card
+from kanban_worker.boards.card import Card
+from state.errors import CouldNot, MustMend
+
+PATIENCE_MS = "700"
+"""Hermes waits 120 s for a lock, and tries six times to begin a write. Two writes that each wait
+that often for this long stay below ten seconds."""
+
+_FUNCTIONS = (
+    "add_comment",
+    "block_task",
+    "board_exists",
+    "claim_task",
+    "connect_closing",
+    "get_run",
+    "get_task",
+    "heartbeat_claim",
+    "heartbeat_worker",
+    "kanban_db_path",
+    "list_comments",
+    "list_events",
+)
+_COLUMNS = frozenset({"block_kind", "claim_lock", "current_run_id", "goal_mode", "status"})
+
+
+@contextlib.contextmanager
+def patience() -> Iterator[None]:
+    """Let Hermes wait for a lock no longer than we can; what a user has set stays."""
+    name = "HERMES_KANBAN_BUSY_TIMEOUT_MS"
+    if name in os.environ:
+        yield
+        return
+    # Only while we ask: within a worker the variable would bind Hermes' own writes as well.
+    os.environ[name] = PATIENCE_MS
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+
+
+def redacted(text: str) -> str:
+    """A text without what looks like a secret, as Hermes' own comment tool stores it."""
+    try:
+        redact = importlib.import_module("agent.redact").redact_sensitive_text
+    except (ImportError, AttributeError):
+        return text
+    return str(redact(text, force=True))
+
+
+class Database:
+    """The board's database. Raises MustMend where there is none to work with, else CouldNot."""
+
+    def __init__(self, board: str | None) -> None:
+        """Take a board by its slug; None is the one that Hermes itself would take."""
+        self._kb = _module()
+        self._board = board
+
+    def card(self, name: str, *, whole: bool = False) -> Card | None:
+        """A card, with its comments; `whole` with its events and its run's deadline as well."""
+        with self._opened() as connection:
+            task = self._kb.get_task(connection, name)
+            if task is None:
+                return None
+            comments = self._kb.list_comments(connection, name)
+            events = self._kb.list_events(connection, name) if whole else ()
+            run = self._kb.get_run(connection, task.current_run_id or 0) if whole else None
+        return _card(task, comments, events, run)
+
+    def claim(self, name: str, claimer: str) -> bool:
+        """Claim a ready card for `<host>:<pid>`; whether that was granted."""
+        with self._opened() as connection:
+            granted = self._kb.claim_task(connection, name, claimer=claimer) is not None
+        if granted:
+            self._tell_pid(name)
+        return granted
+
+    def comment(self, name: str, author: str, text: str) -> int:
+        """Comment on a card; the comment's id."""
+        with self._opened() as connection:
+            return int(self._kb.add_comment(connection, name, author, redacted(text)))
+
+    def beat(self, name: str, run: str, lock: str, note: str) -> bool:
+        """Record that a run lives, and extend its claim; False where the card is not the run's."""
+        # First what is pinned to the run: one dispatcher's cards and runs share one lock.
+        with self._opened() as connection:
+            alive: bool = self._kb.heartbeat_worker(
+                connection, name, note=redacted(note), expected_run_id=int(run)
+            )
+        if alive:
+            with self._opened() as connection:
+                self._kb.heartbeat_claim(connection, name, claimer=lock)
+        return alive
+
+    def block(self, name: str, run: str, reason: str, kind: str) -> bool:
+        """Block a card; False where it is not the run's."""
+        with self._opened() as connection:
+            blocked: bool = self._kb.block_task(
+                connection, name, reason=redacted(reason), kind=kind, expected_run_id=int(run)
+            )
+        return blocked
+
+    def _tell_pid(self, name: str) -> None:
+        """Record this process, so that its end is seen and its time limit holds.
+
+        Without it the claim is still ours, and runs out where no heartbeat comes.
+        """
+        tell = getattr(self._kb, "_set_worker_pid", None)
+        if tell is not None:
+            with contextlib.suppress(CouldNot), self._opened() as connection:
+                tell(connection, name, os.getpid())
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
+        damaged: type[Exception] = getattr(self._kb, "KanbanDbCorruptError", sqlite3.Error)
+        try:
+            with patience():
+                self._check_place()
+                with self._kb.connect_closing(board=self._board) as connection:
+                    yield connection
+        except sqlite3.OperationalError as error:
+            raise CouldNot(_unanswered(error)) from error
+        except (sqlite3.Error, damaged) as error:
+            raise MustMend(
+                f"the board is damaged ({card.line(str(error))}): "
+                "restore it from a backup; it is not written to until then"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise CouldNot(f"the board did not take it: {card.line(str(error))}") from error
+
+    def _check_place(self) -> None:
+        """Refuse to look where there is nothing: Hermes would create an empty board there."""
+        pinned = os.environ.get("HERMES_KANBAN_DB")
+        if pinned and self._board and self._board != os.environ.get("HERMES_KANBAN_BOARD"):
+            raise MustMend(
+                f"HERMES_KANBAN_DB leads to {pinned}, whatever board is named: "
+                f"unset it to get to the board {self._board!r}"
+            )
+        if self._board and not self._kb.board_exists(self._board):
+            raise MustMend(
+                f"there is no board {card.line(self._board, 80)!r}: "
+                "`hermes kanban boards list` shows them"
+            )
+        path = self._kb.kanban_db_path(board=self._board)
+        if not path.exists():
+            raise MustMend(f"there is no board at {path}: `hermes kanban init` makes one")
+
+
+def _module() -> Any:  # noqa: ANN401 - Hermes has no types, and may not be there
+    try:
+        found = importlib.import_module("hermes_cli.kanban_db")
+    except ImportError as error:
+        raise _moved(card.line(str(error))) from error
+    columns = set(getattr(getattr(found, "Task", None), "__dataclass_fields__", ()))
+    if missing := [name for name in _FUNCTIONS if not hasattr(found, name)]:
+        raise _moved(f"hermes_cli.kanban_db has no {missing[0]}")
+    if missing := sorted(_COLUMNS - columns):
+        raise _moved(f"its cards have no {missing[0]}")
+    return found
+
+
+def _moved(what: str) -> MustMend:
+    try:
+        version = f"hermes-agent {metadata.version('hermes-agent')}"
+    except metadata.PackageNotFoundError:
+        return MustMend(
+            f"hermes-agent is not installed beside this program ({what}): "
+            "use --via hermes-cli or --via http"
+        )
+    return MustMend(f"{version} keeps its board elsewhere ({what}): use --via hermes-cli")
+
+
+def _unanswered(error: sqlite3.OperationalError) -> str:
+    if "locked" in str(error) or "busy" in str(error):
+        return "another process keeps the board locked: nothing was written, try again"
+    return f"the board could not be opened or written: {card.line(str(error))}"
+
+
+def _card(task: Any, comments: Any, events: Any, run: Any) -> Card:  # noqa: ANN401 (Hermes' own)
+    limit = getattr(run, "max_runtime_seconds", None)
+    started = card.moment(run.started_at) if limit else None
+    return Card(
+        id=task.id,
+        status=task.status,
+        run="" if task.current_run_id is None else str(task.current_run_id),
+        holder=_holder(task),
+        goal=task.goal_mode,
+        block_kind=task.block_kind,
+        # `list_comments` orders by whole seconds only.
+        comments=tuple(
+            card.comment(number=each.id, author=each.author, body=each.body, at=each.created_at)
+            for each in sorted(comments, key=lambda each: each.id)
+        ),
+        kinds=tuple(each.kind for each in sorted(events, key=lambda each: each.id)),
+        deadline=started + timedelta(seconds=limit) if started and limit else None,
+    )
+
+
+def _holder(task: Any) -> str:  # noqa: ANN401 (Hermes' own)
+    host, _, pid = (task.claim_lock or "").partition(":")
+    pid = getattr(task, "worker_pid", None) or pid
+    return f"pid {pid} on {host}" if host else ""

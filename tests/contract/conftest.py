@@ -1,0 +1,50 @@
+"""A real Hermes where it is installed, and each way to a board in turn."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fences
+import hermes
+import ways
+
+
+@pytest.fixture
+def hermes_home(fence: fences.Fence) -> Iterator[hermes.Home | None]:
+    """A Hermes home within the fence, which this process lives in; None without Hermes."""
+    if not hermes.INSTALLED:
+        yield None
+        return
+    with hermes.home(fence.root / "hermes") as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[hermes.Home, hermes.Server]]:
+    """One Hermes server for all tests: a card of its own keeps each from the others."""
+    if not hermes.INSTALLED:
+        pytest.skip("hermes-agent is not installed here")
+    with tempfile.TemporaryDirectory(prefix="asm-serve-", dir="/tmp") as folder:
+        with hermes.home(Path(folder).resolve() / "hermes") as home:
+            pass
+        with home.serve() as server:
+            yield home, server
+
+
+@pytest.fixture(params=["memory", "hermes", "tools", "hermes-cli", "http"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ways.Way:
+    """Each way to a board in turn."""
+    if request.param == "memory":
+        return ways.in_memory()
+    if not hermes.INSTALLED:
+        pytest.skip("hermes-agent is not installed here")
+    if request.param == "http":
+        return ways.over_http(*request.getfixturevalue("served"))
+    home = request.getfixturevalue("hermes_home")
+    if request.param == "tools":
+        return ways.by_tools(home, monkeypatch)
+    return ways.by_program(home) if request.param == "hermes-cli" else ways.in_process(home)
