@@ -22,6 +22,10 @@ PROGRAM = "agent-sessions"
 
 COMMANDS = {
     "reconcile": "compare tmux, the agents' files and the registry, tick by tick",
+    "work": "watch one card of a board: comment on what is new, stop when a person asks",
+    "dispatch": "create a card whose worker watches, on the board of Hermes Agent",
+    "install": "put plugin and skill into a Hermes home; safe to repeat",
+    "doctor": "say what is missing, and the command that mends it",
     "status": "show the table that a person looks at",
     "check": "validate the registry, naming each fault with its line",
     "init": "write a first registry from what runs now",
@@ -169,6 +173,61 @@ def _reconcile_options(parser: argparse.ArgumentParser) -> None:
     _judging_options(parser)
 
 
+def _work_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "card",
+        metavar="CARD",
+        nargs="?",
+        help="the card's id (default: that of the Hermes worker this runs in)",
+    )
+    parser.add_argument(
+        "--for", dest="seconds", metavar="S", help="watch for so many seconds, then end"
+    )
+    parser.add_argument("--interval", metavar="S", help="seconds between ticks (as for reconcile)")
+    _board_options(parser)
+    _judging_options(parser)
+
+
+def _board_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the board")
+    group.add_argument(
+        "--via",
+        metavar="WAY",
+        help="how to reach it: hermes (in this process; the default where it can be imported), "
+        "hermes-cli, http, or memory (none at all: only prints)",
+    )
+    group.add_argument("--board", metavar="SLUG", help="which one (default: Hermes' own choice)")
+    group.add_argument("--board-url", metavar="URL", help="of `hermes serve`, with --via http")
+    group.add_argument(
+        "--board-token-file",
+        metavar="FILE",
+        help="holds its token, where $AGENT_SESSIONS_BOARD_TOKEN does not",
+    )
+
+
+def _dispatch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--title", metavar="T", default="Watch the agent sessions", help="the card's title"
+    )
+    parser.add_argument(
+        "--assignee",
+        metavar="PROFILE",
+        help="the Hermes profile that works on it (default: the one in use)",
+    )
+    parser.add_argument("--board", metavar="SLUG", help="which one (default: Hermes' own choice)")
+    parser.add_argument("--body", metavar="FILE", help="the card's text, instead of the usual one")
+    parser.add_argument(
+        "--print", action="store_true", help="only print the `hermes kanban create` line"
+    )
+
+
+def _home_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--hermes-home", metavar="DIR", help="default: $HERMES_HOME, else ~/.hermes"
+    )
+    parser.add_argument("--profile", metavar="NAME", help="default: the profile in use")
+
+
 def _judging_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pattern",
@@ -205,6 +264,10 @@ def _no_options(_parser: argparse.ArgumentParser) -> None:
 
 _OPTIONS = {
     "reconcile": _reconcile_options,
+    "work": _work_options,
+    "dispatch": _dispatch_options,
+    "install": _home_options,
+    "doctor": _home_options,
     "status": _status_options,
     "check": _check_options,
     "init": _judging_options,

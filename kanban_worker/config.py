@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kanban_worker import tmux
+from kanban_worker.boards.shape import Address
 from reconcile import names
 from reconcile.policy import Policy
 from state import paths
@@ -21,9 +22,17 @@ KEYS = {
     "interval": "AGENT_SESSIONS_INTERVAL",
     "pattern": "AGENT_SESSIONS_PATTERN",
     "grace": "AGENT_SESSIONS_GRACE",
+    "via": "AGENT_SESSIONS_VIA",
+    "board": "AGENT_SESSIONS_BOARD",
+    "board_url": "AGENT_SESSIONS_BOARD_URL",
+    "board_token_file": "AGENT_SESSIONS_BOARD_TOKEN_FILE",
 }
 """Every key of the config file, with the environment variable of the same meaning."""
 
+TOKEN_VARIABLE = "AGENT_SESSIONS_BOARD_TOKEN"  # noqa: S105 - its name, not a token
+"""The one setting that no flag and no config file may hold: others can read those."""
+
+_LONGEST_TOKEN = 4096
 _LISTS = frozenset({"tmux_socket", "pattern"})
 
 
@@ -40,6 +49,18 @@ class Settings:
     places: Places
     environ: Mapping[str, str]
     verbose: bool
+    via: str | None
+    """The way to the board, where someone chose it: a name in `boards.BOARDS`."""
+    board: str | None
+    """The board's slug; None: Hermes' own choice."""
+    board_url: str | None
+    board_token_file: Path | None
+    """For a board over HTTP, where no variable has the token."""
+
+
+def from_environment(environ: Mapping[str, str], home: Path) -> Settings:
+    """The settings of whoever gives no flags. Raises as `load`."""
+    return load(argparse.Namespace(config=None, verbose=False), environ, home)
 
 
 def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) -> Settings:
@@ -49,15 +70,46 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
     policy = Policy(patterns=tuple(chosen.many("pattern")) or names.DEFAULT_PATTERNS)
     if (grace := chosen.seconds("grace")) is not None:
         policy = replace(policy, grace=timedelta(seconds=grace))
+    token_file = chosen.one("board_token_file")
+    explicit = _Chosen(arguments, environ, {}).one("registry")
     return Settings(
-        registry=paths.registry(places, environ, explicit=chosen.one("registry"), configured=None),
+        registry=paths.registry(
+            places, environ, explicit=explicit, configured=chosen.one("registry")
+        ),
         sockets=_sockets(chosen.many("tmux_socket"), environ),
         interval=chosen.seconds("interval"),
         policy=policy,
         places=places,
         environ=environ,
         verbose=arguments.verbose,
+        via=chosen.one("via"),
+        board=chosen.one("board"),
+        board_url=chosen.one("board_url"),
+        board_token_file=paths.at_home(token_file, home) if token_file else None,
     )
+
+
+def address(settings: Settings, card: str | None) -> Address:
+    """Where a card is; None is the card of the worker around us. Raises MustMend."""
+    return Address(
+        card=card,
+        board=settings.board,
+        url=settings.board_url,
+        token=settings.environ.get(TOKEN_VARIABLE) or _token(settings.board_token_file),
+        environ=settings.environ,
+    )
+
+
+def _token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        with path.open(encoding="ascii") as file:
+            return file.read(_LONGEST_TOKEN).strip()
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no plain text"
+        message = f"board_token_file {path} cannot be read: {why}. Mend it, or set {TOKEN_VARIABLE}"
+        raise MustMend(message) from None
 
 
 def _sockets(asked: list[str], environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -96,18 +148,21 @@ class _Chosen:
         return next(iter(self.many(key)), None)
 
     def seconds(self, key: str) -> float | None:
-        """A number of seconds above zero."""
+        """A number of seconds above zero, or None when nobody chose one."""
         text = self.one(key)
-        if text is None:
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 < value < 1e7:  # noqa: PLR2004 - about four months; also refuses nan and inf
-            message = f"{key} is {text[:40]!r}; it must be a number of seconds above 0"
-            raise MustMend(message)
-        return value
+        return None if text is None else seconds(key, text)
+
+
+def seconds(key: str, text: str) -> float:
+    """A number of seconds above zero. Raises MustMend."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e7:  # noqa: PLR2004 - about four months; also refuses nan and inf
+        message = f"{key} is {text[:40]!r}; it must be a number of seconds above 0"
+        raise MustMend(message)
+    return value
 
 
 def _read(asked: str | None, places: Places) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,16 +29,19 @@ from kanban_worker.tmux import Tmux
 from reconcile import judge, plan
 from reconcile.desired import Registry
 from reconcile.drift import FindingId, Judgement
-from reconcile.memory import Memory
 from reconcile.observed import Boot, Server, World
 from reconcile.plan import Decision, Plan
 from reconcile.report import Report, Source
-from state import ledger, paths
+from state import locking, paths
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MonitorError, MustMend
 from state.faults import Fault
 from state.journal import KeyChange, Record
+from state.notebook import Notebook
 from state.registry import RegistryFile
+
+MANY_SESSIONS = 5
+"""From this many entries on, the default interval is the longer one."""
 
 ATTEMPTS = 3
 """How often one tick decides anew when the registry moves under it."""
@@ -86,6 +90,11 @@ class _Applied:
 _Sight: TypeAlias = tuple[World, Registry | None, Mapping[str, Server], Boot | None]
 
 
+def default_interval(tick: Tick) -> float:
+    """Seconds between ticks where nobody chose: less often where there is much to look at."""
+    return 60.0 if len(tick.registry.entries) >= MANY_SESSIONS else 30.0
+
+
 class Monitor:
     """Ticks over one registry, remembering what earlier ticks found."""
 
@@ -101,38 +110,57 @@ class Monitor:
             clock=clock,
         )
         self._policy = settings.policy
-        self._clock = clock
+        self.now = clock
         real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
-        self._ledger = paths.ledger(settings.places.cache, real_registry)
-        self._memory, self._recalled = Memory(), False
+        self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
+        self._lock = paths.monitor_lock(settings.places.state, real_registry)
+        self._fence: Callable[[], None] | None = None
         self._judged: tuple[_Sight, Judgement] | None = None
-        self._kept: tuple[Memory, bytes] | None = None
+        self._copied: bytes | None = None
 
     def tick(self, *, dry_run: bool) -> Tick:
         """One look and what follows from it. A dry run writes nothing of any kind."""
         began, attempts = time.perf_counter(), itertools.count(1)
-        forgotten = self._recall()
+        forgotten = self.notebook.recall()
         while True:
             seen = self._observe()
             judgement = self._judge(seen.world, seen.registry)
-            decided = plan.plan(judgement, seen.world, seen.registry, self._memory, self._policy)
-            applied = self._apply(decided, seen, dry_run=dry_run)
+            decided = plan.plan(
+                judgement, seen.world, seen.registry, self.notebook.memory, self._policy
+            )
+            applied = self._apply(self._intended(decided, seen), seen, dry_run=dry_run)
             if not applied.moved or next(attempts) == ATTEMPTS:
                 return self._report(seen, applied, began, forgotten, dry_run=dry_run)
 
-    def _recall(self) -> list[MonitorError]:
-        """Loads what earlier ticks found, once; an unusable ledger is told, and done without."""
-        if self._recalled:
-            return []
-        kept = ledger.load(self._ledger)
-        self._memory, self._recalled = kept.memory, True
-        return [CouldNot(kept.recovered_why)] if kept.recovered_why else []
+    def alone(self, who: str, patience: float) -> AbstractContextManager[None]:
+        """Be this registry's only writing monitor within the block.
+
+        Raises locking.Busy when another is after `patience` seconds; CouldNot.
+        """
+        return locking.alone(self._lock, who=who, timeout=patience)
+
+    def speak(self, fence: Callable[[], None]) -> None:
+        """From now on, keep what a card is to be told among the memory's `unsaid`.
+
+        `fence` is asked before each write to the registry, and raises to forbid it.
+        """
+        self._fence = fence
+
+    def _intended(self, decided: Plan, seen: _Seen) -> Plan:
+        if self._fence is None:
+            return decided
+        from reconcile import telling  # noqa: PLC0415 - 5 ms that a look without a card saves
+
+        troubles = [str(trouble) for trouble in seen.troubles]
+        return telling.intended(
+            decided, self.notebook.memory, self._policy, seen.world.at, troubles=troubles
+        )
 
     def _observe(self) -> _Seen:
         troubles: list[MonitorError] = []
         document: Document | None = None
         try:
-            document = self.registry.read(self._clock())
+            document = self.registry.read(self.now())
             troubles += [_mend(self.registry.path, each) for each in document.faults if each.grave]
         except MonitorError as error:
             troubles.append(error)
@@ -147,7 +175,7 @@ class Monitor:
 
     def _judge(self, world: World, registry: Registry | None) -> Judgement:
         """The last judgement, for as long as the same things are seen and time changes nothing."""
-        memory = self._memory
+        memory = self.notebook.memory
         sight = (replace(world, at=NO_TIME), registry, memory.servers, memory.boot)
         if not (self._judged and self._judged[0] == sight and world.at <= self._judged[1].until):
             self._judged = sight, judge.judge(world, registry, memory, self._policy)
@@ -163,7 +191,10 @@ class Monitor:
         if not decided.edits:
             return _Applied(plan=decided)
         records = [_record(each, seen.world) for each in decided.writes]
+        if self._fence is not None:
+            self._fence()
         try:
+            self._write_ahead(decided)
             outcome = self.registry.write(seen.document, decided.edits, records)
         except MonitorError as error:
             return _Applied(plan=decided.hold_writes(str(error)), troubles=(error,))
@@ -175,17 +206,27 @@ class Monitor:
             written=outcome.changed,
         )
 
+    def _write_ahead(self, decided: Plan) -> None:
+        """What will be said of a write is on disk before it: after it, it is no drift any more."""
+        if self._fence is not None:
+            self.notebook.save(decided.memory)
+
     def _report(
         self,
         seen: _Seen,
         applied: _Applied,
         began: float,
-        forgotten: list[MonitorError],
+        forgotten: str | None,
         *,
         dry_run: bool,
     ) -> Tick:
-        troubles = [*seen.troubles, *forgotten, *applied.troubles]
-        self._memory = applied.plan.memory
+        troubles = [*seen.troubles, *applied.troubles]
+        troubles += [CouldNot(forgotten)] if forgotten else []
+        if self._fence is not None:
+            from reconcile import telling  # noqa: PLC0415 - as above
+
+            applied = replace(applied, plan=telling.settled(applied.plan, seen.registry))
+        self.notebook.memory = applied.plan.memory
         document = applied.document or seen.document
         if document is not None and not dry_run:
             troubles += self._remember(document)
@@ -208,15 +249,13 @@ class Monitor:
 
     def _remember(self, document: Document) -> list[MonitorError]:
         """Keeps what this tick learned for the next process, unless that is kept already."""
-        if self._kept == (self._memory, document.raw):
-            return []
         try:
-            ledger.save(self._ledger, self._memory)
-            if not any(fault.grave for fault in document.faults):
+            self.notebook.save(self.notebook.memory)
+            if document.raw != self._copied and not any(fault.grave for fault in document.faults):
                 self.registry.remember(document)
+                self._copied = document.raw
         except MonitorError as error:
             return [error]
-        self._kept = (self._memory, document.raw)
         return []
 
     def _sources(self, seen: _Seen) -> Mapping[str, Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -11,20 +12,37 @@ from pathlib import Path
 
 from kanban_worker import config
 from kanban_worker.cli import Exit, complain, counted, escapes, plain
-from kanban_worker.tick import Monitor, Tick
+from kanban_worker.complaints import Complaints
+from kanban_worker.config import Settings
+from kanban_worker.tick import Monitor, Tick, default_interval
 from reconcile import report
 from reconcile.drift import NoticeKind
-from state.errors import MustMend
+from state import locking
+from state.errors import CouldNot, MustMend
 
-MANY_SESSIONS = 5
-"""From this many entries on, the default interval is the longer one."""
+PATIENCE = 5.0
+"""Seconds to wait for another `reconcile --once`, as two cron jobs may overlap."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ticks; the exit status is that of the last tick."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
-    complaints = Complaints()
+    with contextlib.ExitStack() as stack:
+        if not arguments.dry_run:
+            try:
+                stack.enter_context(monitor.alone("agent-sessions reconcile", PATIENCE))
+            except locking.Busy:
+                raise
+            except CouldNot:
+                # Nor then can the journal in the same folder be written, and nothing without it:
+                # so looking is safe, and the tick says what is wrong if it matters.
+                pass
+        return _ticks(monitor, settings, arguments)
+
+
+def _ticks(monitor: Monitor, settings: Settings, arguments: argparse.Namespace) -> int:
+    complaints = Complaints(complain)
     first = True
     while True:
         tick = monitor.tick(dry_run=arguments.dry_run)
@@ -36,11 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
         time.sleep(settings.interval or default_interval(tick))
 
 
-def default_interval(tick: Tick) -> float:
-    """Seconds between ticks where nobody chose: less often where there is much to look at."""
-    return 60.0 if len(tick.registry.entries) >= MANY_SESSIONS else 30.0
-
-
 def status(tick: Tick, *, exit_code: bool) -> Exit:
     """What a tick means to whoever asked for it. Blindness outweighs drift."""
     if any(isinstance(trouble, MustMend) for trouble in tick.troubles):
@@ -50,32 +63,6 @@ def status(tick: Tick, *, exit_code: bool) -> Exit:
     if exit_code and (tick.report.decisions or tick.report.notes):
         return Exit.DRIFT
     return Exit.OK
-
-
-class Complaints:
-    """Says each trouble once, not at every tick, and again when it comes back."""
-
-    def __init__(self) -> None:
-        """Nothing has been said yet."""
-        self._said: set[str] = set()
-
-    def about(self, tick: Tick) -> None:
-        """Complains of what is new among a tick's troubles and blind sources."""
-        texts = {str(trouble) for trouble in tick.troubles}
-        texts |= _blind(tick)
-        for text in sorted(texts - self._said):
-            complain(text)
-        self._said = texts
-
-
-def _blind(tick: Tick) -> set[str]:
-    """What could not be seen; the registry's own trouble is complained of already."""
-    notices = (note.notice for note in tick.report.notes)
-    texts = {each.message for each in notices if each.kind is NoticeKind.BLIND}
-    for name, source in tick.report.sources.items():
-        if source.state is report.SourceState.UNKNOWN and name != "registry":
-            texts.add(f"cannot see: {source.why}")
-    return texts
 
 
 def show(tick: Tick, arguments: argparse.Namespace, *, everything: bool) -> None:

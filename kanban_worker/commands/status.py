@@ -15,8 +15,9 @@ from pathlib import Path
 
 from kanban_worker import config
 from kanban_worker.agents.shape import Activity
-from kanban_worker.cli import escapes, plain
+from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
+from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor, Tick
 from reconcile import identity, judge, names
 from reconcile.desired import RUNNING, Entry
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draws the table once, or again and again until interrupted."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
-    complaints = reconcile.Complaints()
+    complaints = Complaints(complain)
     while True:
         tick = monitor.tick(dry_run=True)
         rows = list(_rows(tick, monitor, settings.places.home))

@@ -321,7 +321,7 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing(desk: Desk) -> None:
     start, end = done.out.index("{\n"), done.out.index("\n}\n")
     report = commandline.checked(done.out[start : end + 2])
     assert set(by_class(report)) == set("ABCD")
-    assert done.out.endswith("the tmux server and the throw-away home are gone.\n")
+    assert done.out.endswith("the tmux server, the board and the throw-away home are gone.\n")
     (folder,) = set(re.findall(r"/tmp/asm-\w+", done.out))
     assert not Path(folder).exists()
     assert not [each for each in psutil.process_iter(["cmdline"]) if _is_of(each, folder)]

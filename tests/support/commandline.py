@@ -188,10 +188,15 @@ def unprivileged() -> None:
 
 
 def everything_below(*folders: Path) -> dict[str, tuple[int, int, int, bytes]]:
-    """Each file and folder below some folders: mode, size, time of modification and bytes."""
+    """Each file and folder below some folders: mode, size, time of modification and bytes.
+
+    But for the lock that tells which process was the monitor last: every tick renews it.
+    """
     found = {}
     for folder in folders:
         for path in [folder, *sorted(folder.rglob("*"))]:
+            if path.name.startswith("monitor-"):
+                continue
             about = path.lstat()
             held = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
             found[str(path)] = (about.st_mode, about.st_size, about.st_mtime_ns, held)

@@ -57,6 +57,11 @@ class Desk:
         return found
 
     @property
+    def kept(self) -> list[Path]:
+        """What stands in the folder of the journal, but for the lock of the last monitor."""
+        return [each for each in self.state.glob("*") if not each.name.startswith("monitor-")]
+
+    @property
     def journal(self) -> list[dict[str, Any]]:
         """What the journal holds; nothing where there is none."""
         path = self.state / "journal.jsonl"

@@ -55,13 +55,29 @@ BY_NAME = {
         ("1", "2", "3"),
         lambda value: timedelta(seconds=float(value)),
     ),
+    "via": Key(
+        lambda settings: settings.via, lambda _: None, ("http", "memory", "hermes-cli"), str
+    ),
+    "board": Key(lambda settings: settings.board, lambda _: None, ("one", "two", "three"), str),
+    "board_url": Key(
+        lambda settings: settings.board_url,
+        lambda _: None,
+        ("http://a", "http://b", "http://c"),
+        str,
+    ),
+    "board_token_file": Key(
+        lambda settings: settings.board_token_file,
+        lambda _: None,
+        ("/flag", "/environment", "/file"),
+        Path,
+    ),
 }
 each_key = pytest.mark.parametrize("name", KEYS)
 
 
 def load(*arguments: str, **environ: str) -> Settings:
     """Read the settings as a command does."""
-    parsed = cli.parser().parse_args(["reconcile", *arguments])
+    parsed = cli.parser().parse_args(["work", *arguments])
     return config.load(parsed, {**os.environ, **environ}, Path.home())
 
 
@@ -116,7 +132,7 @@ class TestPrecedence:
     @each_key
     def test_every_key_has_a_flag_that_a_command_documents(self, name: str) -> None:
         options = argparse.ArgumentParser.format_help
-        help_text = options(cli.parser()) + _help_of("reconcile")
+        help_text = options(cli.parser()) + _help_of("work")
 
         assert f"--{name.replace('_', '-')}" in help_text
 
@@ -326,3 +342,35 @@ def test_loading_writes_nothing(tmp_path: Path) -> None:
     load("--registry", str(tmp_path / "absent.yaml"))
 
     assert everything() == before
+
+
+class TestTheToken:
+    """For a board over HTTP. No flag has it: whoever lists the processes could read it."""
+
+    def test_it_comes_from_the_environment_before_the_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "token"
+        file.write_text("of the file\n")
+        from_file = load("--board-token-file", str(file))
+        variable = {config.TOKEN_VARIABLE: "of the variable"}
+        both = load("--board-token-file", str(file), **variable)
+
+        told = [config.address(each, "t_1").token for each in (from_file, both)]
+        assert told == ["of the file", "of the variable"]
+        assert config.address(load(), "t_1").token is None
+
+    @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "no text"])
+    def test_a_file_that_cannot_be_read_is_named(
+        self, tmp_path: Path, content: bytes | None
+    ) -> None:
+        file = tmp_path / "token"
+        if content is not None:
+            file.write_bytes(content)
+
+        with pytest.raises(MustMend, match=str(file)):
+            config.address(load("--board-token-file", str(file)), "t_1")
+
+    def test_nothing_shows_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "token"
+        file.write_text("hush")
+
+        assert "hush" not in repr(config.address(load("--board-token-file", str(file)), "t_1"))

@@ -1,0 +1,37 @@
+"""What a person must know of a tick besides its findings: what failed, what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kanban_worker.tick import Tick
+from reconcile.drift import NoticeKind
+from reconcile.report import SourceState
+
+
+class Complaints:
+    """Says each trouble once, not at every tick, and again when it comes back."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        """Nothing has been said yet. `complain` takes one line."""
+        self._complain = complain
+        self._said: set[str] = set()
+
+    def about(self, tick: Tick) -> None:
+        """Complains of what is new among a tick's troubles and blind sources."""
+        texts = of(tick)
+        for text in sorted(texts - self._said):
+            self._complain(text)
+        self._said = texts
+
+
+def of(tick: Tick) -> set[str]:
+    """What failed or could not be seen, one line each."""
+    notices = (note.notice for note in tick.report.notes)
+    texts = {str(trouble) for trouble in tick.troubles}
+    texts |= {each.message for each in notices if each.kind is NoticeKind.BLIND}
+    for name, source in tick.report.sources.items():
+        # The registry's own trouble is among the tick's.
+        if source.state is SourceState.UNKNOWN and name != "registry":
+            texts.add(f"cannot see: {source.why}")
+    return texts

@@ -1,0 +1,61 @@
+"""Being asked to end: a signal is noted, and what is under way is finished first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Asked:
+    """Whether the process was asked to end, and a sleep that such a request cuts short."""
+
+    def __init__(self) -> None:
+        """Nobody has asked yet."""
+        self.signal: int | None = None
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps, or returns at once when the process is asked to end."""
+        # A plain sleep is taken up again after a handler has returned (PEP 475).
+        select.select([self._read], [], [], max(seconds, 0))
+
+    def close(self) -> None:
+        """Gives both descriptors back."""
+        os.close(self._read)
+        os.close(self._write)
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """The handler. Whoever asks twice does not want to wait any longer."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"!")
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[Asked]:
+    """Notes SIGTERM and SIGINT while the block runs, then puts the former handlers back.
+
+    Outside the main thread, where Python lets nobody set a handler, nothing is ever noted.
+    """
+    asked = Asked()
+    if threading.current_thread() is not threading.main_thread():
+        former = {}
+    else:
+        former = {each: signal.signal(each, asked.note) for each in ENDING}
+    try:
+        yield asked
+    finally:
+        for number, handler in former.items():
+            # None: it was set by something else than Python, and cannot be put back from here.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        asked.close()

@@ -1,0 +1,238 @@
+"""One card while this run has it: what people say on it, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kanban_worker.boards.shape import Board, Comment, CommentId, Lost, NoRoute, Run
+from kanban_worker.tick import Monitor
+from reconcile import stop, telling
+from reconcile.observed import Unknown
+from reconcile.telling import Saying
+from state.errors import CouldNot, MonitorError
+
+TRIES = 3
+"""How often a comment is made that does not show up in the thread; then it is left at that."""
+SLOWEST = 60.0
+"""Seconds between two tries of what failed again and again."""
+
+
+@dataclass(slots=True)
+class Again:
+    """When to try again: pauses of 1, 2, 4 … seconds while it fails."""
+
+    at: float = 0.0
+    pause: float = 0.5
+
+    def failed(self, now: float) -> None:
+        """Puts the next try off, each time for twice as long."""
+        self.pause = min(self.pause * 2, SLOWEST)
+        self.at = now + self.pause
+
+    def worked(self) -> None:
+        """The next failure begins with a short pause again."""
+        self.at, self.pause = 0.0, 0.5
+
+
+class Tenure:
+    """Looks, speaks and beats on one card, each as often as the board can bear.
+
+    What a board could not do is complained of once, and tried again later.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        monitor: Monitor,
+        *,
+        timer: Callable[[], float],
+        tell: Callable[[str], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        """Touches nothing yet. `tell` takes each line that is said, `complain` each trouble."""
+        self.stop: Comment | None = None
+        """The comment by which a person asked to stop."""
+        self.said = 0
+        """Comments made."""
+        self._board, self._monitor, self._notebook = board, monitor, monitor.notebook
+        self._timer, self._tell, self._complain = timer, tell, complain
+        self._run: Run | None = None
+        self._cursor: CommentId | None = None
+        self._read = False
+        self._own: set[CommentId] = set()
+        self._tries: dict[str, int] = {}
+        self._named: frozenset[str] = frozenset()
+        self._looked_at = 0.0
+        self._speaking, self._beating = Again(), Again()
+        self._next_beat = 0.0
+        self._mute_beat = False
+        self._troubles: dict[str, str] = {}
+
+    @property
+    def run(self) -> Run:
+        """This run. Only once it is claimed."""
+        return self._board.run
+
+    def claim(self) -> Run:
+        """Makes the card ours. Raises MonitorError; without a route for it goes on unclaimed."""
+        try:
+            run = self._board.claim()
+        except NoRoute as error:
+            self._complain(str(error))
+            run = self._board.run
+        self._monitor.speak(self.look)
+        return run
+
+    # What people say. ---------------------------------------------------------------------------
+
+    def look_when_due(self) -> None:
+        """Looks, if the last look is so long ago that the board can bear another. Raises Lost."""
+        if self._timer() - self._looked_at >= self._board.pause:
+            self.look()
+
+    def look(self) -> None:
+        """Takes notice of new comments. Raises Lost; a look that fails changes nothing."""
+        self._looked_at = self._timer()
+        found = self._board.look(self._cursor)
+        if isinstance(found, Unknown):
+            self._trouble("look", f"card {self.run.card} cannot be looked at: {found.why}")
+            return
+        self._trouble("look", "")
+        if found.lost:
+            message = f"card {self.run.card} is no longer this run's: {found.lost}"
+            raise Lost(message)
+        if found.comments:
+            self._hear(found.comments)
+            self._cursor = found.comments[-1].id
+        self._read = True
+
+    def _hear(self, comments: Sequence[Comment]) -> None:
+        if not self._read:
+            self._named = telling.keys(each.body for each in comments)
+            ids = [each.id for each in comments]
+            heard = self.run.heard
+            comments = comments[ids.index(heard) + 1 if heard in ids else 0 :]
+        for comment in comments:
+            if self.stop is None and not self._is_own(comment) and stop.asks_to_stop(comment.body):
+                self.stop = comment
+
+    def _is_own(self, comment: Comment) -> bool:
+        """By id or key, not by author: a person at this machine may have the worker's name."""
+        return comment.id in self._own or bool(telling.keys([comment.body[:12]]))
+
+    # What it is told. ---------------------------------------------------------------------------
+
+    def join(self) -> bool:
+        """Lets the memory speak of this card, once the thread is known; whether that was news."""
+        before = self._notebook.memory
+        if not self._read or before.card == self.run.card:
+            return False
+        self._notebook.keep(telling.to(self.run.card, before, self._named))
+        return True
+
+    def speak(self) -> None:
+        """Says what is due, unless that failed moments ago. Raises Lost.
+
+        A comment counts as made once it is read back from the thread, at the next call: a board
+        may lose what it has acknowledged (hermes-agent 0.19.0 does, when others write as well).
+        """
+        memory = self._notebook.memory
+        if memory.card != self.run.card or self._timer() < self._speaking.at:
+            return
+        sayings = telling.due(memory, self._monitor.now())
+        if not sayings:
+            return
+        try:
+            self._notebook.keep(telling.under_way(memory, sayings, self._cursor))
+            made = self._made([saying for saying in sayings if saying.tried])
+            for saying in sayings:
+                self._say(saying, made)
+        except Lost:
+            raise
+        except MonitorError as error:
+            self._speaking.failed(self._timer())
+            self._trouble("say", f"not said yet, will be tried again: {error}")
+        else:
+            self._speaking.worked()
+            self._trouble("say", "")
+
+    def _say(self, saying: Saying, made: Mapping[str, CommentId | None]) -> None:
+        tries = self._tries.get(saying.key, 0)
+        if saying.key in made or tries >= TRIES:
+            comment = made.get(saying.key)
+            self._notebook.keep(telling.told(self._notebook.memory, saying, comment))
+            self._tries.pop(saying.key, None)
+            return
+        comment = self._board.say(saying.text)
+        if comment is not None:
+            self._own.add(comment)
+        self._tries[saying.key] = tries + 1
+        if not tries:
+            self.said += 1
+            self._tell(saying.text)
+
+    def _made(self, tried: Sequence[Saying]) -> Mapping[str, CommentId | None]:
+        """The comments of earlier tries that are on the card, by key."""
+        found: dict[str, CommentId | None] = {}
+        for after in {saying.after for saying in tried}:
+            look = self._board.look(None if after is None else CommentId(after))
+            if isinstance(look, Unknown):
+                raise CouldNot(look.why)
+            for key in {saying.key for saying in tried if saying.after == after}:
+                mark = f"[{key}]"
+                if comment := next((c for c in look.comments if c.body.startswith(mark)), None):
+                    found[key] = comment.id
+        return found
+
+    def beat(self, note: Callable[[], str], *, every: float) -> None:
+        """Sends a heartbeat when one is due. Raises Lost."""
+        now = self._timer()
+        if now >= max(self._next_beat, self._beating.at):
+            self.beat_now(note())
+            if not self._beating.at:
+                # From the time it was due, so that ticks do not let the beats drift apart.
+                on_time = self._next_beat + every
+                self._next_beat = on_time if on_time > now else now + every
+
+    def beat_now(self, note: str) -> None:
+        """Sends a heartbeat. Raises Lost; what else fails is tried again."""
+        if self._mute_beat:
+            return
+        try:
+            self._board.heartbeat(note)
+        except Lost:
+            raise
+        except NoRoute:
+            self._mute_beat = True
+        except MonitorError as error:
+            self._beating.failed(self._timer())
+            self._trouble("beat", f"no heartbeat, will be tried again: {error}")
+        else:
+            self._beating.worked()
+            self._trouble("beat", "")
+
+    def block(self, reason: str, *, patience: float, sleep: Callable[[float], None]) -> bool:
+        """Leaves the card to people; whether it is blocked now. Raises Lost.
+
+        Tries again for `patience` seconds.
+        """
+        again, late = Again(), self._timer() + patience
+        while True:
+            try:
+                self._board.block(reason)
+            except Lost:
+                raise
+            except MonitorError as error:
+                again.failed(self._timer())
+                self._trouble("block", f"the card is not blocked: {error}")
+                if again.at > late:
+                    return False
+                sleep(again.pause)
+            else:
+                return True
+
+    def _trouble(self, what: str, text: str) -> None:
+        if text and self._troubles.get(what) != text:
+            self._complain(text)
+        self._troubles[what] = text

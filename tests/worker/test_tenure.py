@@ -1,0 +1,323 @@
+"""One card while a run has it, on a board in memory that fails when it is told to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kanban_worker import config
+from kanban_worker.boards.memory import Memory as MemoryBoard
+from kanban_worker.boards.memory import Pinboard
+from kanban_worker.boards.shape import Address, CommentId, Lost, NoRoute
+from kanban_worker.tenure import SLOWEST, TRIES, Again, Tenure
+from kanban_worker.tick import Monitor
+from reconcile.memory import Memory, Unsaid
+from state.errors import CouldNot
+
+AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
+CARD = "t_1"
+
+
+class Deaf(MemoryBoard):
+    """A board that does what it is told, and whose answer is lost on the way back."""
+
+    deaf = False
+
+    def say(self, text: str) -> CommentId:
+        """Comments, and then fails."""
+        said = super().say(text)
+        if self.deaf:
+            raise CouldNot("the connection was closed")
+        return said
+
+
+class Losing(MemoryBoard):
+    """A board that loses the comments that it has acknowledged, so many of them."""
+
+    loses = 0
+
+    def say(self, text: str) -> CommentId:
+        """Comments, and forgets it."""
+        said = super().say(text)
+        if self.loses:
+            self.loses -= 1
+            found = self.pinboard.cards[CARD]
+            self.pinboard.cards[CARD] = replace(found, comments=found.comments[:-1])
+        return said
+
+
+class Mute(MemoryBoard):
+    """A board without a route for heartbeats."""
+
+    asked = 0
+
+    def heartbeat(self, note: str) -> None:
+        """Never."""
+        self.asked += 1
+        raise NoRoute(f"no route for {note}")
+
+
+class Room:
+    """A run on a card, with time that the test lets pass."""
+
+    def __init__(self, kind: type[MemoryBoard] = MemoryBoard) -> None:
+        self.pinboard = Pinboard()
+        self.pinboard.create(CARD)
+        self.board = kind(Address(card=CARD, environ={}), self.pinboard)
+        self.now = 0.0
+        self.complaints: list[str] = []
+        self.lines: list[str] = []
+        settings = config.from_environment(os.environ, Path.home())
+        self.monitor = Monitor(settings, clock=lambda: AT + timedelta(seconds=self.now))
+        self.tenure = Tenure(
+            self.board,
+            self.monitor,
+            timer=lambda: self.now,
+            tell=self.lines.append,
+            complain=self.complaints.append,
+        )
+
+    def begin(self, *texts: str) -> Room:
+        """Claims the card, with some findings that it has not been told."""
+        self.tenure.claim()
+        self.tenure.look()
+        unsaid = {f"D-{n:08x}": Unsaid(text=text, at=AT) for n, text in enumerate(texts)}
+        self.monitor.notebook.keep(Memory(card=CARD, unsaid=unsaid))
+        return self
+
+    @property
+    def said(self) -> list[str]:
+        return [each.body for each in self.pinboard.cards[CARD].comments]
+
+    def goes_on(self, seconds: int) -> None:
+        """Every second somebody tries to speak."""
+        for _ in range(seconds):
+            self.now += 1
+            self.tenure.look()
+            self.tenure.speak()
+
+
+# Speaking. --------------------------------------------------------------------------------------
+
+
+def test_what_is_unsaid_is_said_and_forgotten() -> None:
+    room = Room().begin("one", "two")
+
+    room.goes_on(3)
+
+    assert room.said == ["[D-00000000] one", "[D-00000001] two"]
+    assert room.lines == room.said
+    assert room.monitor.notebook.memory.unsaid == {}
+
+
+def test_a_comment_whose_answer_was_lost_is_not_made_again() -> None:
+    room = Room(Deaf).begin("one")
+    room.board.deaf = True  # type: ignore[attr-defined]
+    room.goes_on(1)
+    room.board.deaf = False  # type: ignore[attr-defined]
+
+    room.goes_on(5)
+
+    assert room.said == ["[D-00000000] one"]
+    assert room.monitor.notebook.memory.unsaid == {}
+    assert len(room.complaints) == 1
+
+
+def test_nor_is_it_by_the_next_process_that_has_only_the_ledger() -> None:
+    room = Room(Deaf).begin("one")
+    room.board.deaf = True  # type: ignore[attr-defined]
+    room.goes_on(1)
+    room.pinboard.reclaim(CARD)
+    later = Room()
+    later.pinboard, later.board.pinboard = room.pinboard, room.pinboard
+    later.monitor.notebook.recall()
+    later.tenure.claim()
+
+    later.goes_on(3)
+
+    assert later.said == ["[D-00000000] one"]
+    assert later.monitor.notebook.memory.unsaid == {}
+
+
+@pytest.mark.parametrize(("loses", "shows"), [(1, 1), (2, 1), (99, 0)])
+def test_a_comment_that_the_board_lost_is_made_again_but_not_for_ever(
+    loses: int, shows: int
+) -> None:
+    room = Room(Losing).begin("one")
+    room.board.loses = loses  # type: ignore[attr-defined]
+
+    room.goes_on(30)
+
+    assert room.said == ["[D-00000000] one"] * shows
+    assert room.board.loses in {0, 99 - TRIES}  # type: ignore[attr-defined]
+    assert room.tenure.said == 1
+    assert room.monitor.notebook.memory.unsaid == {}
+
+
+def test_while_the_board_is_down_words_are_kept_and_the_trouble_is_told_once() -> None:
+    room = Room().begin("one")
+    room.pinboard.down = "it is being moved"
+    room.goes_on(100)
+    assert room.said == []
+    assert len(room.complaints) == 2  # that it cannot look, and that it cannot speak
+
+    room.pinboard.down = ""
+    room.goes_on(int(SLOWEST) + 1)
+
+    (said,) = room.said
+    assert said.startswith("[D-00000000] one (found 2026-11-20 10:00:00 +0000, said late)")
+
+
+def test_what_fails_again_and_again_is_tried_less_and_less_often() -> None:
+    again, tries, now = Again(), [], 0.0
+    while now < 600:
+        if now >= again.at:
+            tries.append(now)
+            again.failed(now)
+        now += 1
+
+    assert tries[:5] == [0, 1, 3, 7, 15]
+    assert {b - a for a, b in itertools.pairwise(tries[6:])} == {SLOWEST}
+    again.worked()
+    assert again.at == 0
+
+
+# Listening. -------------------------------------------------------------------------------------
+
+
+def test_a_person_asks_to_stop() -> None:
+    room = Room().begin()
+    asked = room.pinboard.comment(CARD, "ok, please stop", author="ann")
+    room.pinboard.comment(CARD, "stop!", author="bob")
+
+    room.tenure.look()
+
+    assert room.tenure.stop
+    assert (room.tenure.stop.id, room.tenure.stop.author) == (asked, "ann")
+
+
+def test_one_with_the_workers_own_name_is_a_person_as_well() -> None:
+    """At the machine of the profile `default` both write under that name."""
+    room = Room().begin()
+    room.pinboard.comment(CARD, "stop", author=room.tenure.run.author)
+
+    room.tenure.look()
+
+    assert room.tenure.stop
+
+
+def test_the_workers_own_words_ask_for_nothing() -> None:
+    room = Room().begin("stop")
+
+    room.goes_on(3)
+    room.pinboard.comment(CARD, "[D-00000007] stop", author="whoever")
+    room.tenure.look()
+
+    assert room.tenure.stop is None
+
+
+def test_what_an_earlier_run_obeyed_is_past() -> None:
+    room = Room()
+    room.pinboard.comment(CARD, "stop")
+    room.pinboard.claim(CARD)
+    room.pinboard.block(CARD, "needs_input")
+    room.pinboard.comment(CARD, "stop!!")
+    room.pinboard.unblock(CARD)
+    room.begin()
+    assert room.tenure.stop is None
+
+    room.pinboard.comment(CARD, "stop")
+    room.tenure.look()
+
+    assert room.tenure.stop
+
+
+def test_a_card_that_another_run_has_is_lost() -> None:
+    room = Room().begin("one")
+    room.pinboard.reclaim(CARD)
+    room.pinboard.claim(CARD)
+
+    with pytest.raises(Lost, match="no longer"):
+        room.tenure.look()
+    with pytest.raises(Lost):
+        room.tenure.speak()
+    with pytest.raises(Lost):
+        room.tenure.beat_now("alive")
+    with pytest.raises(Lost):
+        room.tenure.block("over", patience=1, sleep=lambda _: None)
+
+    assert room.said == []
+
+
+# Living. ----------------------------------------------------------------------------------------
+
+
+def test_heartbeats_come_when_they_are_due_and_do_not_drift() -> None:
+    room = Room().begin()
+    for _ in range(1000):
+        room.tenure.beat(lambda: f"at {room.now:.0f}", every=300)
+        room.now += 7
+
+    notes = [note for _, _, note in room.pinboard.beats]
+    assert len(notes) == 1 + 7000 // 300
+    assert notes[:3] == ["at 0", "at 301", "at 602"]
+
+
+def test_one_that_failed_is_made_up_for_soon_and_none_is_doubled() -> None:
+    room = Room().begin()
+    for second in range(1000):
+        room.now = second
+        room.pinboard.down = "moved" if 290 <= second < 310 else ""
+        room.tenure.beat(lambda: str(room.now), every=300)
+
+    assert [note for _, _, note in room.pinboard.beats] == ["0", "315", "600", "900"]
+
+
+def test_after_a_long_sleep_there_is_one_heartbeat_and_not_one_for_each_that_was_missed() -> None:
+    room = Room().begin()
+    for second in (0, 8 * 3600, 8 * 3600 + 1, 8 * 3600 + 299, 8 * 3600 + 300):
+        room.now = second
+        room.tenure.beat(lambda: str(room.now), every=300)
+
+    assert len(room.pinboard.beats) == 3
+
+
+def test_a_board_without_heartbeats_is_not_asked_again() -> None:
+    room = Room(Mute).begin()
+    for _ in range(10):
+        room.tenure.beat(lambda: "alive", every=0.1)
+        room.now += 1
+
+    assert room.board.asked == 1  # type: ignore[attr-defined]
+
+
+# Ending. ----------------------------------------------------------------------------------------
+
+
+def test_a_block_is_tried_until_it_works() -> None:
+    room = Room().begin()
+    room.pinboard.down = "moved"
+
+    def sleep(seconds: float) -> None:
+        room.now += seconds
+        room.pinboard.down = "" if room.now > 5 else "moved"
+
+    assert room.tenure.block("over", patience=60, sleep=sleep)
+    assert room.pinboard.cards[CARD].status == "blocked"
+    assert len(room.complaints) == 1
+
+
+def test_and_given_up_when_patience_ends() -> None:
+    room = Room().begin()
+    room.pinboard.down = "moved"
+
+    def sleep(seconds: float) -> None:
+        room.now += seconds
+
+    assert not room.tenure.block("over", patience=60, sleep=sleep)
+    assert room.now <= 60
