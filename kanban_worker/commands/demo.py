@@ -1,7 +1,7 @@
-"""`agent-sessions demo`: four drifts on an isolated tmux server, in a throw-away home.
+"""`agent-sessions demo`: four drifts, then a card's whole life, on a tmux and a board of its own.
 
-Real tmux, real processes, real files; only the agents are stand-ins that ask no model.
-Nothing outside a temporary folder is read or written, and all of it is removed.
+Real tmux, real processes, real files, a real Hermes board; only the agents are stand-ins that ask
+no model. Nothing outside a temporary folder is read or written, and all of it is removed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import json
 import os
 import shutil
 import subprocess
@@ -16,13 +17,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import libtmux
 
 from kanban_worker import standin
+from kanban_worker.boards import hermes_cli
+from kanban_worker.boards.card import AUTHOR
 from kanban_worker.cli import Exit
 from state.errors import CouldNot
+
+_OURS = (sys.executable, "-m", "kanban_worker")
 
 DEADLINE = 15.0
 """Seconds that a stand-in may take to be ready."""
@@ -37,6 +43,14 @@ Then life happens:
   D  lab-docs-creator-claude          somebody notes an id that has no transcript
 """
 
+CARD = """
+The same as a worker of one card on a Hermes board, without a model. While it runs,
+
+  A  lab-docs-creator-claude          its session is killed
+  B  lab-web-creator-claude           somebody starts it
+     and at last somebody comments "please stop monitoring"
+"""
+
 STALE_ID = "87dc548e-0000-4000-8000-0000000031f2"
 
 
@@ -49,7 +63,14 @@ def run(_arguments: argparse.Namespace) -> int:
     temporary = tempfile.TemporaryDirectory(prefix="asm-", dir="/tmp")
     with temporary as folder, Stage(Path(folder)).open() as stage:
         _play(stage)
-    print("Cleaned up: the tmux server and the throw-away home are gone.")
+        if stage.hermes:
+            _play_card(stage)
+        else:
+            print(
+                "The story goes on with a card on a Hermes board where Hermes Agent is installed: "
+                "pip install hermes-agent==0.19.0"
+            )
+    print("Cleaned up: the tmux server, the board and the throw-away home are gone.")
     return Exit.OK
 
 
@@ -78,8 +99,24 @@ def _play(stage: Stage) -> None:
     stage.command("status")
 
 
+def _play_card(stage: Stage) -> None:
+    print(CARD)
+    told = stage.command("dispatch", "--assignee", "tmux-monitor")
+    card = told.partition(":")[0]
+    print(f"$ agent-sessions work {card} --interval 1 &\n", flush=True)
+    with stage.worker("work", card, "--interval", "1"):
+        stage.wait(lambda: "[D-" in stage.thread(card))
+        stage.tmux("kill-session", "-t", "=lab-docs-creator-claude")
+        stage.start("lab-web-creator-claude", "claude")
+        stage.wait(lambda: "[A-" in stage.thread(card) and "[B-" in stage.thread(card))
+        stage.run_hermes("comment", card, "please stop monitoring", "--author", "you")
+        stage.wait(lambda: "blocked: stop-requested" in stage.thread(card))
+    print(f"$ hermes kanban show {card}          (its thread)\n")
+    print(stage.thread(card), end="\n\n")
+
+
 class Stage:
-    """An isolated home with a tmux server of its own."""
+    """An isolated home with a tmux server and a Hermes home of its own."""
 
     def __init__(self, folder: Path) -> None:
         """Everything happens below `folder`."""
@@ -91,11 +128,15 @@ class Stage:
         self._environ = {name: os.environ[name] for name in keep if name in os.environ}
         self._environ |= {"HOME": str(self.home), "AGENT_SESSIONS_REGISTRY": str(self.registry)}
         self._environ |= {"AGENT_SESSIONS_TMUX_SOCKET": str(self._socket), "PYTHONUTF8": "1"}
+        self._environ |= {"HERMES_HOME": str(folder / "hermes")}
+        self.hermes = hermes_cli.program(os.environ)
+        """The program, where Hermes Agent is installed."""
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Stage]:
         """Ends the tmux server that was started here, by its pid, whatever happens."""
         self.home.mkdir()
+        (self._folder / "hermes").mkdir()
         (self.home / ".gemini/antigravity-cli/conversations").mkdir(parents=True)
         (self.home / ".claude/projects").mkdir(parents=True)
         try:
@@ -123,16 +164,52 @@ class Stage:
         self.tmux("new-session", "-d", "-s", name, "-c", str(workspace), "--", *words)
         self.wait(lambda: f"{kind} 0>" in self.tmux("capture-pane", "-p", "-t", f"={name}:"))
 
-    def command(self, *words: str) -> None:
-        """Runs `agent-sessions` as a person would, and shows what it prints."""
+    def command(self, *words: str) -> str:
+        """Runs `agent-sessions` as a person would; shows and returns what it prints."""
         print(f"$ agent-sessions {' '.join(words)}", flush=True)
         done = subprocess.run(  # noqa: S603 - our own command line, with fixed words
-            [sys.executable, "-m", "kanban_worker", *words], env=self._environ, check=False
+            [*_OURS, *words], env=self._environ, stdout=subprocess.PIPE, text=True, check=False
         )
+        print(done.stdout, flush=True)
         if done.returncode:
             message = f"the demo's {words[0]} ended with exit status {done.returncode}"
             raise CouldNot(message)
-        print(flush=True)
+        return done.stdout
+
+    @contextlib.contextmanager
+    def worker(self, *words: str) -> Iterator[None]:
+        """Runs `agent-sessions` beside the block, at whose end it ends by itself."""
+        with subprocess.Popen(  # noqa: S603 - as above
+            [*_OURS, *words], env=self._environ, stdout=subprocess.DEVNULL
+        ) as running:
+            try:
+                yield
+                running.wait(DEADLINE)
+            finally:
+                if running.poll() is None:
+                    running.terminate()
+
+    def run_hermes(self, *words: str) -> str:
+        """What `hermes kanban` prints on the throw-away board."""
+        done = subprocess.run(  # noqa: S603 - fixed words
+            [str(self.hermes), "kanban", *words],
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    def thread(self, card: str) -> str:
+        """A card's thread as a person reads it: when, who, what."""
+        found = json.loads(self.run_hermes("show", card, "--json"))
+        lines = [(each["created_at"], each["author"], each["body"]) for each in found["comments"]]
+        lines += [
+            (each["ended_at"], AUTHOR, f"{each['status']}: {each['summary']}")
+            for each in found["runs"]
+            if each["ended_at"]
+        ]
+        return "\n".join(_line(*line) for line in lines)
 
     def note_by_hand(self, name: str, conversation: str) -> None:
         """Edits the registry as a person would, a minute ago: fresh edits are left alone."""
@@ -149,6 +226,12 @@ class Stage:
         late = time.monotonic() + DEADLINE
         while not ready():
             if time.monotonic() > late:
-                message = f"a stand-in was not ready within {DEADLINE:g} s. Run the demo again"
+                message = f"nothing happened within {DEADLINE:g} s. Run the demo again"
                 raise CouldNot(message)
             time.sleep(0.05)
+
+
+def _line(at: int, who: str, text: str) -> str:
+    """`10:02  monitor  [A-3f2a91c4] lab-api-creator-claude: tmux gone …`."""
+    when = datetime.fromtimestamp(at).astimezone()
+    return f"{when:%H:%M}  {who.removeprefix('agent-sessions-'):7}  {text}"

@@ -14,7 +14,6 @@ from kanban_worker import cli, config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-SKILL = (ROOT / "skills/agent-sessions-monitor/SKILL.md").read_text("utf-8")
 DOCUMENTS = [ROOT / name for name in ("README.md", "AGENTS.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
@@ -32,7 +31,7 @@ def demo() -> list[str]:
     return [shape(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("command", ["reconcile --once", "status"])
+@pytest.mark.parametrize("command", ["reconcile --once", "status", "thread"])
 def test_the_readme_shows_what_the_demo_prints(command: str, demo: list[str]) -> None:
     block = re.search(rf"<!-- demo: {command} -->\n```\n(.*?)```", README, re.DOTALL)
     assert block is not None
@@ -69,7 +68,7 @@ def test_each_command_is_in_the_readme(command: str) -> None:
 @pytest.mark.parametrize("key", config.KEYS)
 def test_each_setting_has_a_flag_of_its_name(key: str) -> None:
     flag = f"--{key.replace('_', '-')}"
-    assert flag in cli.parser().format_help() + subparser_help("reconcile")
+    assert flag in cli.parser().format_help() + subparser_help("work")
 
 
 def subparser_help(command: str) -> str:
@@ -94,26 +93,6 @@ def test_each_file_that_a_document_names_in_backticks_exists(document: Path) -> 
         r"`((?:kanban_worker|reconcile|state|tests)/[\w./]*)`", document.read_text("utf-8")
     )
     assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-def test_the_skill_explains_every_drift_class() -> None:
-    for letter in "ABCD":
-        assert re.search(rf"^\| {letter} \|", SKILL, re.MULTILINE)
-
-
-def test_every_command_line_in_the_skill_is_understood() -> None:
-    lines = re.findall(r"`agent-sessions ([^`]+)`", SKILL)
-    assert lines
-    for line in lines:
-        assert cli.parser().parse_args(line.split()).command in cli.COMMANDS
-
-
-def test_the_skills_version_is_the_packages() -> None:
-    version = re.search(
-        r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
-    )
-    assert version
-    assert f"\nversion: {version[1]}\n" in SKILL
 
 
 def test_agents_md_is_a_page() -> None:

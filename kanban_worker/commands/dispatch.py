@@ -1,0 +1,138 @@
+"""`agent-sessions dispatch`: a card on Hermes' board whose worker watches the registry."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from kanban_worker import config
+from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.hermes import homes, skill
+from kanban_worker.hermes.homes import SECONDS, complaint
+from state import durable, paths
+from state.errors import CouldNot, MustMend
+
+_LONGEST_BODY = 8000
+"""Hermes shows a worker no more of it (8 KB); the judge reads 2000 characters."""
+
+BODY = """\
+Watch the AI coding agents that run in tmux against the registry {registry}, until a person asks \
+to stop.
+
+Done only when a person asked to stop, in a comment on this card. Until then the work goes on, \
+however quiet it is and however much was found: the verdict is "continue", never "done".
+
+The worker: call the tool `agent_sessions_watch` once, as the first and only action. It comments \
+here when something drifts, sends heartbeats, and blocks this card by itself when it ends. Then \
+answer with one sentence, and call nothing else. Without that tool, do as the skill \
+`{skill}` says.
+
+A person: comment "stop" to stop it; the card is blocked within seconds. Unblock it to go on \
+(`hermes kanban unblock`). It only observes: it starts, kills and types nothing.
+"""
+"""The judge must find its rule, and the worker its tool, in the first 2000 characters."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Creates the card, with precisely the line that `--print` shows."""
+    settings = config.load(arguments, os.environ, Path.home())
+    hermes = homes.find(os.environ)
+    registry = settings.registry.absolute()  # by the name that people use, also through a link
+    line = command(
+        title=arguments.title,
+        body=_body(arguments.body, registry),
+        assignee=arguments.assignee or hermes.profile,
+        board=settings.board,
+        folder=registry.parent,
+    )
+    if arguments.print:
+        print(shlex.join(line))
+        return Exit.OK
+    if registry.name != paths.REGISTRY:
+        complain(
+            f"a worker looks for {paths.REGISTRY} in {registry.parent}; for {registry.name} set "
+            "AGENT_SESSIONS_REGISTRY where Hermes starts its workers"
+        )
+    if not registry.is_file():
+        raise MustMend(
+            f"registry {registry} is not there. Write a first one with: agent-sessions init"
+        )
+    card = _created(line, hermes.program)
+    print(f"{card}: created, for {arguments.assignee or hermes.profile}")
+    board = f"--board {settings.board} " if settings.board else ""
+    print(f"A running gateway starts its worker. Without one: hermes kanban {board}dispatch")
+    print(f'To stop it: hermes kanban {board}comment {card} "stop"')
+    return Exit.OK
+
+
+def command(
+    *, title: str, body: str, assignee: str, board: str | None, folder: Path
+) -> Sequence[str]:
+    """The words of `hermes kanban create`. Without an assignee nobody would ever start it."""
+    return [
+        "hermes",
+        "kanban",
+        *(["--board", board] if board else []),
+        "create",
+        title,
+        *("--body", body),
+        *("--assignee", assignee),
+        "--goal",
+        *("--goal-max-turns", "100"),
+        *("--max-runtime", "8h"),
+        *("--max-retries", "1"),
+        *("--skill", skill.NAME),
+        *("--workspace", f"dir:{folder}"),
+        "--json",
+    ]
+
+
+def _body(path: str | None, registry: Path) -> str:
+    if path is None:
+        return BODY.format(registry=plain(str(registry)), skill=skill.NAME)
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(_LONGEST_BODY + 1)
+    except OSError as error:
+        raise MustMend(f"body {path} cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise MustMend(f"body {path} is no UTF-8 text. Mend it") from None
+    if not text.strip() or len(text) > _LONGEST_BODY:
+        raise MustMend(f"body {path} must have text, at most {_LONGEST_BODY} characters")
+    return text
+
+
+def _created(line: Sequence[str], program: str | None) -> str:
+    """The new card's id. Hermes ends with status 0 also when it failed: its output decides."""
+    if program is None:
+        raise MustMend(
+            "no `hermes` on PATH and none in HERMES_BIN. Install Hermes Agent "
+            "(pip install hermes-agent), or name its program in HERMES_BIN"
+        )
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own Hermes; the words are a list
+            [program, *line[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CouldNot(
+            f"hermes kanban create said nothing within {SECONDS:g} s. Look whether there is a card "
+            "(hermes kanban list) before you try again"
+        ) from None
+    except OSError as error:
+        raise durable.could_not("hermes cannot be run", error) from None
+    try:
+        return str(json.loads(done.stdout)["id"])
+    except (ValueError, TypeError, KeyError):
+        said = complaint(done.stderr or done.stdout)
+        raise CouldNot(f"hermes kanban create made no card: {said}") from None

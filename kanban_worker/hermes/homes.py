@@ -1,0 +1,180 @@
+"""Which Hermes: its program, its home, and the profile in use. Facts are hermes-agent 0.19.0's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kanban_worker.boards import hermes_cli
+from state import durable
+from state.errors import CouldNot, MustMend
+
+PLUGIN = "agent-sessions-monitor"
+DEFAULT_PROFILE = "default"
+SECONDS = 30.0
+"""A `hermes` command takes a third of a second; the first one after an update takes longer."""
+
+_PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hermes:
+    """One Hermes home, and the program that lives in it."""
+
+    root: Path
+    """The home that all profiles share, with the board."""
+    profile: str
+    """`default` is the root itself."""
+    program: str | None
+    """None: there is no `hermes` on this host."""
+    environ: Mapping[str, str]
+
+    @property
+    def home(self) -> Path:
+        """The profile's own home: its config.yaml and its skills."""
+        if self.profile == DEFAULT_PROFILE:
+            return self.root
+        return self.root / "profiles" / self.profile
+
+    @property
+    def config(self) -> Path:
+        """The profile's config.yaml."""
+        return self.home / "config.yaml"
+
+    def must_be_there(self) -> None:
+        """Raises MustMend where the program or the home is missing."""
+        if self.program is None:
+            raise MustMend(
+                "no `hermes` on PATH and none in HERMES_BIN. Install Hermes Agent "
+                "(pip install hermes-agent), or name its program in HERMES_BIN"
+            )
+        if not self.home.is_dir():
+            create = (
+                "hermes setup"
+                if self.profile == DEFAULT_PROFILE
+                else f"hermes profile create {self.profile}"
+            )
+            raise MustMend(f"there is no Hermes home {self.home}. Make it with: {create}")
+
+    def run(self, *words: str) -> str:
+        """What `hermes` prints. Its exit status proves nothing: it is 0 for most failures.
+
+        Raises:
+            CouldNot: it cannot be run, says nothing within `SECONDS`, or nothing but a complaint.
+        """
+        shown = f"hermes {' '.join(words[:2])}"
+        environ = {**self.environ, "HERMES_HOME": str(self.root)}
+        # Without -p a profile that was made sticky (`hermes profile use`) would win.
+        command = [self.program or "hermes", "-p", self.profile, *words]
+        try:
+            done = subprocess.run(  # noqa: S603 - the user's own Hermes, with words of ours
+                command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise CouldNot(f"{shown} said nothing within {SECONDS:g} s. Try it by hand") from None
+        except OSError as error:
+            raise durable.could_not(f"{shown} cannot be run", error) from None
+        if done.returncode or not done.stdout.strip():
+            raise CouldNot(f"{shown} failed: {complaint(done.stderr or done.stdout)}")
+        return done.stdout
+
+    def plugin_status(self) -> str | None:
+        """What Hermes says of our plugin: `enabled`, `not enabled`, `disabled`; None: nothing.
+
+        Raises CouldNot.
+        """
+        text = self.run("plugins", "list", "--json", "--no-bundled")
+        try:
+            rows = json.loads(text)
+            return next((str(row["status"]) for row in rows if row["name"] == PLUGIN), None)
+        except (ValueError, TypeError, KeyError):
+            raise CouldNot(f"hermes plugins list: no list of plugins: {complaint(text)}") from None
+
+    def version(self) -> str:
+        """hermes-agent's version, as its own Python knows it; empty where that cannot be asked.
+
+        `hermes --version` asks GitHub for a newer one, and writes the answer into the home.
+        """
+        if not (python := _python(self.program)):
+            return ""
+        ask = "import importlib.metadata as m; print(m.version('hermes-agent'))"
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(  # noqa: S603 - the Python of the user's own Hermes
+                [python, "-I", "-c", ask],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=SECONDS,
+                check=False,
+            )
+            return done.stdout.strip()[:40]
+        return ""
+
+    def pip(self) -> str:
+        """The command line that puts this program into Hermes' own environment."""
+        python = _python(self.program) or "<the python of your Hermes>"
+        return f"{python} -m pip install {_source()}"
+
+
+def find(environ: Mapping[str, str], home: str | None = None, profile: str | None = None) -> Hermes:
+    """The home and profile that were named, or those that Hermes would take by itself.
+
+    Raises MustMend for a profile's name that Hermes would not take.
+    """
+    named = home or environ.get("HERMES_HOME", "").strip()
+    root = Path(named).expanduser().absolute() if named else Path.home() / ".hermes"
+    if root.parent.name == "profiles":  # a profile's home, as a worker has it
+        root, profile = root.parent.parent, profile or root.name
+    profile = profile or _sticky(root)
+    if not _PROFILE.fullmatch(profile):
+        raise MustMend(
+            f"profile {profile[:40]!r}: a name has small letters, digits, - and _. "
+            "See: hermes profile list"
+        )
+    return Hermes(root=root, profile=profile, program=hermes_cli.program(environ), environ=environ)
+
+
+def complaint(text: str) -> str:
+    """The last line of what a program said, which names the fault where there is a traceback."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def _sticky(root: Path) -> str:
+    """The profile that `hermes profile use` chose."""
+    try:
+        with (root / "active_profile").open(encoding="utf-8") as file:
+            return file.read(_LONGEST_NAME).strip() or DEFAULT_PROFILE
+    except (OSError, UnicodeError):
+        return DEFAULT_PROFILE
+
+
+def _python(hermes: str | None) -> str | None:
+    """The Python that a `hermes` script starts with, as its first line tells; None: no Python."""
+    try:
+        with Path(hermes or "").open("rb") as file:
+            head = file.readline(_LONGEST_NAME).decode("utf-8", "replace")
+    except OSError:
+        head = ""
+    found = re.match(r"#! *(/\S*python[\d.]*)\s*$", head)
+    return found[1] if found else None
+
+
+def _source() -> str:
+    """What to install: the checkout that this runs from, or the package by its name."""
+    checkout = Path(__file__).parents[2]
+    return str(checkout) if (checkout / "pyproject.toml").is_file() else PLUGIN

@@ -1,0 +1,177 @@
+"""The two tools that a model may call: what it reads of them, and what they do.
+
+A model says a number and a yes or no, never a path or a text. What it gets back is JSON; an error
+is one line as well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from state.errors import MonitorError, MustMend
+
+if TYPE_CHECKING:
+    from kanban_worker.boards.shape import Board
+
+CARD = "HERMES_KANBAN_TASK"
+"""Set by Hermes' dispatcher: the card whose worker this process is."""
+
+Dispatch = Callable[[str, dict[str, Any]], str]
+"""Hermes' `ctx.dispatch_tool`."""
+
+_LONGEST_INTERVAL = 86400.0
+
+_log = logging.getLogger(__name__)
+
+
+WATCH: dict[str, Any] = {
+    "name": "agent_sessions_watch",
+    "description": (
+        "Watch the AI coding agents in tmux for the Kanban card that you work on. Call it once, as "
+        "your first and only action; it returns hours later. It does everything by itself: looks "
+        "tick by tick, keeps the registry true, comments on the card when something drifts, sends "
+        "heartbeats, and blocks the card when a person comments 'stop' or the time is up. "
+        "Returns JSON: ended (stopped, deadline or failed), why, card, blocked. When it "
+        "has returned there is nothing left to do: call no other tool, not even kanban_block or "
+        "kanban_complete; answer with one sentence that repeats `why`. "
+        "With {'error': ...} the watch did not begin: call kanban_block with kind 'needs_input' "
+        "and that text as its reason."
+    ),
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "interval": {
+                "type": "number",
+                "description": "Seconds between ticks. Leave it out unless the card names one.",
+            }
+        },
+        "required": [],
+    },
+}
+
+RECONCILE: dict[str, Any] = {
+    "name": "agent_sessions_reconcile",
+    "description": (
+        "Look once at the AI coding agents in tmux and compare them with the registry "
+        "agent-sessions.yaml. Returns the report as JSON: sources (one that is 'unknown' could not "
+        "be read: conclude nothing about it), drifts (class A tmux gone, B unregistered, C session "
+        "id materialised, D stale id) and notices. Writes nothing unless dry_run is false."
+    ),
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "dry_run": {
+                "type": "boolean",
+                "description": "Default true: only look. False: also write what is certain.",
+            }
+        },
+        "required": [],
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool."""
+
+    schema: dict[str, Any]
+    """As a model reads it: name, description, parameters."""
+    do: Callable[[Mapping[str, object], Dispatch], Mapping[str, object]]
+    """Raises MonitorError."""
+    offered: Callable[[], bool] | None = None
+    """Whether it is of use in this process; None: always."""
+
+
+def answer(tool: Tool, arguments: Mapping[str, object], dispatch: Dispatch) -> str:
+    """What the tool comes to, as JSON. Never raises: a fault of ours is no crash of Hermes."""
+    try:
+        return json.dumps(tool.do(arguments, dispatch))
+    except MonitorError as error:
+        return json.dumps({"error": str(error)})
+    except ModuleNotFoundError as error:  # of a repository that was cloned, not installed
+        why = (
+            f"{error.name} is missing in Hermes' environment. Run: {sys.executable} -m pip install"
+        )
+        return json.dumps({"error": f"{why} {Path(__file__).parents[2]}"})
+    except Exception as error:  # noqa: BLE001 - a traceback is of no use to a model
+        _log.warning("agent-sessions-monitor", exc_info=True)
+        return json.dumps({"error": f"a fault in agent-sessions-monitor: {error!r}"})
+
+
+def _watch(arguments: Mapping[str, object], dispatch: Dispatch) -> Mapping[str, object]:
+    """The whole loop, in the worker's main thread, without asking a model."""
+    from kanban_worker import config  # noqa: PLC0415 - loading the plugin is to be cheap
+    from kanban_worker.boards.hermes import Hermes  # noqa: PLC0415 - as above
+    from kanban_worker.boards.shape import Address  # noqa: PLC0415 - as above
+    from kanban_worker.watch import End, Ending, Watch  # noqa: PLC0415 - as above
+
+    board = Hermes(Address(card=None, environ=os.environ), tools=dispatch)
+    # Else Hermes would ask the model twice more whether it has really done everything.
+    os.environ["HERMES_KANBAN_STOP_NUDGE"] = "0"
+    try:
+        settings = config.from_environment(os.environ, Path.home())
+        if (interval := _interval(arguments.get("interval"))) is not None:
+            settings = replace(settings, interval=interval)
+        end: End = Watch(settings, board, tell=_log.info, complain=_log.warning).run()
+    except MonitorError as error:
+        return _not_begun(board, error)
+    # All is saved and said. A goal loop looks at the card's status only, not at whose run it is: a
+    # worker that was replaced would go on to ask its model as often as the card allows.
+    ending = signal.SIGTERM if end.how is Ending.LOST else end.signal
+    if ending is not None:
+        signal.raise_signal(ending)  # Hermes' own handler, back in its place, ends the process
+    return _told(str(end.how), end.why, blocked=end.blocked, ticks=end.ticks, comments=end.said)
+
+
+def _not_begun(board: Board, error: MonitorError) -> Mapping[str, object]:
+    """Leaves the card to a person: a model that overlooks the error would be asked 100 times."""
+    why = f"the watch did not begin: {error}"
+    try:
+        board.claim()
+        board.block(why)
+    except MonitorError:
+        raise error from None
+    return _told("failed", why, blocked=True)
+
+
+def _told(ended: str, why: str, **more: object) -> Mapping[str, object]:
+    return {"ended": ended, "why": why, "card": os.environ.get(CARD, ""), **more}
+
+
+def _interval(asked: object) -> float | None:
+    if asked is None:
+        return None
+    number = isinstance(asked, int | float) and not isinstance(asked, bool)
+    if not number or not 1 <= float(str(asked)) <= _LONGEST_INTERVAL:
+        raise MustMend(f"interval is {str(asked)[:40]!r}; it must be seconds, from 1 to a day")
+    return float(str(asked))
+
+
+def _reconcile(arguments: Mapping[str, object], _: Dispatch) -> Mapping[str, object]:
+    from kanban_worker import config  # noqa: PLC0415 - loading the plugin is to be cheap
+    from kanban_worker.tick import Monitor  # noqa: PLC0415 - as above
+    from reconcile import report  # noqa: PLC0415 - as above
+
+    dry_run = arguments.get("dry_run", True)
+    if not isinstance(dry_run, bool):
+        raise MustMend(f"dry_run is {str(dry_run)[:40]!r}; it must be true or false")
+    monitor = Monitor(config.from_environment(os.environ, Path.home()))
+    with nullcontext() if dry_run else monitor.alone("agent_sessions_reconcile", 0):
+        tick = monitor.tick(dry_run=dry_run)
+    troubles = [str(each) for each in tick.troubles]
+    return {**report.as_json(tick.report), **({"troubles": troubles} if troubles else {})}
+
+
+TOOLS = (
+    Tool(WATCH, _watch, offered=lambda: bool(os.environ.get(CARD))),
+    Tool(RECONCILE, _reconcile),
+)

@@ -1,0 +1,177 @@
+"""`agent-sessions doctor`: what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import commandline
+import hermes
+from commandline import Completed
+from desk import Desk
+from fences import Fence
+from fleet import Fleet
+
+LINE = re.compile(r"(ok|no)  ([a-z ]+): (.+)")
+
+
+@pytest.fixture
+def desk(fence: Fence, fleet: Fleet) -> Desk:
+    desk = Desk(fence, fleet, fence.home / "agent-sessions.yaml")
+    desk.write()
+    return desk
+
+
+def doctor(desk: Desk, *words: str, **environ: str) -> Completed:
+    done = desk.run("doctor", *words, environ=environ)
+    done.complaints(0)
+    lines = done.out.splitlines()
+    assert all(LINE.fullmatch(line) for line in lines), done.out
+    return done
+
+
+def found(done: Completed) -> dict[str, tuple[str, str]]:
+    """What each line says: `ok` or `no`, and the rest."""
+    matches = [LINE.fullmatch(line) for line in done.out.splitlines()]
+    return {match[2]: (match[1], match[3]) for match in matches if match}
+
+
+@hermes.needed
+def test_all_is_well_after_install(desk: Desk, fence: Fence) -> None:
+    desk.write(*desk.starts("lab-api-creator-claude"))
+    with hermes.home(fence.home / "hermes") as home:
+        assert desk.run("install").status == 0
+        before = sorted(home.root.rglob("*"))
+        done = doctor(desk)
+        after = sorted(home.root.rglob("*"))
+
+    assert done.status == 0, done.out
+    assert "no  " not in done.out
+    lines = found(done)
+    for what in ("tmux", "tmux server", "registry", "claude", "clock", "state", "cache"):
+        assert what in lines
+    for what in ("hermes", "plugin", "skill", "board"):
+        assert what in lines
+    assert "1 session (" in lines["tmux server"][1]
+    assert "1 entry" in lines["registry"][1]
+    assert re.match(r"\d+\.\d+", lines["hermes"][1])
+    assert after == before  # the board was tried, and nothing was left there
+
+
+@hermes.needed
+def test_what_install_would_do_is_what_doctor_asks_for(desk: Desk, fence: Fence) -> None:
+    with hermes.home(fence.home / "hermes") as home:
+        profile = home.root / "profiles/watcher"
+        profile.mkdir(parents=True)
+        done = doctor(desk, "--profile", "watcher")
+
+    assert done.status == 3
+    lines = found(done)
+    mend = f" : agent-sessions install --hermes-home {home.root} --profile watcher"
+    for what in ("plugin", "skill"):
+        assert lines[what][0] == "no"
+        assert lines[what][1].endswith(mend)
+    assert lines["board"][0] == "ok"
+
+
+@hermes.needed
+def test_a_board_that_is_corrupt_or_locked_is_told(desk: Desk, fence: Fence) -> None:
+    with hermes.home(fence.home / "hermes") as home:
+        with home.locked():
+            locked = doctor(desk)
+        home.corrupt()
+        corrupt = doctor(desk)
+    assert found(locked)["board"][0] == found(corrupt)["board"][0] == "no"
+    assert "locked" in found(locked)["board"][1]
+    assert corrupt.status == 3
+
+
+def test_a_host_without_hermes_and_tmux_is_told_what_to_install(desk: Desk, fence: Fence) -> None:
+    done = doctor(desk, PATH=str(fence.home), HERMES_BIN="/nowhere/hermes")
+    lines = found(done)
+    assert done.status == 3
+    assert "apt install tmux" in lines["tmux"][1]
+    assert "pip install hermes-agent" in lines["hermes"][1]
+
+
+@pytest.mark.parametrize("text", ["sessions: [", "sessions: 3\n"])
+def test_a_registry_to_mend_outweighs_the_rest(desk: Desk, text: str) -> None:
+    desk.write(text=text)
+    done = doctor(desk, HERMES_BIN="/nowhere/hermes")
+    assert done.status == 64
+    assert found(done)["registry"][0] == "no"
+
+
+def test_a_config_to_mend_is_told_and_the_rest_is_looked_at(desk: Desk, fence: Fence) -> None:
+    config = fence.home / "config.yaml"
+    config.write_text("no_such_key: 1\n")
+    done = doctor(desk, "--config", str(config), HERMES_BIN="/nowhere/hermes")
+    assert done.status == 64
+    assert "no_such_key" in found(done)["config"][1]
+    assert "hermes" in found(done)
+
+
+def test_a_profile_that_has_no_possible_name_is_told(desk: Desk) -> None:
+    done = doctor(desk, "--profile", "../x")
+    assert found(done)["hermes"][0] == "no"
+
+
+def test_a_file_from_the_future_is_told(desk: Desk) -> None:
+    ahead = time.time() + 3600
+    os.utime(desk.registry, (ahead, ahead))
+    assert "in the future" in found(doctor(desk, HERMES_BIN="/nowhere/hermes"))["clock"][1]
+
+
+def test_a_state_folder_that_others_may_read_is_told(desk: Desk) -> None:
+    desk.state.mkdir(parents=True)
+    desk.state.chmod(0o755)
+    line = found(doctor(desk, HERMES_BIN="/nowhere/hermes"))["state"]
+    assert line == ("no", f"{desk.state} is open to others : chmod 700 {desk.state}")
+
+
+@pytest.mark.parametrize("body", ["exit 1", "kill -9 $$", "echo '[3]'", "printf '\\377'"])
+def test_a_hermes_that_misbehaves_is_a_line(desk: Desk, fence: Fence, body: str) -> None:
+    (fence.home / ".hermes").mkdir()
+    other = fence.home / "hermes"
+    other.write_text(f"#!/bin/sh\n{body}\n")
+    other.chmod(0o755)
+    done = doctor(desk, HERMES_BIN=str(other))
+    assert done.status == 3
+    assert found(done)["plugin"][0] == "no"
+
+
+def test_a_hermes_that_hangs_is_given_up(desk: Desk, fence: Fence) -> None:
+    (fence.home / ".hermes").mkdir()
+    other = fence.home / "hermes"
+    other.write_text("#!/bin/sh\nexec sleep 60\n")
+    other.chmod(0o755)
+    program = (
+        "import sys; from kanban_worker import cli; from kanban_worker.hermes import homes;"
+        "homes.SECONDS = 0.2;"
+        "sys.exit(cli.main(['doctor']))"
+    )
+    environ = commandline.environment({**desk.environ, "HERMES_BIN": str(other)})
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ,
+        cwd=Path.home(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "said nothing within 0.2 s" in done.stdout
+    assert done.stderr == ""
+
+
+def test_it_changes_nothing(desk: Desk, fence: Fence) -> None:
+    before = commandline.everything_below(fence.home)
+    doctor(desk, HERMES_BIN="/nowhere/hermes")
+    assert commandline.everything_below(fence.home) == before
