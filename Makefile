@@ -2,24 +2,26 @@
 # Written for GNU make 3.81, which macOS still has.
 
 VENV := .venv
-HERMES_VENV := .venv-hermes
+NEWEST_VENV := .venv-newest
 BIN := $(VENV)/bin
 # Help texts in the docs are wrapped to 80 columns and uncoloured, whatever terminal make runs in.
 PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 HERMES := hermes-agent==0.19.0
+# Most tests wait for tmux, a board or a deadline: three at once fit on two cores.
+PARALLEL := --numprocesses=3 --dist=worksteal
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover lint bench test-pins tmux clean
+.PHONY: help demo test cover lint bench test-newest tmux clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server, then clean up
+demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server and a throw-away board
 	@$(BIN)/agent-sessions demo
 
-test: tmux $(VENV)/.dev ## the test suite, with the newest dependencies
-	$(BIN)/python -m pytest
+test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with its exact pins
+	$(BIN)/python -m pytest $(PARALLEL)
 
 cover: $(VENV)/.dev ## every branch of the core, from the core's own tests
 	$(BIN)/python -m pytest tests/reconcile \
@@ -38,11 +40,11 @@ bench: tmux $(VENV)/.dev ## time and memory, beside the bare tmux call
 	    PYTHONPATH=.:tests/support $(BIN)/python "$$script" || exit 1; \
 	done
 
-test-pins: tmux $(HERMES_VENV)/.dev ## the test suite, with the exact pins of Hermes Agent
-	$(HERMES_VENV)/bin/python -m pytest
+test-newest: tmux $(NEWEST_VENV)/.dev ## what needs no Hermes Agent, with the newest dependencies
+	$(NEWEST_VENV)/bin/python -m pytest $(PARALLEL)
 
 clean: ## remove environments, caches and built files
-	rm -rf $(VENV) $(HERMES_VENV) build dist .coverage .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(NEWEST_VENV) build dist .coverage .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -51,20 +53,21 @@ tmux:
 
 # A stamp is newer than pyproject.toml once what that file asks for is installed.
 
+# One pip call for both, so that pip itself proves that the two can be installed together.
+
 $(VENV)/.run: pyproject.toml | $(BIN)/python
-	@echo "installing into $(VENV), once"
-	@$(BIN)/python $(PIP) -e .
+	@echo "installing into $(VENV) together with $(HERMES), once; it takes about a minute"
+	@$(BIN)/python $(PIP) '$(HERMES)' -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	@echo "installing into $(VENV) with the tools for tests, once; it takes about half a minute"
-	@$(BIN)/python $(PIP) -e '.[dev]'
+	@echo "installing into $(VENV) together with $(HERMES), once; it takes about a minute"
+	@$(BIN)/python $(PIP) '$(HERMES)' -e '.[dev]'
 	@touch $(VENV)/.run $@
 
-# One pip call for both, so that pip itself proves that the two can be installed together.
-$(HERMES_VENV)/.dev: pyproject.toml | $(HERMES_VENV)/bin/python
-	@echo "installing into $(HERMES_VENV) together with $(HERMES), once; it takes about a minute"
-	@$(HERMES_VENV)/bin/python $(PIP) '$(HERMES)' -e '.[dev]'
+$(NEWEST_VENV)/.dev: pyproject.toml | $(NEWEST_VENV)/bin/python
+	@echo "installing into $(NEWEST_VENV), once; it takes about half a minute"
+	@$(NEWEST_VENV)/bin/python $(PIP) -e '.[dev]'
 	@touch $@
 
 %/bin/python:
