@@ -146,7 +146,8 @@ class Watch:
 
     def _claim(self) -> Run:
         """Claims the card, patiently where it may heal. Raises MonitorError."""
-        again, late = Again(), self._now() + PATIENCE
+        again, late = Again(), self._now() + min(PATIENCE, self._seconds or PATIENCE)
+        said = ""
         while True:
             try:
                 return self._tenure.claim()
@@ -154,7 +155,9 @@ class Watch:
                 again.failed(self._now())
                 if isinstance(error, Lost) or again.at > late or self._signal:
                     raise
-                self._complain(f"not begun yet, will be tried again: {error}")
+                if said != str(error):
+                    said = str(error)
+                    self._complain(f"not begun yet, will be tried again: {error}")
                 self._sleep(again.pause)
 
     # The loop. ----------------------------------------------------------------------------------
@@ -242,7 +245,8 @@ class Watch:
     def _finish(self, end: End, run: Run) -> End:
         """The last words, and the card left to people. Raises Lost."""
         self._tenure.speak()
-        self._tenure.beat_now(self._note())
+        if end.how is not Ending.STOPPED:  # then a person waits, for nothing else than the block
+            self._tenure.beat_now(self._note())
         self._tenure.speak()  # reads back what was said just now
         if end.how is Ending.ELAPSED and run.adopted:
             return end  # whoever runs this again and again has the card, and keeps it

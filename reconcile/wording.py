@@ -36,7 +36,7 @@ _TOKEN = re.compile(
     | xox[abeprs]-[A-Za-z0-9-]{8} | xapp-[0-9]-[A-Za-z0-9-]{8}
     | A[KS]IA[A-Z0-9]{16} | AIza[A-Za-z0-9_-]{20} | ya29\.[A-Za-z0-9_-]{10}
     | hf_[A-Za-z0-9]{16} | npm_[A-Za-z0-9]{16} | gsk_[A-Za-z0-9]{16} | pypi-[A-Za-z0-9_-]{20}
-    | (?<![_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.?     # a JSON web token
+    | eyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{4,}\.?     # a JSON web token; its head is short
     )[A-Za-z0-9_-]*""",
     re.VERBOSE,
 )

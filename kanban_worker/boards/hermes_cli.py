@@ -58,7 +58,7 @@ class _Said:
 class HermesCli:
     """A card by the `hermes` program."""
 
-    pause = 4.0
+    pause = 3.0
     """A look starts Hermes: 0.3 s of a core."""
 
     def __init__(self, address: Address) -> None:

@@ -86,7 +86,7 @@ class Board(Protocol):
 
     @property
     def pause(self) -> float:
-        """Seconds between two looks that this way can bear: at most 4, to obey a stop in 5."""
+        """Seconds between two looks that this way can bear: at most 3, to obey a stop in 5."""
 
     def claim(self) -> Run:
         """Makes the card this process's, or takes over what a dispatcher claimed for it.

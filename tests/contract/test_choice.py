@@ -30,7 +30,7 @@ def test_each_way_is_a_board(via: str) -> None:
     if not hermes.INSTALLED and via.startswith("hermes"):
         pytest.skip("hermes-agent is not installed here")
     board: Board = boards.reach(via, address())
-    assert 0 < board.pause <= 4
+    assert 0 < board.pause <= 3
     assert board.run.id == ""
 
 

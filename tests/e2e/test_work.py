@@ -54,7 +54,6 @@ def test_the_story_of_a_card(office: Office) -> None:
     assert (found["task"]["status"], run["outcome"]) == ("blocked", "blocked")
     at = datetime.fromtimestamp(found["comments"][-1]["created_at"], UTC)
     assert run["summary"] == f"stop-requested by ann at {at:%Y-%m-%dT%H:%M:%SZ}"
-    assert office.beats(card)[-1].startswith("alive, 3 drifts detected, last at 20")
     assert desk.registry.read_text().count("status: terminated") == 1
 
 
@@ -107,7 +106,7 @@ def test_what_is_no_stop_is_not_obeyed(office: Office) -> None:
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_the_card_with_how_to_go_on(office: Office, sig: signal.Signals) -> None:
-    office.desk.write(*office.desk.starts(API))
+    office.desk.write(*office.stale(API, DOCS))
     card = office.home.create_card()
 
     with office.working(card) as work:
@@ -116,6 +115,7 @@ def test_a_signal_leaves_the_card_with_how_to_go_on(office: Office, sig: signal.
 
     assert done.status == 130
     assert done.err == ""
+    assert office.beats(card)[-1].startswith("alive, 2 drifts detected, last at 20")
     (run,) = office.home.show(card)["runs"]
     assert run["summary"] == f"ended by {sig.name}; to go on: hermes kanban unblock {card}"
     assert office.home.status(card) == "blocked"
@@ -371,6 +371,38 @@ class TestABoardThatFails:
 
         assert done.status in {3, 64}
         done.complaints()
+
+
+class TestOtherWaysToTheBoard:
+    """A look takes longer there; the stop is obeyed in time all the same."""
+
+    def stopped(self, office: Office, *way: str, **environ: str) -> None:
+        office.desk.write(*office.stale(DOCS))
+        card = office.home.create_card()
+        with office.working(card, *way, environ=environ) as work:
+            office.wait_for_said(card, f"{DOCS}: recorded id")
+            time.sleep(0.5)
+            office.home.comment(card, "please stop", author="ann")
+            office.wait_for_status(card, "blocked", seconds=5)
+            assert work.result().status == 0
+        assert len(office.keys(card)) == 1
+
+    def test_by_the_program_of_hermes(self, office: Office) -> None:
+        self.stopped(office, "--via", "hermes-cli")
+
+    def test_over_http(self, office: Office) -> None:
+        with office.home.serve() as server:
+            way = ("--via", "http", "--board-url", server.url)
+            self.stopped(office, *way, AGENT_SESSIONS_BOARD_TOKEN=server.token)
+            refused = office.work("t_ffffffff", *way, environ={"AGENT_SESSIONS_BOARD_TOKEN": "no"})
+        gone = office.work(
+            "t_ffffffff", *way, "--for", "1", environ={"AGENT_SESSIONS_BOARD_TOKEN": server.token}
+        )
+
+        assert refused.status == 64
+        assert "does not take the token" in refused.complaints()
+        assert gone.status == 3
+        assert "cannot be reached" in gone.complaints(None)
 
 
 def test_without_any_board_it_prints_what_it_would_say(office: Office) -> None:
