@@ -128,7 +128,13 @@ class Tenure:
         before = self._notebook.memory
         if not self._read or before.card == self.run.card:
             return False
-        self._notebook.keep(telling.to(self.run.card, before, self._named))
+        try:
+            self._notebook.keep(telling.to(self.run.card, before, self._named))
+        except MonitorError as error:
+            self._trouble("join", f"nothing is said yet: {error}")
+            self._notebook.memory = before
+            return False
+        self._trouble("join", "")
         return True
 
     def speak(self) -> None:

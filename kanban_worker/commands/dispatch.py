@@ -6,15 +6,14 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from kanban_worker import config
+from kanban_worker import config, programs
 from kanban_worker.cli import Exit, complain, plain
 from kanban_worker.hermes import homes, skill
 from kanban_worker.hermes.homes import SECONDS, complaint
-from state import durable, paths
+from state import paths
 from state.errors import CouldNot, MustMend
 
 _LONGEST_BODY = 8000
@@ -115,22 +114,11 @@ def _created(line: Sequence[str], program: str | None) -> str:
             "(pip install hermes-agent), or name its program in HERMES_BIN"
         )
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own Hermes; the words are a list
-            [program, *line[1:]],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = programs.ask("hermes kanban create", [program, *line[1:]], seconds=SECONDS)
+    except CouldNot as error:
         raise CouldNot(
-            f"hermes kanban create said nothing within {SECONDS:g} s. Look whether there is a card "
-            "(hermes kanban list) before you try again"
+            f"{error}. There may be a card all the same: see hermes kanban list"
         ) from None
-    except OSError as error:
-        raise durable.could_not("hermes cannot be run", error) from None
     try:
         return str(json.loads(done.stdout)["id"])
     except (ValueError, TypeError, KeyError):

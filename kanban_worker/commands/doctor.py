@@ -9,21 +9,20 @@ import re
 import shutil
 import sqlite3
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kanban_worker import config
+from kanban_worker import config, programs
 from kanban_worker.cli import Exit, counted, plain
 from kanban_worker.config import Settings
 from kanban_worker.hermes import enabling, homes, skill
 from kanban_worker.hermes.homes import DEFAULT_PROFILE, PLUGIN, Hermes
 from kanban_worker.tick import Monitor, Tick
 from reconcile.report import SourceState
-from state.errors import MonitorError, MustMend
+from state.errors import CouldNot, MonitorError, MustMend
 
 OLDEST_TMUX = (3, 0)
 SKEW = 60.0
@@ -91,10 +90,8 @@ def _tmux_program() -> Found:
     if (program := shutil.which("tmux")) is None:
         return Found("tmux", "not on PATH", install)
     try:
-        done = subprocess.run(  # noqa: S603 - tmux itself
-            [program, "-V"], capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired, UnicodeError):
+        done = programs.ask("tmux", [program, "-V"], seconds=SECONDS)
+    except CouldNot:
         return Found("tmux", f"{program} cannot be run", install)
     version = re.search(r"(\d+)\.(\d+)", done.stdout)
     if version and (int(version[1]), int(version[2])) < OLDEST_TMUX:

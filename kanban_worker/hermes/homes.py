@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kanban_worker import programs
 from kanban_worker.boards import hermes_cli
-from state import durable
 from state.errors import CouldNot, MustMend
 
 PLUGIN = "agent-sessions-monitor"
@@ -72,21 +71,7 @@ class Hermes:
         environ = {**self.environ, "HERMES_HOME": str(self.root)}
         # Without -p a profile that was made sticky (`hermes profile use`) would win.
         command = [self.program or "hermes", "-p", self.profile, *words]
-        try:
-            done = subprocess.run(  # noqa: S603 - the user's own Hermes, with words of ours
-                command,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise CouldNot(f"{shown} said nothing within {SECONDS:g} s. Try it by hand") from None
-        except OSError as error:
-            raise durable.could_not(f"{shown} cannot be run", error) from None
+        done = programs.ask(shown, command, seconds=SECONDS, environ=environ)
         if done.returncode or not done.stdout.strip():
             raise CouldNot(f"{shown} failed: {complaint(done.stderr or done.stdout)}")
         return done.stdout
@@ -111,16 +96,8 @@ class Hermes:
         if not (python := _python(self.program)):
             return ""
         ask = "import importlib.metadata as m; print(m.version('hermes-agent'))"
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            done = subprocess.run(  # noqa: S603 - the Python of the user's own Hermes
-                [python, "-I", "-c", ask],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=SECONDS,
-                check=False,
-            )
+        with contextlib.suppress(CouldNot):
+            done = programs.ask(python, [python, "-I", "-c", ask], seconds=SECONDS)
             return done.stdout.strip()[:40]
         return ""
 

@@ -12,14 +12,15 @@ import functools
 import importlib
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from kanban_worker import programs
 from kanban_worker.hermes import skill, tools
 from kanban_worker.hermes.tools import Tool
+from state.errors import CouldNot
 
 TOOLSET = "kanban"
 """A dispatched worker always has it. One of our own would reach a worker only where the plugin is
@@ -144,20 +145,11 @@ def _output(words: Sequence[str]) -> str:
     # -P: a folder `kanban_worker` in the directory where a chat was started is not this program.
     command = [sys.executable, "-P", "-m", "kanban_worker", *words]
     try:
-        done = subprocess.run(  # noqa: S603 - our own command line, with fixed words
-            command,
-            env=_environ(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=SLASH_SECONDS,
-            check=False,
+        done = programs.ask(
+            f"agent-sessions {words[0]}", command, seconds=SLASH_SECONDS, environ=_environ()
         )
-    except subprocess.TimeoutExpired:
-        return f"agent-sessions {words[0]} did not answer within {SLASH_SECONDS:g} s."
-    except OSError as error:
-        return f"agent-sessions {words[0]} could not be run: {error.strerror}."
+    except CouldNot as error:
+        return str(error)
     return "\n".join(part for each in (done.stdout, done.stderr) if (part := each.rstrip()))
 
 

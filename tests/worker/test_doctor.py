@@ -167,7 +167,7 @@ def test_a_hermes_that_hangs_is_given_up(desk: Desk, fence: Fence) -> None:
         check=False,
     )
     assert done.returncode == 3
-    assert "said nothing within 0.2 s" in done.stdout
+    assert "did not end within 0.2 s" in done.stdout
     assert done.stderr == ""
 
 

@@ -187,6 +187,29 @@ def test_what_fails_again_and_again_is_tried_less_and_less_often() -> None:
     assert again.at == 0
 
 
+def test_without_a_ledger_to_write_nothing_is_said_and_the_rest_goes_on() -> None:
+    """What was said could not be known by the process after a crash, so it would be said twice."""
+    room = Room()
+    room.tenure.claim()
+    room.tenure.look()
+    room.monitor.notebook.memory = Memory(unsaid={"D-00000000": Unsaid(text="one", at=AT)})
+    ledgers = config.from_environment(os.environ, Path.home()).places.cache
+    ledgers.parent.mkdir(parents=True, exist_ok=True)
+    ledgers.write_text("a file where a folder should be")
+
+    for _ in range(3):
+        assert not room.tenure.join()
+        room.goes_on(1)
+    (complaint,) = room.complaints
+    assert "could not be written" in complaint
+    assert room.said == []
+
+    ledgers.unlink()
+    assert room.tenure.join()
+    room.goes_on(2)
+    assert room.said == ["[D-00000000] one"]
+
+
 # Listening. -------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,44 @@
+"""Other programs, asked for what they print: a list of words, no shell, no input, a deadline."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from state import durable
+from state.errors import CouldNot
+
+
+def ask(
+    shown: str,
+    command: Sequence[str],
+    *,
+    seconds: float,
+    environ: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """What a program says and how it ends; what is no UTF-8 is replaced.
+
+    Args:
+        shown: What it is called in a message: `hermes plugins list`.
+        command: The program and its words.
+        seconds: How long it may take. Then it is killed.
+        environ: Its whole environment; None: ours.
+
+    Raises:
+        CouldNot: it cannot be run, or does not end in time.
+    """
+    try:
+        return subprocess.run(  # noqa: S603 - words of ours, or of the user's own command line
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CouldNot(f"{shown} did not end within {seconds:g} s. Try it by hand") from None
+    except OSError as error:
+        raise durable.could_not(f"{shown} cannot be run", error) from None
