@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""SIGHUP: the terminal was closed."""
 
 
 class Asked:
@@ -43,15 +44,17 @@ class Asked:
 
 @contextlib.contextmanager
 def noted() -> Iterator[Asked]:
-    """Notes SIGTERM and SIGINT while the block runs, then puts the former handlers back.
+    """Notes what asks to end while the block runs, then puts the former handlers back.
 
-    Outside the main thread, where Python lets nobody set a handler, nothing is ever noted.
+    What was ignored stays so (`nohup`, a job in the background). Outside the main thread, where
+    Python lets nobody set a handler, nothing is ever noted.
     """
     asked = Asked()
     if threading.current_thread() is not threading.main_thread():
         former = {}
     else:
-        former = {each: signal.signal(each, asked.note) for each in ENDING}
+        heard = [each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN]
+        former = {each: signal.signal(each, asked.note) for each in heard}
     try:
         yield asked
     finally:

@@ -122,6 +122,7 @@ class Watch:
         """Watches until something ends it. Raises MonitorError when it could not begin."""
         with signals.noted() as self._asked, self._alone():
             run = self._claim()
+            self._tell(f"card {run.card}: watching; it ends when somebody comments stop")
             end = self._watch(run)
         return replace(end, ticks=self._ticks, said=self._tenure.said)
 

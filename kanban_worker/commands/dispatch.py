@@ -49,14 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
         board=settings.board,
         folder=registry.parent,
     )
+    _warn(arguments, registry)
     if arguments.print:
         print(shlex.join(line))
         return Exit.OK
-    if registry.name != paths.REGISTRY:
-        complain(
-            f"a worker looks for {paths.REGISTRY} in {registry.parent}; for {registry.name} set "
-            "AGENT_SESSIONS_REGISTRY where Hermes starts its workers"
-        )
     if not registry.is_file():
         raise MustMend(
             f"registry {registry} is not there. Write a first one with: agent-sessions init"
@@ -67,6 +63,20 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"A running gateway starts its worker. Without one: hermes kanban {board}dispatch")
     print(f'To stop it: hermes kanban {board}comment {card} "stop"')
     return Exit.OK
+
+
+def _warn(arguments: argparse.Namespace, registry: Path) -> None:
+    """Of what a worker will not know, for it is started by Hermes and not by this process."""
+    if registry.name != paths.REGISTRY:
+        complain(
+            f"a worker looks for {paths.REGISTRY} in {registry.parent}; for {registry.name} set "
+            "AGENT_SESSIONS_REGISTRY where Hermes starts its workers"
+        )
+    if arguments.tmux_socket or arguments.config:
+        complain(
+            "--tmux-socket and --config are not passed on: a worker takes them from "
+            "AGENT_SESSIONS_TMUX_SOCKET and the config file of where Hermes runs"
+        )
 
 
 def command(

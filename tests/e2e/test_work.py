@@ -104,7 +104,7 @@ def test_what_is_no_stop_is_not_obeyed(office: Office) -> None:
     assert office.home.status(card) == "blocked"
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_leaves_the_card_with_how_to_go_on(office: Office, sig: signal.Signals) -> None:
     office.desk.write(*office.stale(API, DOCS))
     card = office.home.create_card()

@@ -49,6 +49,15 @@ def test_print_shows_the_line_and_runs_nothing(registry: Path) -> None:
     assert shown["--assignee"] == "default"
 
 
+def test_what_a_worker_will_not_know_is_told(registry: Path) -> None:
+    done = commandline.run("dispatch", "--print", "--tmux-socket", "work")
+
+    assert "AGENT_SESSIONS_TMUX_SOCKET" in done.complaints()
+    other = registry.with_name("other.yaml")
+    done = commandline.run("dispatch", "--print", "--registry", str(other))
+    assert "AGENT_SESSIONS_REGISTRY" in done.complaints()
+
+
 def test_the_profile_in_use_is_the_assignee(registry: Path, fence: Fence) -> None:
     (fence.home / ".hermes").mkdir()
     (fence.home / ".hermes/active_profile").write_text("coder\n")

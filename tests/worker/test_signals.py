@@ -52,6 +52,18 @@ def test_the_former_handlers_are_put_back_and_no_descriptor_is_left() -> None:
     assert len(list(Path("/dev/fd").iterdir())) == descriptors
 
 
+def test_what_is_ignored_stays_ignored() -> None:
+    """As under `nohup`, where a closed terminal ends nothing."""
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.noted() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert asked.signal is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+
 def test_outside_the_main_thread_it_only_sleeps() -> None:
     slept: list[int | None] = []
 
