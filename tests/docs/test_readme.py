@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import hermes
 from kanban_worker import cli, config
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,9 @@ def demo() -> list[str]:
     return [shape(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("command", ["reconcile --once", "status", "thread"])
+@pytest.mark.parametrize(
+    "command", ["reconcile --once", "status", pytest.param("thread", marks=hermes.needed)]
+)
 def test_the_readme_shows_what_the_demo_prints(command: str, demo: list[str]) -> None:
     block = re.search(rf"<!-- demo: {command} -->\n```\n(.*?)```", README, re.DOTALL)
     assert block is not None

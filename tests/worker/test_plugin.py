@@ -210,6 +210,7 @@ def test_an_interval_that_makes_no_sense_is_an_answer_and_no_traceback(
     assert "\n" not in answer["error"]
 
 
+@hermes.needed
 def test_a_fault_is_one_line_for_the_model(ctx: Ctx, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise RuntimeError("boom")
