@@ -37,7 +37,7 @@ lint: tmux $(VENV)/.dev ## format, lint, types, imports, docs
 
 bench: tmux $(VENV)/.dev ## time and memory, beside the bare tmux call
 	@for script in tests/bench/bench_*.py; do \
-	    PYTHONPATH=.:tests/support $(BIN)/python "$$script" || exit 1; \
+	    PYTHONPATH=.:tests/support:tests/bench $(BIN)/python "$$script" || exit 1; \
 	done
 
 test-newest: tmux $(NEWEST_VENV)/.dev ## what needs no Hermes Agent, with the newest dependencies

@@ -54,31 +54,40 @@ def _measure(many: crowd.Crowd, title: str) -> dict[str, Timing]:
     monitor = _monitor(many)
     one_shot = [sys.executable, "-m", "kanban_worker", "reconcile", "--once", "--emit-diff"]
     rows: dict[str, Callable[[], object]] = {
-        BARE: lambda: _run(["tmux", "-S", str(many.fleet.socket), "list-panes", "-a"], many),
+        BARE: lambda: run(["tmux", "-S", str(many.fleet.socket), "list-panes", "-a"], many),
         QUIET: lambda: monitor.tick(dry_run=False),
-        LOOP: lambda: _run(_loop(many), many),
-        ONE_SHOT: lambda: _run([*one_shot, "--dry-run"], many),
+        LOOP: lambda: run(loop(many), many),
+        ONE_SHOT: lambda: run([*one_shot, "--dry-run"], many),
     }
     times: dict[str, list[Timing]] = {name: [] for name in rows}
     for number in range(ROUNDS):
         for name, action in rows.items():
             if number < 7 or name in {BARE, QUIET}:
-                times[name].append(_timed(action))
+                times[name].append(timed(action))
     medians = {name: _median(each[1:]) for name, each in times.items()}
     _print(title, medians)
     return medians
 
 
+def quiet_cpu(many: crowd.Crowd) -> float:
+    """Seconds of CPU that a quiet tick takes."""
+    monitor = _monitor(many)
+    return (
+        statistics.median(timed(lambda: monitor.tick(dry_run=False))[1] for _ in range(20)) / 1000
+    )
+
+
 def _monitor(many: crowd.Crowd) -> Monitor:
     arguments = cli.parser().parse_args(["reconcile", "--once"])
     monitor = Monitor(config.load(arguments, many.environ, many.home))
+    monitor.speak(lambda: None)  # as the worker of a card, which does a little more
     found = monitor.tick(dry_run=False).report
     if found.decisions or found.notes or found.blind:
         raise SystemExit(f"the crowd is not quiet: {found}")
     return monitor
 
 
-def _loop(many: crowd.Crowd) -> list[str]:
+def loop(many: crowd.Crowd) -> list[str]:
     """The loop a user would write: ask tmux about each registered session in turn."""
     tmux = f"tmux -S {many.fleet.socket}"
     script = (
@@ -89,11 +98,13 @@ def _loop(many: crowd.Crowd) -> list[str]:
     return ["sh", "-c", script]
 
 
-def _run(command: list[str], many: crowd.Crowd) -> None:
+def run(command: list[str], many: crowd.Crowd) -> None:
+    """Runs a command among the crowd."""
     subprocess.run(command, env=many.environ, capture_output=True, check=True)
 
 
-def _timed(action: Callable[[], object]) -> Timing:
+def timed(action: Callable[[], object]) -> Timing:
+    """How long it takes."""
     wall, cpu = time.perf_counter(), _cpu()
     action()
     return (time.perf_counter() - wall) * 1000, (_cpu() - cpu) * 1000
