@@ -59,7 +59,9 @@ ASKS = frozenset(
         "",
         *(f"{who} {may}" for who in _WHO for may in _MAY),
         *(f"{who} {want} you to" for who in _WE for want in _WANT),
-        *("can you", "could you", "would you", "will you", "you", "you are free to"),
+        *(f"i think {who} {may}" for who in ("you", "we") for may in ("can", "may", "should")),
+        *("can you", "could you", "would you", "will you", "you", "you are free to", "do"),
+        *("can we", "could we", "shall we", "may we"),
         *("i'd like you to", "we'd like you to", "i told you to", "i said", "go ahead and"),
         *("let's", "lets", "let us", "time to", "it's time to", "its time to", "it is time to"),
         *("monitor", "the monitor", "worker", "bot"),
@@ -83,7 +85,7 @@ WATCH = _words_of(
 
 WATCHED = _words_of(
     "session sessions agent agents tmux host hosts machine workspace workspaces lab labs fleet"
-    " registry them"
+    " registry them board boards project projects repo repos server servers"
 )
 """What it looks at: may be named beside the monitoring, never as what is to stop by itself."""
 

@@ -48,6 +48,7 @@ YES = {
         "hi, please stop",
         "Hello\nplease stop",
         "stop, thanks",
+        "Please stop monitoring this board, thank you so much!",
         "Please stop.\nThanks!",
         "thanks, you can stop now",
         "Thank you. You can stop.",
@@ -73,6 +74,10 @@ YES = {
         "lets stop",
         "we need to stop this now",
         "the monitor should stop",
+        "can we stop this?",
+        "shall we stop?",
+        "I think you should stop",
+        "please do stop",
     ],
     "a name before it": [
         "@monitor stop",
@@ -206,6 +211,7 @@ NO = {
     ],
     "a thing of that name": [
         "the bus stop",
+        "stop the server",
         "stop signs",
         "stop loss",
         "full stop",
