@@ -40,6 +40,8 @@ class Unsaid:
     """When it was found."""
     awaited: Awaited | None = None
     """Set until its write is known to have taken place, also by the process after a crash."""
+    wave: str = ""
+    """What ended a session that ended together with others: they are said in one comment."""
     key: str | None = None
     """Of the comment that it is being said in, which begins with it in brackets. With one, the
     card's own comments decide whether it was said."""

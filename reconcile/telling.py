@@ -111,6 +111,8 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
                     text=report.sentence(decision),
                     at=at,
                     awaited=_awaited(decision.drift) if decision.action is Action.UPDATED else None,
+                    # What was held for a second look was believed together with others.
+                    wave=str(decision.drift.evidence["cause"]) if decision.first_held else "",
                 ),
             )
     for note in plan.notes:
@@ -159,15 +161,37 @@ def due(memory: Memory, at: datetime) -> tuple[Saying, ...]:
         ((key, each) for key, each in memory.unsaid.items() if each.awaited is None),
         key=lambda pair: (pair[1].key or "", pair[1].at, pair[1].text, pair[0]),
     )
-    fresh = {key: each for key, each in ready if each.key is None}
     sayings = [
         _saying(under_way, dict(group), at)
         for under_way, group in groupby(ready, lambda pair: pair[1].key)
         if under_way is not None
     ]
+    fresh = {key: each for key, each in ready if each.key is None}
+    for wave in _waves(fresh):
+        sayings.append(_saying(_together(wave), wave, at))
+        fresh = {key: each for key, each in fresh.items() if key not in wave}
     if len(fresh) > AT_MOST:
-        return (*sayings, _saying(finding_id("S", *sorted(fresh)), fresh, at))
+        return (*sayings, _saying(_together(fresh), fresh, at))
     return (*sayings, *(_saying(key, {key: each}, at) for key, each in fresh.items()))
+
+
+def _waves(fresh: Mapping[str, Unsaid]) -> Iterator[Mapping[str, Unsaid]]:
+    """The sessions that ended together: believed to in one tick, after one second look."""
+    for at in sorted({each.at for each in fresh.values() if each.wave}):
+        wave = {key: each for key, each in fresh.items() if each.wave and each.at == at}
+        if len(wave) > 1:
+            yield wave
+
+
+def _head(several: Mapping[str, Unsaid]) -> str:
+    causes = sorted({each.wave for each in several.values()})
+    if all(causes):
+        return f"{len(several)} running sessions ended together: {' and '.join(causes)}"
+    return f"{len(several)} findings at once:"
+
+
+def _together(several: Mapping[str, Unsaid]) -> str:
+    return finding_id("S", *sorted(several))
 
 
 def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
@@ -177,7 +201,7 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
         listed = [f"- [{each}] {line}" for each, line in zip(several, lines[:LISTED], strict=False)]
         more = len(lines) - LISTED
         listed += [f"- and {more} more: agent-sessions status"] if more > 0 else []
-        lines = [f"{len(lines)} findings at once:", *listed]
+        lines = [_head(several), *listed]
     return Saying(
         key=key,
         ids=tuple(several),

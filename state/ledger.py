@@ -98,6 +98,7 @@ def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
         "text": unsaid.text,
         "at": unsaid.at.isoformat(),
         "awaited": awaited and {"session": awaited.session, "value": awaited.value},
+        "wave": unsaid.wave,
         "key": unsaid.key,
         "after": unsaid.after,
     }
@@ -132,6 +133,7 @@ def _unsaid(data: _Json) -> Unsaid:
         text=str(data["text"]),
         at=_moment(data["at"]),
         awaited=awaited and Awaited(session=str(awaited["session"]), value=str(awaited["value"])),
+        wave=str(data["wave"]),
         key=_text(data["key"]),
         after=_text(data["after"]),
     )

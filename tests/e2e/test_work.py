@@ -248,6 +248,27 @@ class TestManyAtOnce:
         assert [line.partition("] ")[2].partition(":")[0] for line in lines[1:]] == names
         assert len(office.keys(card)) == 8
 
+    def test_a_server_that_is_killed_is_one_comment_with_the_list_and_the_cause(
+        self, office: Office
+    ) -> None:
+        desk, card = office.desk, office.home.create_card()
+        names = [f"lab-{number}-creator-claude" for number in range(4)]
+        desk.write(*desk.starts(*names))
+
+        with office.working(card) as work:
+            work.wait_for(lambda: office.beats(card), "a heartbeat")
+            desk.fleet.stop()
+            said = office.wait_for_said(card, "ended together", seconds=20)
+            assert desk.registry.read_text().count("status: terminated") == 4
+            office.home.comment(card, "stop")
+            work.result()
+
+        head, *lines = said.splitlines()
+        assert head.endswith("4 running sessions ended together: tmux-server-died")
+        assert [line.partition("] ")[2].partition(":")[0] for line in lines] == names
+        assert len(desk.journal) == 4
+        assert len(office.said(card)) == 2
+
 
 class TestWhatIsSaidOnce:
     def test_a_second_run_does_not_repeat_what_the_first_said(self, office: Office) -> None:

@@ -13,7 +13,7 @@ from examples import AT, ENTRY, GONE, KNOWN, NAME, NEXT, OWN, WORLD, planned
 from reconcile import telling
 from reconcile.desired import TERMINATED, Entry, Registry
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
-from reconcile.observed import Bound, Missing, Unknown, World
+from reconcile.observed import Bound, Missing, SessionName, Unknown, World
 from reconcile.plan import Plan
 from reconcile.policy import Policy
 
@@ -250,6 +250,47 @@ def test_a_digest_lists_so_many_and_counts_the_rest() -> None:
     assert len(lines) == telling.LISTED + 2
     assert lines[-1] == "- and 3 more: agent-sessions status"
     assert len(saying.ids) == telling.LISTED + 3
+
+
+def test_sessions_that_ended_together_are_one_comment_with_the_cause() -> None:
+    """However few: five deaths of one server are one event, and not five."""
+    wave = unsaid(3, at=AT, wave="tmux-server-died")
+    other = {"D-0000000f": Unsaid(text="another", at=AT)}
+    memory = replace(wave, unsaid={**wave.unsaid, **other})
+
+    together, alone = telling.due(memory, AT)
+
+    head, *lines = together.text.splitlines()
+    assert head == f"[{together.key}] 3 running sessions ended together: tmux-server-died"
+    assert lines == [f"- [D-{n:08x}] number {n}" for n in range(3)]
+    assert alone.text == "[D-0000000f] another"
+    again, _ = telling.due(telling.under_way(memory, [together], None), AT)
+    assert again.text == together.text
+
+
+def test_one_that_ended_alone_is_said_alone_and_each_wave_by_itself() -> None:
+    first, second = unsaid(2, at=AT, wave="host-reboot"), unsaid(1, wave="unknown")
+    later = AT + timedelta(minutes=5)
+    third = {f"A-{n:08x}": Unsaid(text="x", at=later, wave="unknown") for n in range(2)}
+    memory = replace(first, unsaid={**first.unsaid, **third})
+
+    assert [each.text for each in telling.due(second, AT)] == ["[D-00000000] number 0"]
+    one, two = telling.due(memory, later)
+    assert one.ids == ("D-00000000", "D-00000001")
+    assert two.ids == ("A-00000000", "A-00000001")
+
+
+def test_a_wave_is_told_with_what_ended_it() -> None:
+    names = [f"s{n}-creator-claude" for n in range(4)]
+    entries = [replace(ENTRY, name=SessionName(name), pane_pid=None) for name in names]
+    held = intended(planned(GONE, *entries)).memory
+    assert held.unsaid == {}
+
+    plan = intended(planned(at(GONE, 11), *entries, memory=held), held, seconds=11)
+    memory = telling.settled(plan, Registry(entries=tuple(entries))).memory
+
+    (saying,) = telling.due(memory, AT)
+    assert saying.text.splitlines()[0].endswith("4 running sessions ended together: session-closed")
 
 
 def test_a_late_comment_says_when_it_was_found() -> None:
