@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 
 from kanban_worker.tick import Tick
 from reconcile.drift import NoticeKind
 from reconcile.report import SourceState
+
+BLIND = "cannot see: "
 
 
 class Complaints:
@@ -25,6 +28,20 @@ class Complaints:
         self._said = texts
 
 
+def lasting(tick: Tick) -> list[str]:
+    """The same, in order, and since when for a source that cannot be read."""
+    since = {
+        source.why: tick.report.health[name].since.astimezone(UTC)
+        for name, source in tick.report.sources.items()
+        if source.state is SourceState.UNKNOWN and name in tick.report.health
+    }
+    texts = sorted(text.removeprefix(BLIND) for text in of(tick))
+    return [
+        f"{text} (since {since[text]:%Y-%m-%dT%H:%M:%SZ})" if text in since else text
+        for text in texts
+    ]
+
+
 def of(tick: Tick) -> set[str]:
     """What failed or could not be seen, one line each."""
     notices = (note.notice for note in tick.report.notes)
@@ -33,5 +50,5 @@ def of(tick: Tick) -> set[str]:
     for name, source in tick.report.sources.items():
         # The registry's own trouble is among the tick's.
         if source.state is SourceState.UNKNOWN and name != "registry":
-            texts.add(f"cannot see: {source.why}")
+            texts.add(f"{BLIND}{source.why}")
     return texts

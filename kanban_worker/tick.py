@@ -26,7 +26,7 @@ from kanban_worker import agents, sources
 from kanban_worker.config import Settings
 from kanban_worker.observe import Observer
 from kanban_worker.tmux import Tmux
-from reconcile import judge, plan
+from reconcile import judge, plan, report
 from reconcile.desired import Registry
 from reconcile.drift import FindingId, Judgement
 from reconcile.observed import Boot, Server, World
@@ -226,7 +226,9 @@ class Monitor:
             from reconcile import telling  # noqa: PLC0415 - as above
 
             applied = replace(applied, plan=telling.settled(applied.plan, seen.registry))
-        self.notebook.memory = applied.plan.memory
+        found = self._sources(seen)
+        health = report.health(found, self.notebook.memory.sources, seen.world.at)
+        self.notebook.memory = replace(applied.plan.memory, sources=health)
         document = applied.document or seen.document
         if document is not None and not dry_run:
             troubles += self._remember(document)
@@ -240,7 +242,8 @@ class Monitor:
                 duration_ms=(time.perf_counter() - began) * 1000,
                 host=os.uname().nodename,
                 boot_id=(seen.world.boot and seen.world.boot.id) or None,
-                sources=self._sources(seen),
+                sources=found,
+                health=health,
                 decisions=applied.plan.decisions,
                 notes=applied.plan.notes,
                 registry_written=applied.written,

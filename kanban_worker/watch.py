@@ -202,9 +202,7 @@ class Watch:
 
     def _note(self) -> str:
         """`alive, 3 drifts detected, last at 2026-11-20T10:02:01Z; cannot see: tmux (why)`."""
-        blind = self._last and [
-            each.removeprefix("cannot see: ") for each in sorted(complaints.of(self._last))
-        ]
+        blind = self._last and complaints.lasting(self._last)
         parts = ["alive"]
         if self._found_at:
             parts.append(f"{_counted(len(self._found))} detected, last at {_utc(self._found_at)}")

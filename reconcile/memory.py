@@ -23,6 +23,20 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a source has been."""
+
+    state: str
+    """`ok`, `absent` or `unknown`."""
+    since: datetime
+    """From when on it has been in this state."""
+    error: str = ""
+    """Why it could not be read the last time that it could not; empty: it always could."""
+    error_at: datetime | None = None
+    """When that began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
     """What the registry shows once the write that a text speaks of has taken place."""
 
@@ -62,3 +76,5 @@ class Memory:
     """By the finding's id."""
     card: str | None = None
     """The card that `told` speaks of."""
+    sources: Mapping[str, Health] = field(default_factory=dict)
+    """By the source's name."""

@@ -6,13 +6,14 @@ The keys are a contract (`report.schema.json`): keys are added, never changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from reconcile.desired import Scalar
 from reconcile.drift import Drift, NoticeKind
+from reconcile.memory import Health
 from reconcile.plan import Action, Decision, Note
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -47,6 +48,8 @@ class Report:
     host: str
     boot_id: str | None
     sources: Mapping[str, Source]
+    health: Mapping[str, Health] = field(default_factory=dict)
+    """How each source has been so far, by its name."""
     decisions: tuple[Decision, ...] = ()
     notes: tuple[Note, ...] = ()
     registry_written: bool = False
@@ -86,16 +89,43 @@ def as_json(report: Report) -> dict[str, Json]:
             "host": report.host,
             "boot_id": report.boot_id,
         },
-        "sources": {name: _source(source) for name, source in report.sources.items()},
+        "sources": {
+            name: _source(source, report.health.get(name))
+            for name, source in report.sources.items()
+        },
         "drifts": [_drift(decision) for decision in report.decisions],
         "notices": [_notice(note) for note in report.notes],
         "registry_written": report.registry_written,
     }
 
 
-def _source(source: Source) -> Json:
-    why: dict[str, Json] = {"why": source.why} if source.why else {}
-    return {"state": source.state.value, **source.facts, **why}
+def health(
+    sources: Mapping[str, Source], before: Mapping[str, Health], at: datetime
+) -> Mapping[str, Health]:
+    """How each source has been, this look included."""
+    return {name: _health(source, before.get(name), at) for name, source in sources.items()}
+
+
+def _health(source: Source, before: Health | None, at: datetime) -> Health:
+    error = source.why if source.state is SourceState.UNKNOWN else ""
+    if before is None:
+        error_at = at if error else None
+        return Health(state=source.state.value, since=at, error=error, error_at=error_at)
+    since = before.since if before.state == source.state.value else at
+    if not error or (error, source.state.value) == (before.error, before.state):
+        return replace(before, state=source.state.value, since=since)
+    return Health(state=source.state.value, since=since, error=error, error_at=at)
+
+
+def _source(source: Source, health: Health | None) -> Json:
+    found: dict[str, Json] = {"state": source.state.value, **source.facts}
+    if source.why:
+        found["why"] = source.why
+    if health:
+        found["since"] = _utc(health.since)
+    if health and health.error_at:
+        found["last_error"] = {"why": health.error, "at": _utc(health.error_at)}
+    return found
 
 
 def _drift(decision: Decision) -> Json:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from reconcile.memory import Awaited, Memory, Remembered, Unsaid
+from reconcile.memory import Awaited, Health, Memory, Remembered, Unsaid
 from reconcile.observed import Boot, Server
 from state import durable
 
@@ -80,6 +80,7 @@ def _plain(memory: Memory) -> Mapping[str, object]:
         "boot": None if boot is None else {"id": boot.id, "at": boot.at.isoformat()},
         "unsaid": {key: _of_unsaid(memory.unsaid[key]) for key in memory.unsaid},
         "card": memory.card,
+        "sources": {name: _of_health(memory.sources[name]) for name in memory.sources},
     }
 
 
@@ -90,6 +91,26 @@ def _of_finding(found: Remembered) -> Mapping[str, object]:
         "comment_id": found.comment_id,
         "first_held": None if found.first_held is None else found.first_held.isoformat(),
     }
+
+
+def _of_health(health: Health) -> Mapping[str, object]:
+    at = health.error_at
+    return {
+        "state": health.state,
+        "since": health.since.isoformat(),
+        "error": health.error,
+        "error_at": None if at is None else at.isoformat(),
+    }
+
+
+def _health(data: _Json) -> Health:
+    at = data["error_at"]
+    return Health(
+        state=str(data["state"]),
+        since=_moment(data["since"]),
+        error=str(data["error"]),
+        error_at=None if at is None else _moment(at),
+    )
 
 
 def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
@@ -114,6 +135,7 @@ def _memory(data: _Json) -> Memory:
         boot=None if boot is None else Boot(id=str(boot["id"]), at=_moment(boot["at"])),
         unsaid={str(key): _unsaid(value) for key, value in data.get("unsaid", {}).items()},
         card=_text(data.get("card")),
+        sources={str(name): _health(value) for name, value in data.get("sources", {}).items()},
     )
 
 

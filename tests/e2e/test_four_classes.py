@@ -407,7 +407,11 @@ def test_two_servers_are_watched_at_once_and_one_tick_sees_both(desk: Desk) -> N
         report = desk.once(*sockets, environ={"AGENT_SESSIONS_TMUX_SOCKET": "/nowhere/s"}).report
 
     assert report["drifts"] == []
-    assert report["sources"]["tmux"] == {"state": "ok", "sessions": 2}
+    assert report["sources"]["tmux"] == {
+        "state": "ok",
+        "sessions": 2,
+        "since": report["tick"]["at"],
+    }
 
 
 def test_a_drift_that_was_settled_and_comes_back_is_new_again(desk: Desk) -> None:

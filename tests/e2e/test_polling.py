@@ -145,14 +145,15 @@ def test_two_hundred_ticks_leave_nothing_behind(desk: Desk) -> None:
     for _ in range(10):
         watching.tick(dry_run=False)
     me = psutil.Process()
-    before = (me.num_fds(), me.num_threads(), threading.active_count(), me.children())
+    # Python's threads: the process has others, which a parallel test runner starts as it likes.
+    before = (me.num_fds(), threading.active_count(), me.children())
     written = commandline.everything_below(desk.registry.parent, desk.cache, desk.state)
 
     for _ in range(200):
         tick = watching.tick(dry_run=False)
         assert not tick.troubles
 
-    assert (me.num_fds(), me.num_threads(), threading.active_count(), me.children()) == before
+    assert (me.num_fds(), threading.active_count(), me.children()) == before
     after = commandline.everything_below(desk.registry.parent, desk.cache, desk.state)
     assert after == written, "quiet ticks write nothing"
 

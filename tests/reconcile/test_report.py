@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -18,6 +19,7 @@ from examples import AT, ENTRY, GONE, NAME, OWN, PID, WORLD, planned
 from reconcile import report
 from reconcile.desired import Entry
 from reconcile.drift import DriftClass, NoticeKind
+from reconcile.memory import Health
 from reconcile.observed import Missing, World
 from reconcile.plan import Action, Plan
 from reconcile.report import Json, Report, Source, SourceState
@@ -202,6 +204,52 @@ def test_a_report_is_blind_when_one_source_is_unknown() -> None:
 
     assert whole.blind
     assert not replace(whole, sources=seeing).blind
+
+
+class TestHealth:
+    """How a source has been: what it is now, since when, and its last trouble."""
+
+    GOOD, BAD = Source(state=SourceState.OK), Source(state=SourceState.UNKNOWN, why="it hangs")
+
+    def course(self, *sources: Source) -> Health:
+        """The health after these looks, a minute apart."""
+        found: Mapping[str, Health] = {}
+        for minute, source in enumerate(sources):
+            found = report.health({"tmux": source}, found, AT + timedelta(minutes=minute))
+        return found["tmux"]
+
+    def test_a_state_is_as_old_as_its_first_look(self) -> None:
+        assert self.course(self.GOOD, self.GOOD) == Health(state="ok", since=AT)
+
+    def test_trouble_is_as_old_as_its_beginning(self) -> None:
+        minute = AT + timedelta(minutes=1)
+        blind = Health(state="unknown", since=minute, error="it hangs", error_at=minute)
+        assert self.course(self.GOOD, self.BAD, self.BAD) == blind
+
+    def test_the_last_trouble_is_remembered_when_it_is_over(self) -> None:
+        found = self.course(self.BAD, self.GOOD, self.GOOD)
+        assert (found.state, found.since) == ("ok", AT + timedelta(minutes=1))
+        assert (found.error, found.error_at) == ("it hangs", AT)
+
+    def test_another_trouble_takes_its_place(self) -> None:
+        other = replace(self.BAD, why="it is locked")
+        found = self.course(self.BAD, other)
+        assert (found.since, found.error) == (AT, "it is locked")
+        assert found.error_at == AT + timedelta(minutes=1)
+
+    def test_the_report_tells_it(self) -> None:
+        found = report.health({"claude": self.BAD}, {}, AT)
+        whole = replace(told(planned(WORLD, ENTRY)), sources={"claude": self.BAD}, health=found)
+        shown = report.as_json(whole)
+        VALIDATOR.validate(shown)
+        assert shown["sources"] == {
+            "claude": {
+                "state": "unknown",
+                "why": "it hangs",
+                "since": "2026-11-20T10:00:00Z",
+                "last_error": {"why": "it hangs", "at": "2026-11-20T10:00:00Z"},
+            }
+        }
 
 
 @settings(max_examples=60)

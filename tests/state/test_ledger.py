@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.memory import Memory, Remembered
+from reconcile.memory import Awaited, Health, Memory, Remembered, Unsaid
 from reconcile.observed import Boot, Server
 from state import ledger
 from state.errors import CouldNot
@@ -27,8 +27,21 @@ FOUND = st.builds(
     comment_id=st.none() | TEXTS,
     first_held=st.none() | TIMES,
 )
+HEALTH = st.builds(Health, state=TEXTS, since=TIMES, error=TEXTS, error_at=st.none() | TIMES)
+UNSAID = st.builds(
+    Unsaid,
+    text=TEXTS,
+    at=TIMES,
+    awaited=st.none() | st.builds(Awaited, session=TEXTS, value=TEXTS),
+    wave=TEXTS,
+    key=st.none() | TEXTS,
+    after=st.none() | TEXTS,
+)
 MEMORIES = st.builds(
     Memory,
+    unsaid=st.dictionaries(TEXTS, UNSAID, max_size=3),
+    card=st.none() | TEXTS,
+    sources=st.dictionaries(TEXTS, HEALTH, max_size=3),
     open=st.dictionaries(TEXTS, FOUND, max_size=4),
     servers=st.dictionaries(
         TEXTS, st.builds(Server, pid=st.integers(1, 2**31), started_at=TIMES), max_size=3
