@@ -72,6 +72,7 @@ def _entry(row: Row) -> Entry:
         workspace=yamldata.text(pairs, "workspace"),
         created_at=_moment(pairs, "created_at"),
         terminated_at=_moment(pairs, "terminated_at"),
+        termination_cause=yamldata.text(pairs, "termination_cause"),
         pane_pid=int(pid) if pid else None,
         pane_command=yamldata.text(pane, "cmd"),
         pane_cwd=yamldata.text(pane, "cwd"),

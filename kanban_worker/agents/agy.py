@@ -92,6 +92,17 @@ class Agy:
                 return there or Unknown(f"{root}/conversations is not there (mount or restore it)")
         return Missing("never written or deleted")
 
+    def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
+        """Name it by its id: `--continue` would take the last one of the directory."""
+        if ids.uuid(conversation) is None:
+            return None
+        return ("agy", "--conversation", conversation)
+
+    def misplaced(self, conversation: ConversationId, directory: str) -> Answer[str]:
+        """Find it from any directory: all conversations are in one folder."""
+        del conversation, directory
+        return None
+
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
         """Take the newest modification; the `.db` alone stands still while its WAL grows."""
         del agent

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kanban_worker.agents import claude_transcript, files, ids
+from kanban_worker.agents import claude_keys, claude_place, claude_transcript, files, ids
 from kanban_worker.agents.claude_binding import Binding
 from kanban_worker.agents.claude_library import Library
 from kanban_worker.agents.claude_pids import PidFile
@@ -32,6 +32,9 @@ class Claude:
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home and environment."""
         self._library = Library(str(home), environ)
+        self._named = claude_keys.named_folder(
+            environ.get("CLAUDE_CONFIG_DIR"), environ.get("CLAUDE_CODE_PROJECT_DIR_NAME")
+        )
         self._binding = Binding(self._library)
         self._newest: Kept[datetime | None] = Kept(claude_transcript.newest)
         self._sidechains: dict[str, Folder] = {}
@@ -78,6 +81,16 @@ class Claude:
             path = self._library.path(conversation)
             return Unknown(f"{path}: no message within 1 MiB of either end (look by hand)")
         return Artefact.PRESENT if found.holds else Artefact.GHOST
+
+    def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
+        """Name it by its id; what is no id would be taken for a title to search for."""
+        if ids.uuid(conversation) is None:
+            return None
+        return ("claude", "--resume", conversation)
+
+    def misplaced(self, conversation: ConversationId, directory: str) -> Answer[str]:
+        """Look where `--resume` does: only in the directory's own project folder."""
+        return claude_place.misplaced(self._library, self._named, conversation, directory)
 
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
         """Take the state from the pid file, the time from the newest line of any file."""

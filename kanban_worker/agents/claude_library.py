@@ -99,6 +99,10 @@ class Library:
         for store in self.stores.values():
             yield from store.projects.folders(keys)
 
+    def own(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Return the folders of these names in the configuration that a new process would use."""
+        return self.stores[self._own].projects.folders(keys)
+
     def known(self, conversation: ConversationId) -> Transcript | Unknown | None:
         """Return a transcript that is where it was before: one `stat` if it is unchanged."""
         path = self._where.get(conversation)

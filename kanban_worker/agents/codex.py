@@ -74,6 +74,20 @@ class Codex:
         blind = next((why for one in self._homes.values() if (why := one.blind())), None)
         return blind or Missing("never written or deleted")
 
+    def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
+        """Name it by its id, as Codex itself does in its last line: `run codex resume <id>`."""
+        if ids.uuid(conversation) is None:
+            return None
+        return ("codex", "resume", conversation)
+
+    def misplaced(self, conversation: ConversationId, directory: str) -> Answer[str]:
+        """Refuse what is archived, as Codex does since 0.136; the directory does not matter."""
+        del directory
+        path = self._where.get(conversation, "")
+        if codex_rollouts.is_archived(path):
+            return f"{path} is archived (bring it back with: codex unarchive {conversation})"
+        return None
+
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
         """Take both from the tail: `task_started` and its ends mark a turn."""
         if ids.uuid(conversation) is None or self._size(conversation) is None:

@@ -13,6 +13,7 @@ from kanban_worker.agents.kept import Folder
 from reconcile.observed import ConversationId, Unknown
 
 _ROLLOUT = re.compile(r"rollout-[0-9T-]{19}-([0-9a-fA-F-]{36})\.jsonl")
+_ARCHIVE = "archived_sessions"
 _DEPTH = 3
 _MOST = 8192
 _DAY = timedelta(days=1)
@@ -35,7 +36,7 @@ class Rollouts:
     def __init__(self, home: str) -> None:
         """Nothing is read before the first question."""
         self.path = f"{home}/sessions"
-        self._archive = f"{home}/archived_sessions"
+        self._archive = f"{home}/{_ARCHIVE}"
         self._folders: dict[str, Folder] = {}
         self._listed: dict[str, frozenset[str] | Unknown | None] = {}
         self._metas: dict[str, Meta] = {}
@@ -117,6 +118,11 @@ class Rollouts:
             return
         for day in days:
             yield f"{self.path}/{_folder_of(day)}"
+
+
+def is_archived(path: str) -> bool:
+    """Whether a rollout's place is the archive."""
+    return os.path.basename(os.path.dirname(path)) == _ARCHIVE
 
 
 def _folder_of(day: date) -> str:

@@ -66,6 +66,23 @@ class Gemini:
         blind = next((why for one in self._homes.values() if (why := one.blind())), None)
         return blind or Missing("never written or deleted")
 
+    def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
+        """Name it by its id; a number would be a place in a list that changes."""
+        if ids.uuid(conversation) is None:
+            return None
+        return ("gemini", "--resume", conversation)
+
+    def misplaced(self, conversation: ConversationId, directory: str) -> Answer[str]:
+        """Look where Gemini CLI does: only among the sessions of the directory's own project."""
+        known = self._where.get(conversation)
+        if known is None:
+            return None
+        chats, path = known
+        found = chats.belongs(path, files.real_path(directory))
+        if isinstance(found, Unknown):
+            return found
+        return None if found else f"{path} is of another directory's project"
+
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
         """Take the newest line's time, or the file's where no line has one."""
         del agent

@@ -69,6 +69,14 @@ class Chats:
                 if name.endswith(ends) and _CHAT.fullmatch(name):
                     yield f"{folder}/{name}"
 
+    def belongs(self, path: str, directory: str) -> bool | Unknown:
+        """Return whether a chat file is one of this workspace."""
+        marker = f"{os.path.dirname(os.path.dirname(path))}/.project_root"
+        for told in (self._projects.get(f"{self.home}/projects.json"), self._owners.get(marker)):
+            if isinstance(told, Unknown):
+                return told
+        return path in self.of(directory)
+
     def blind(self) -> Unknown | None:
         """Say why "nowhere in here" cannot be said, if it cannot."""
         for slug in self._names(self.path):

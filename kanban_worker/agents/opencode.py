@@ -57,6 +57,17 @@ class Opencode:
             return found
         return Artefact.PRESENT if found is not None else Missing("never written or deleted")
 
+    def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
+        """Name it by its id: `--continue` may take another worktree's (1.14.30 and later)."""
+        if SESSION.fullmatch(conversation) is None:
+            return None
+        return ("opencode", "--session", conversation)
+
+    def misplaced(self, conversation: ConversationId, directory: str) -> Answer[str]:
+        """Find it from any directory: 1.16 and later go to the session's own."""
+        del conversation, directory
+        return None
+
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
         """Take the row's time; nothing in it tells whether the agent works or waits."""
         del agent

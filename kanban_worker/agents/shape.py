@@ -85,5 +85,18 @@ class Adapter(Protocol):
     ) -> Artefact | Missing | Unknown:
         """What is on disk under an id that an entry with this workspace and age records."""
 
+    def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
+        """The words of the command that resumes a conversation.
+
+        None where no such command is known, or where this can be no id of this agent's: what
+        begins with a dash would be an option.
+        """
+
+    def misplaced(self, conversation: ConversationId, directory: str) -> Answer[str]:
+        """Why that command, run in this directory, would not find what is there; None if it would.
+
+        It is asked of a conversation that `artefact` has just found.
+        """
+
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
         """What the agent last did in a conversation; `agent` is who holds it, if anyone."""

@@ -1,0 +1,104 @@
+"""Who holds a conversation now: every agent that runs here, in a pane of ours or anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import psutil
+
+from kanban_worker import recognise
+from kanban_worker.agents import files
+from kanban_worker.agents.shape import ENVIRONMENT, Adapter, LiveAgent
+from kanban_worker.processes import Place, Processes
+from reconcile.observed import Listing, Pane, SessionName, Unknown, World
+from reconcile.resume import Holder
+
+_SERVER = "app-server"
+"""Codex 0.169.0 starts one for all its panes; it works in no directory and stays after them."""
+
+
+def of(
+    kind: str, adapter: Adapter, world: World, home: Path, environ: Mapping[str, str]
+) -> tuple[Holder, ...] | Unknown:
+    """All living agents of one kind, each with what it holds.
+
+    Another user's are left out, and those started with another home than ours: what they hold
+    lies there. `home` and `environ` are our own.
+    """
+    try:
+        pids = list(_pids(kind))
+    except (psutil.Error, OSError) as error:
+        return Unknown(f"the process table cannot be read: {error}")
+    places = [_place(pid, kind) for pid in pids]
+    found = Processes().look(places, pids, world.at).values()
+    mine = {files.real_path(str(home)), *(environ[v] for v in ENVIRONMENT if v in environ)}
+    agents = [
+        each.agent
+        for each in found
+        if each.agent and each.agent.kind == kind and not _is_elsewhere(each.agent, mine)
+    ]
+    held = adapter.conversations(agents)
+    panes = _panes(world)
+    return tuple(
+        Holder(
+            who=_who(agent.family[0].pid, panes),
+            directory=agent.cwd,
+            holds=held.get(agent.session),
+        )
+        for agent in agents
+        if agent.family and _SERVER not in agent.argv
+    )
+
+
+def _pids(kind: str) -> Iterator[int]:
+    me = os.geteuid()
+    for each in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if me not in {0, each.uids().real}:
+                continue
+            argv = each.cmdline()
+            if recognise.kind_of(argv, name=each.name(), exe=_exe(each)) == kind:
+                yield each.pid
+
+
+def _is_elsewhere(agent: LiveAgent, mine: AbstractSet[str]) -> bool:
+    """Whether its files are certainly not ours: nothing that could move them there leads here."""
+    theirs = {files.real_path(agent.environ.get("HOME", "")), *agent.environ.values()}
+    inside = (value.startswith(f"{each}/") for value in theirs for each in mine)
+    return "HOME" in agent.environ and mine.isdisjoint(theirs) and not any(inside)
+
+
+def _exe(process: psutil.Process) -> str:
+    try:
+        return process.exe()
+    except (psutil.Error, OSError):
+        return ""
+
+
+def _place(pid: int, kind: str) -> Place:
+    """A process as if it were the only one of a pane: looked into in the same way."""
+    pane = Pane(pane_id=str(pid), pid=pid)
+    return Place(socket="process", pane=pane, wanted=kind, followed=True)
+
+
+def _panes(world: World) -> Mapping[int, SessionName]:
+    return {
+        pane.pid: session.name
+        for answer in world.tmux.values()
+        if isinstance(answer, Listing)
+        for session in answer.sessions.values()
+        for pane in session.panes
+    }
+
+
+def _who(pid: int, panes: Mapping[int, SessionName]) -> str:
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        for each in (process, *process.parents()):
+            if each.pid in panes:
+                return f"process {pid} in tmux session {panes[each.pid]}"
+    return f"process {pid}, in no tmux session that was listed"

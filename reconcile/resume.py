@@ -1,0 +1,242 @@
+"""Resumes: which ended sessions may be taken up again, and why the others may not.
+
+A conversation that two processes continue is torn in two, and a wrong one is worse than none.
+So a command is given only where the id is certainly this session's own, lies on disk where its
+agent will look, and is held by nobody. Nothing here is ever run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from reconcile import identity, judge
+from reconcile.desired import TERMINATED, Entry
+from reconcile.drift import Drift, DriftClass
+from reconcile.observed import (
+    Ambiguous,
+    Answer,
+    Artefact,
+    Bound,
+    Conversation,
+    ConversationId,
+    Missing,
+    SessionName,
+    Unknown,
+    World,
+)
+
+Reason: TypeAlias = str | Unknown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """When and why a session ended, as far as somebody wrote it down or it was just seen."""
+
+    at: datetime | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A living agent of the kind in question, in a pane or not."""
+
+    who: str
+    """Fit for a person: `process 4711 in tmux session lab-x`."""
+    directory: str
+    """Real path; "" when it cannot be read."""
+    holds: Conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found outside for one ended session's directory and id."""
+
+    directory: Answer[str]
+    """Its real path; None when there is certainly no such directory."""
+    artefact: Artefact | Missing | Unknown
+    misplaced: Answer[str]
+    """Why its agent would not find the conversation from there; None when it would."""
+    command: tuple[str, ...] | None
+    holders: Sequence[Holder] | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """What a person is told of one session: a command, or why there is none."""
+
+    session: SessionName
+    directory: str | None
+    """As the registry has it."""
+    command: tuple[str, ...] | None
+    why: str | None
+    blind: bool
+    """Whether there is no command because something could not be looked at."""
+    ended: Ended | None
+
+
+def ended(entry: Entry, drifts: Iterable[Drift]) -> Ended | None:
+    """How a session ended: as registered, or as class A has just found it; None if neither.
+
+    A death that is held back until a second look counts: what a wave could have wrong, that
+    its agents live on, is asked of the processes themselves before any command is given.
+    """
+    if entry.status == TERMINATED:
+        return Ended(at=entry.terminated_at, cause=entry.termination_cause)
+    for drift in drifts:
+        if drift.kind is DriftClass.TMUX_GONE and drift.session == entry.name:
+            after = {change.key: change.after for change in drift.changes}
+            at, cause = after.get("terminated_at"), after.get("termination_cause")
+            return Ended(
+                at=at if isinstance(at, datetime) else None,
+                cause=cause if isinstance(cause, str) else None,
+            )
+    return None
+
+
+def directory_of(entry: Entry) -> str | None:
+    """Where a session worked, as the registry has it."""
+    return entry.workspace or entry.pane_cwd
+
+
+def decide(
+    entry: Entry,
+    how: Ended | None,
+    looked: Looked | None,
+    entries: Iterable[Entry],
+    world: World,
+) -> Resumption:
+    """The command for one session, or the first reason against it.
+
+    `how` is what `ended` said; `looked` is None for an agent that nobody knows how to look at,
+    or when there was nothing to look for; `entries` are all that the registry has.
+    """
+    reasons = _reasons(entry, how, looked, entries, world)
+    why = next((reason for reason in reasons if reason is not None), None)
+    blind = isinstance(why, Unknown)
+    return Resumption(
+        session=entry.name,
+        directory=directory_of(entry),
+        command=looked.command if looked and why is None else None,
+        why=f"could not look: {why.why}" if isinstance(why, Unknown) else why,
+        blind=blind,
+        ended=how,
+    )
+
+
+def _reasons(
+    entry: Entry,
+    how: Ended | None,
+    looked: Looked | None,
+    entries: Iterable[Entry],
+    world: World,
+) -> Iterator[Reason]:
+    """Each reason against it, or None, in the order in which they are worth telling."""
+    if how is None:
+        yield f"it is not known to have ended (the registry says: {entry.status or 'nothing'})"
+    yield _alive(entry, world)
+    yield _unrecorded(entry)
+    yield no_place(directory_of(entry))
+    yield _shared(entry, entries)
+    if looked is None or entry.own_id is None:
+        yield f"how to resume a conversation of {entry.agent} is not known"
+    else:
+        yield from _outside(entry, entry.own_id, looked)
+
+
+def _outside(entry: Entry, own: ConversationId, looked: Looked) -> Iterator[Reason]:
+    yield _absent_place(entry, looked.directory)
+    yield _absent(own, looked.artefact)
+    yield looked.misplaced
+    if looked.command is None:
+        yield f"no command is known that resumes {own}"
+    yield _held(own, looked)
+
+
+def _alive(entry: Entry, world: World) -> Reason:
+    """What lives on beside the agent's dead pane is not the session that ended."""
+    session = judge.find(entry, judge.sessions_of(world.tmux.values()))
+    if session is not None:
+        pane = identity.agent_pane(session, entry, world)
+        if not pane.dead:
+            return f"its session is alive (pane process {pane.pid})"
+    return next((answer for answer in world.tmux.values() if isinstance(answer, Unknown)), None)
+
+
+def _unrecorded(entry: Entry) -> Reason:
+    if entry.agent is None:
+        return "its agent is not recorded"
+    if entry.own_id is None:
+        key = f"{entry.agent}_session_id_own"
+        if entry.other_ids:
+            return f"{key} is empty, and the id under agent_identities is not proven to be its own"
+        return f"the id of its conversation is not recorded ({key})"
+    return None
+
+
+def no_place(directory: str | None) -> str | None:
+    """Why no shell can be sent there; what a terminal does not show cannot be copied from it."""
+    if directory is None:
+        return "its directory is not recorded"
+    if not directory.isprintable():
+        return "its directory's name holds characters that a terminal does not show"
+    if directory != "~" and not directory.startswith(("/", "~/")):
+        return f"its directory {directory} is not an absolute path"
+    return None
+
+
+def _shared(entry: Entry, entries: Iterable[Entry]) -> Reason:
+    """Ids are compared without case: a UUID may be written in capitals."""
+    others = sorted(
+        other.name
+        for other in entries
+        if other.name != entry.name
+        and other.agent == entry.agent
+        and any(_same(entry.own_id, one) for one in (other.own_id, *other.other_ids))
+    )
+    if not others:
+        return None
+    return f"ambiguous: its id {entry.own_id} is also recorded for {', '.join(others)}"
+
+
+def _absent_place(entry: Entry, directory: Answer[str]) -> Reason:
+    if directory is None:
+        return f"its directory {directory_of(entry)} is not there"
+    return directory if isinstance(directory, Unknown) else None
+
+
+def _absent(own: ConversationId, found: Artefact | Missing | Unknown) -> Reason:
+    if isinstance(found, Missing):
+        return f"recorded id {own} has no transcript ({found.cause})"
+    if found is Artefact.GHOST:
+        return f"recorded id {own} has a file that holds no conversation"
+    return found if isinstance(found, Unknown) else None
+
+
+def _held(own: ConversationId, looked: Looked) -> Reason:
+    """Who certainly holds it is told before who might."""
+    if isinstance(looked.holders, Unknown):
+        return looked.holders
+    doubts = [_doubt(own, looked.directory, holder) for holder in looked.holders]
+    certain = (doubt for doubt in doubts if isinstance(doubt, str))
+    return next(certain, next((doubt for doubt in doubts if doubt is not None), None))
+
+
+def _doubt(own: ConversationId, directory: Answer[str], holder: Holder) -> Reason:
+    """An agent may have taken up an older conversation by itself, and no file tells."""
+    held = holder.holds
+    if isinstance(held, Unknown):
+        return Unknown(f"what {holder.who} holds: {held.why}")
+    if isinstance(held, Bound):
+        return f"it is held by {holder.who}" if _same(own, held.id) else None
+    if isinstance(held, Ambiguous) and any(_same(own, one) for one in held.candidates):
+        return f"it may be held by {holder.who}"
+    if holder.directory == directory:
+        return f"{holder.who} works in the same directory, and what it holds cannot be told"
+    return None
+
+
+def _same(one: ConversationId | None, other: ConversationId | None) -> bool:
+    return one is not None and other is not None and one.casefold() == other.casefold()
