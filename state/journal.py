@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 from reconcile.desired import Scalar
 from state import durable
-from state.text import scalars
+from state.text import scalars, traces
+from state.text.traces import Trace
 
 VERSION: Final = 1
 LONGEST_LINE: Final = 65536
-"""Bytes; a longer record loses its evidence, a longer line is not read."""
+"""Bytes; a longer record loses its evidence, then its traces; a longer line is not read."""
 _LONGEST_VALUE: Final = 1024
 
 Value = Scalar | Mapping[str, Scalar]
@@ -41,6 +42,10 @@ class Record:
     drift_class: str
     changes: tuple[KeyChange, ...]
     evidence: Mapping[str, object]
+    traces: tuple[Trace, ...] = ()
+    """What the change leaves in the text; without them it cannot be undone."""
+    undoes: str | None = None
+    """The id of the change that this one takes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +58,16 @@ class Written:
     drift: str
     drift_class: str
     changes: tuple[KeyChange, ...]
+    evidence: Mapping[str, object]
+    """As it was written, and as JSON has it: times are text."""
     void: str | None
     """Why it did not take place after all; None when it did."""
+    undoes: str | None = None
+    traces: tuple[Trace, ...] = field(default=(), repr=False)
+    registry: str = ""
+    """The file's real path."""
+    sums: tuple[str, str] = ("", "")
+    """SHA-256 of the whole file before and after, in hex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +141,14 @@ def _line(record: Record, change: str, registry: Path, sums: tuple[str, str]) ->
         "evidence": dict(record.evidence),
         "before_sha256": sums[0],
         "after_sha256": sums[1],
+        **({"undoes": record.undoes} if record.undoes else {}),
+        "traces": traces.as_plain(record.traces),
     }
     line = _json(found)
     if len(line) > LONGEST_LINE:
-        line = _json(found | {"evidence": {"left out": f"{len(line)} bytes"}})
-    return line
+        found["evidence"] = {"left out": f"{len(line)} bytes"}
+        line = _json(found)
+    return line if len(line) <= LONGEST_LINE else _json(found | {"traces": []})
 
 
 def _value(value: Value) -> object:
@@ -179,7 +195,17 @@ def _written(data: Mapping[str, Any], voids: Mapping[str, str]) -> Written | Non
                 KeyChange(key=str(one["key"]), before=one["before"], after=one["after"])
                 for one in data["changes"]
             ),
+            evidence=_evidence(data),
             void=voids.get(str(data["change"])),
+            undoes=None if data.get("undoes") is None else str(data["undoes"]),
+            traces=traces.from_plain(data.get("traces")),
+            registry=str(data.get("registry", "")),
+            sums=(str(data.get("before_sha256", "")), str(data.get("after_sha256", ""))),
         )
     except (KeyError, TypeError):
         return None
+
+
+def _evidence(data: Mapping[str, Any]) -> Mapping[str, object]:
+    found = data.get("evidence")
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}

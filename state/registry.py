@@ -45,6 +45,8 @@ class RegistryFile:
         self.path = path
         self._state = state_dir
         self._timeout, self._sleep = lock_timeout, sleep
+        self.fence: Callable[[], None] | None = None
+        """Asked under the lock, before each write; raises to forbid it."""
         self._seen: Snapshot | None = None
         self._failed: tuple[bytes, MustMend] | None = None
         self._recent = Recent()
@@ -87,18 +89,35 @@ class RegistryFile:
         Records of refused sessions are left out of the journal. Raises CouldNot, with the
         old file intact.
         """
-        from state.text import yamledit  # noqa: PLC0415 - as in _replace
+        from state.text import traces, yamledit  # noqa: PLC0415 - as in _replace
 
         edited = yamledit.edit(document.tree, edits)
         if edited.text == document.tree.text:
             return Written(document=document, changed=False, refused=edited.refused)
         refused = {names.normalise(edits[place].session) for place in edited.refused}
-        good = [one for one in records if names.normalise(one.session) not in refused]
-        raw = self._replace(document, encoding.encode(edited.text, document.raw), good)
-        if raw is None:
-            return Moved()
-        after = self._adopt(document, raw, edited.tree)
+        left = traces.by_session(document.tree, edited.tree, edits)
+        good = [
+            dataclasses.replace(one, traces=left.get(names.normalise(one.session), ()))
+            for one in records
+            if names.normalise(one.session) not in refused
+        ]
+        after = self.put(document, edited.tree, good)
+        if isinstance(after, Moved):
+            return after
         return Written(document=after, changed=True, refused=edited.refused)
+
+    def put(
+        self, document: Document, tree: Tree, records: Sequence[Record], *, ours: bool = True
+    ) -> Document | Moved:
+        """Write another text of the registry. Raises CouldNot, with the old file intact.
+
+        What is not `ours` is a person's edit to the next process, and left alone for a moment.
+        """
+        with contextlib.suppress(CouldNot):
+            if not ours:
+                self.remember(document)
+        raw = self._replace(document, encoding.encode(tree.text, document.raw), records)
+        return Moved() if raw is None else self._adopt(document, raw, tree, ours=ours)
 
     def create(self, additions: Sequence[AddEntry], now: datetime) -> Document:
         """Write a first registry. Raises MustMend when there is one, CouldNot when it fails."""
@@ -214,15 +233,18 @@ class RegistryFile:
         )
         lock = document.real_path.with_name(document.real_path.name + ".lock")
         with locking.held(lock, timeout=self._timeout, sleep=self._sleep):
+            if self.fence is not None:
+                self.fence()
             return replacement.make(this, self._real_path)
 
-    def _adopt(self, before: Document, raw: Raw, tree: Tree) -> Document:
+    def _adopt(self, before: Document, raw: Raw, tree: Tree, *, ours: bool) -> Document:
         """What we wrote is what was seen last: our own edits are not a person's."""
         self._seen = Snapshot(data=raw.data, tree=tree, reading=entries.read(tree))
         self._failed = None
         after = self._present(self._seen, raw, before.real_path, before.read_at)
         with contextlib.suppress(CouldNot):  # The registry is written; its copy can wait.
-            self.remember(after)
+            if ours:
+                self.remember(after)
         return after
 
 

@@ -12,6 +12,7 @@ import pytest
 from state import durable, journal
 from state.errors import CouldNot
 from state.journal import KeyChange, Record
+from state.text.traces import EntryTrace, ItemTrace, KeyTrace
 
 LINE = b'{"version": 1, "change": "x", "at": "x", "session": "s", "drift": "d", "class": "A", '
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -43,6 +44,38 @@ def test_what_is_appended_is_read_oldest_first(tmp_path: Path) -> None:
     assert history.changes[0].changes[1].after == "2026-11-20T10:00:00Z"
     assert history.changes[0].changes[2].after == {"pid": 1, "cmd": "claude"}
     assert (history.changes[0].drift, history.changes[0].drift_class) == ("C-1", "C")
+
+
+def test_the_evidence_is_read_with_the_change(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    append(path, replace(RECORD, evidence={"proof": "pid-file", "pid": 7, "at": NOW}))
+    (found,) = journal.read(path).changes
+    assert found.evidence == {"proof": "pid-file", "pid": 7, "at": "2026-11-20 10:00:00+00:00"}
+    assert found.registry == "/r.yaml"
+    assert [len(each) for each in found.sums] == [64, 64]
+
+
+def test_what_an_undo_needs_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    left = (
+        KeyTrace(key="status", before=": 'running'", after=": 'terminated'"),
+        KeyTrace(key="x", before=None, after=": y\r\n"),
+        ItemTrace(key="session_id_history", before=None, item="{id: 研究}"),
+        EntryTrace(before=": []", text="  - name: a"),
+    )
+    append(path, replace(RECORD, traces=left, undoes="0123456789ab"))
+    (found,) = journal.read(path).changes
+    assert found.traces == left
+    assert found.undoes == "0123456789ab"
+
+
+def test_a_line_of_an_earlier_version_has_neither_evidence_nor_traces(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    durable.append(path, LINE + b'"changes": [], "evidence": 5, "traces": {"a": 1}}')
+    durable.append(path, LINE + b'"changes": []}')
+    for found in journal.read(path).changes:
+        assert (found.evidence, found.traces, found.undoes) == ({}, (), None)
+        assert (found.registry, found.sums) == ("", ("", ""))
 
 
 def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
@@ -109,6 +142,14 @@ def test_a_record_too_long_for_a_line_loses_its_evidence_and_nothing_else(tmp_pa
     assert len(line) <= journal.LONGEST_LINE
     assert "left out" in json.loads(line)["evidence"]
     assert journal.read(path).changes[0].session == "lab-x"
+
+
+def test_traces_too_long_for_a_line_are_left_out_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    long = KeyTrace(key="x", before="研" * 50_000, after="")
+    append(path, replace(RECORD, traces=(long,)))
+    assert len(path.read_bytes()) <= journal.LONGEST_LINE
+    assert journal.read(path).changes[0].traces == ()
 
 
 def test_names_that_are_no_text_do_not_break_the_journal(tmp_path: Path) -> None:

@@ -1,0 +1,166 @@
+"""All that is known of one session: its entry, what a look shows, and what was changed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kanban_worker.tick import Monitor, Tick
+from reconcile import judge, names, report
+from reconcile.observed import Session, SessionName, Unknown
+from reconcile.plan import Decision, Note
+from state import journal, undoing
+from state.document import Document
+from state.errors import CouldNot, MonitorError, MustMend
+from state.journal import History, Written
+from state.text import scalars, shape, yamldata, yamlnodes
+
+SHOWN = 5
+"""How many of the last changes are told."""
+
+LONGEST = 120
+"""Characters of one value: names and evidence come from outside."""
+_NEAR = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """All that is known of one session."""
+
+    session: SessionName
+    tick: Tick
+    """A dry look, just made."""
+    entry: Mapping[str, str | None] | None
+    """The entry's single values by key; None when there is no entry, or no registry to read."""
+    readable: bool
+    """Whether the registry could be read."""
+    line: int | None
+    """Where the entry stands."""
+    faults: tuple[str, ...]
+    live: tuple[Session, ...]
+    decisions: tuple[Decision, ...]
+    notes: tuple[Note, ...]
+    changes: tuple[Written, ...]
+    """The last ones of this session in this registry, oldest first."""
+    earlier: int
+    """How many changes came before those."""
+    history: History
+
+
+def of(name: str, monitor: Monitor, journal_path: Path) -> Account:
+    """Looks and reads; writes nothing. Raises MustMend for an unknown name; CouldNot."""
+    session = names.normalise(name)
+    tick = monitor.tick(dry_run=True)
+    history = journal.read(journal_path)
+    document = _document(monitor)
+    real_path = os.path.realpath(monitor.registry.path)
+    here = [one for one in history.changes if one.registry == real_path]
+    changes = [one for one in here if names.normalise(one.session) == session]
+    found = Account(
+        session=session,
+        tick=tick,
+        entry=_entry(session, document),
+        readable=document is not None,
+        line=document.rows.get(session) if document else None,
+        faults=tuple(
+            fault.message
+            for fault in (document.faults if document else ())
+            if fault.session == session
+        ),
+        live=tuple(judge.sessions_of(tick.world.tmux.values()).get(session, ())),
+        decisions=tuple(
+            one for one in tick.report.decisions if names.normalise(one.drift.session) == session
+        ),
+        notes=tuple(
+            one
+            for one in tick.report.notes
+            if one.notice.session and names.normalise(one.notice.session) == session
+        ),
+        changes=tuple(changes[-SHOWN:]),
+        earlier=max(len(changes) - SHOWN, 0),
+        history=history,
+    )
+    if found.line is None and not (found.live or found.changes):
+        raise _unknown(name, tick, document, here)
+    return found
+
+
+def _document(monitor: Monitor) -> Document | None:
+    """The registry; the tick has told why where it cannot be read."""
+    try:
+        return monitor.registry.read(monitor.now())
+    except MonitorError:
+        return None
+
+
+def _entry(session: SessionName, document: Document | None) -> Mapping[str, str | None] | None:
+    if document is None or session not in document.rows:
+        return None
+    rows = shape.find(document.tree).rows
+    row = next(row for row in rows if row.text and names.normalise(row.text) == session)
+    return {
+        key: yamldata.text(row.pairs, key)
+        for key, (_, value) in row.pairs.items()
+        if isinstance(yamlnodes.target(value), yamlnodes.Scalar)
+    }
+
+
+def _unknown(name: str, tick: Tick, document: Document | None, here: list[Written]) -> MonitorError:
+    shown = scalars.shown(name, LONGEST)
+    for trouble in tick.troubles:
+        return trouble
+    blind = [each.why for each in tick.world.tmux.values() if isinstance(each, Unknown)]
+    if blind:
+        return CouldNot(f'cannot tell about "{shown}": cannot see what runs: {blind[0]}')
+    known = {str(each) for each in document.rows} if document else set()
+    known |= set(judge.sessions_of(tick.world.tmux.values()))
+    known |= {names.normalise(one.session) for one in here}
+    near = difflib.get_close_matches(names.normalise(name), sorted(known), n=_NEAR, cutoff=0.5)
+    told = f"Near names: {', '.join(scalars.shown(one, LONGEST) for one in near)}. " if near else ""
+    return MustMend(
+        f'no session "{shown}" in the registry, in tmux or in the journal. {told}'
+        "See them all with: agent-sessions status"
+    )
+
+
+def as_json(found: Account) -> dict[str, object]:
+    """The same as data: drifts and notices as in the report of a tick."""
+    data = report.as_json(found.tick.report)
+    ids: set[str] = {one.drift.id for one in found.decisions}
+    ids |= {one.notice.id for one in found.notes}
+    return {
+        "session": found.session,
+        "entry": found.entry,
+        "line": found.line,
+        "faults": list(found.faults),
+        "live": bool(found.live),
+        "sources": data["sources"],
+        "drifts": _with_ids(data["drifts"], ids),
+        "notices": _with_ids(data["notices"], ids),
+        "changes": [_plain_change(one, found.history) for one in found.changes],
+        "earlier_changes": found.earlier,
+    }
+
+
+def _with_ids(rows: object, ids: set[str]) -> list[object]:
+    return [row for row in rows if row["id"] in ids] if isinstance(rows, list) else []
+
+
+def _plain_change(change: Written, history: History) -> dict[str, object]:
+    by = undoing.undone_by(history, change)
+    return {
+        "change": change.change,
+        "at": change.at,
+        "class": change.drift_class,
+        "drift": change.drift,
+        "changes": [
+            {"key": one.key, "before": one.before, "after": one.after} for one in change.changes
+        ],
+        "evidence": dict(change.evidence),
+        "void": change.void,
+        "undoes": change.undoes,
+        "undone_by": by.change if by else None,
+    }
