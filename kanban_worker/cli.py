@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import io
@@ -27,11 +28,14 @@ COMMANDS = {
     "install": "put plugin and skill into a Hermes home; safe to repeat",
     "doctor": "say what is missing, and the command that mends it",
     "status": "show the table that a person looks at",
+    "resume-plan": "print how to resume the sessions that ended; it runs nothing",
+    "why": "explain what was concluded about one session, and from what; it writes nothing",
+    "undo": "restore exactly what one change of the monitor's altered, as the journal has it",
     "check": "validate the registry, naming each fault with its line",
     "init": "write a first registry from what runs now",
     "demo": "show the whole story on an isolated tmux server, in a throw-away home",
 }
-"""Each is a module in `kanban_worker.commands` with `options(parser)` and `run(arguments)`."""
+"""Each is a module in `kanban_worker.commands` (with `_` for `-`) with `run(arguments)`."""
 
 _OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 """Why printing may fail: every other file's failures are translated where they occur."""
@@ -62,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_streams()
     try:
         arguments = parser().parse_args(argv)
-        command = importlib.import_module(f"kanban_worker.commands.{arguments.command}")
+        module = arguments.command.replace("-", "_")
+        command = importlib.import_module(f"kanban_worker.commands.{module}")
         status = int(command.run(arguments))
         sys.stdout.flush()
     except MonitorError as error:
@@ -79,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Without this Python tries to print the rest at exit, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno != errno.EPIPE:  # whoever read our output has gone, on purpose
-            complain(str(durable.could_not("the output could not be written", error)))
+            with contextlib.suppress(OSError):  # a closed terminal takes no complaint either
+                complain(str(durable.could_not("the output could not be written", error)))
         return Exit.COULD_NOT
     return status
 
@@ -250,6 +256,34 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
     _judging_options(parser)
 
 
+def _resume_plan_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session",
+        metavar="SESSION",
+        nargs="*",
+        help="a session of the registry (default: all that ended)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    parser.add_argument(
+        "--since",
+        metavar="T",
+        help="only what ended since: a time (2026-11-21T10:00) or an age (30m, 2h, 7d)",
+    )
+
+
+def _why_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", metavar="SESSION", help="its name in tmux or the registry")
+    parser.add_argument("--json", action="store_true", help="print one object")
+    _judging_options(parser)
+
+
+def _undo_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "change", metavar="CHANGE", help="its id as `why` shows it, or the id's first 4 or more"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
+
+
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept",
@@ -269,6 +303,9 @@ _OPTIONS = {
     "install": _home_options,
     "doctor": _home_options,
     "status": _status_options,
+    "resume-plan": _resume_plan_options,
+    "why": _why_options,
+    "undo": _undo_options,
     "check": _check_options,
     "init": _judging_options,
     "demo": _no_options,

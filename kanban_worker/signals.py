@@ -25,8 +25,12 @@ class Asked:
 
     def wait(self, seconds: float) -> None:
         """Sleeps, or returns at once when the process is asked to end."""
-        # A plain sleep is taken up again after a handler has returned (PEP 475).
-        select.select([self._read], [], [], max(seconds, 0))
+        # A plain sleep is taken up again after a handler has returned (PEP 475). And select would
+        # refuse a descriptor above 1023, as a large Hermes process may have them.
+        waiting = select.poll()
+        waiting.register(self._read, select.POLLIN)
+        if waiting.poll(max(seconds, 0) * 1000):
+            os.read(self._read, 64)  # so that what comes after being asked can sleep again
 
     def close(self) -> None:
         """Gives both descriptors back."""
@@ -34,8 +38,11 @@ class Asked:
         os.close(self._write)
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """The handler. Whoever asks twice does not want to wait any longer."""
-        if self.signal is not None:
+        """The handler. Whoever presses Ctrl-C twice does not want to wait any longer.
+
+        Other signals may come twice by themselves: a closed terminal's from kernel and shell.
+        """
+        if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
         with contextlib.suppress(BlockingIOError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kanban_worker.boards.shape import Board, Comment, CommentId, Lost, NoRoute, Run
+from kanban_worker.boards.card import MOST
+from kanban_worker.boards.shape import Board, Comment, CommentId, Look, Lost, NoRoute, Run
 from kanban_worker.tick import Monitor
 from reconcile import stop, telling
 from reconcile.observed import Unknown
@@ -14,6 +15,8 @@ from state.errors import CouldNot, MonitorError
 
 TRIES = 3
 """How often a comment is made that does not show up in the thread; then it is left at that."""
+START = CommentId("0")
+"""Before the first comment."""
 SLOWEST = 60.0
 """Seconds between two tries of what failed again and again."""
 
@@ -58,7 +61,7 @@ class Tenure:
         self._board, self._monitor, self._notebook = board, monitor, monitor.notebook
         self._timer, self._tell, self._complain = timer, tell, complain
         self._run: Run | None = None
-        self._cursor: CommentId | None = None
+        self._cursor = START
         self._read = False
         self._own: set[CommentId] = set()
         self._tries: dict[str, int] = {}
@@ -86,15 +89,20 @@ class Tenure:
 
     # What people say. ---------------------------------------------------------------------------
 
+    @property
+    def next_look(self) -> float:
+        """Seconds until the board can bear another look."""
+        return max(self._looked_at + self._board.pause - self._timer(), 0)
+
     def look_when_due(self) -> None:
         """Looks, if the last look is so long ago that the board can bear another. Raises Lost."""
-        if self._timer() - self._looked_at >= self._board.pause:
+        if not self.next_look:
             self.look()
 
     def look(self) -> None:
         """Takes notice of new comments. Raises Lost; a look that fails changes nothing."""
         self._looked_at = self._timer()
-        found = self._board.look(self._cursor)
+        found = self._behind(self._cursor)
         if isinstance(found, Unknown):
             self._trouble("look", f"card {self.run.card} cannot be looked at: {found.why}")
             return
@@ -102,10 +110,23 @@ class Tenure:
         if found.lost:
             message = f"card {self.run.card} is no longer this run's: {found.lost}"
             raise Lost(message)
-        if found.comments:
-            self._hear(found.comments)
-            self._cursor = found.comments[-1].id
+        self._hear(found.comments)
+        self._cursor = found.comments[-1].id if found.comments else self._cursor
         self._read = True
+
+    def _behind(self, after: CommentId) -> Look | Unknown:
+        """All comments behind one: a look has no more than some hundred of them."""
+        comments: list[Comment] = []
+        while True:
+            found = self._board.look(after)
+            if isinstance(found, Unknown):
+                return found
+            if not found.comments or found.comments[-1].id == after:
+                return replace(found, comments=tuple(comments))
+            comments += found.comments
+            after = found.comments[-1].id
+            if len(found.comments) < MOST:
+                return replace(found, comments=tuple(comments))
 
     def _hear(self, comments: Sequence[Comment]) -> None:
         if not self._read:
@@ -144,16 +165,20 @@ class Tenure:
         may lose what it has acknowledged (hermes-agent 0.19.0 does, when others write as well).
         """
         memory = self._notebook.memory
-        if memory.card != self.run.card or self._timer() < self._speaking.at:
+        joined = self._read and memory.card == self.run.card
+        if not joined or self._timer() < self._speaking.at:
             return
         sayings = telling.due(memory, self._monitor.now())
         if not sayings:
             return
         try:
-            self._notebook.keep(telling.under_way(memory, sayings, self._cursor))
+            last = f"{self._board.ids}:{self._cursor}"
+            self._notebook.keep(telling.under_way(memory, sayings, last))
             made = self._made([saying for saying in sayings if saying.tried])
             for saying in sayings:
-                self._say(saying, made)
+                if self.stop is None:  # what is unsaid is kept, and a person waits
+                    self._say(saying, made)
+                    self.look_when_due()
         except Lost:
             raise
         except MonitorError as error:
@@ -182,7 +207,9 @@ class Tenure:
         """The comments of earlier tries that are on the card, by key."""
         found: dict[str, CommentId | None] = {}
         for after in {saying.after for saying in tried}:
-            look = self._board.look(None if after is None else CommentId(after))
+            kind, _, last = (after or "").partition(":")
+            # Behind an id of another kind, as another way to the board has them, is anywhere.
+            look = self._behind(CommentId(last) if kind == self._board.ids else START)
             if isinstance(look, Unknown):
                 raise CouldNot(look.why)
             for key in {saying.key for saying in tried if saying.after == after}:
@@ -218,25 +245,33 @@ class Tenure:
             self._beating.worked()
             self._trouble("beat", "")
 
-    def block(self, reason: str, *, patience: float, sleep: Callable[[float], None]) -> bool:
+    def block(
+        self, reason: str, *, patience: Callable[[], float], sleep: Callable[[float], None]
+    ) -> bool:
         """Leaves the card to people; whether it is blocked now. Raises Lost.
 
-        Tries again for `patience` seconds.
+        Tries again for `patience` seconds, which may become fewer meanwhile.
         """
-        again, late = Again(), self._timer() + patience
+        again, began = Again(), self._timer()
         while True:
             try:
                 self._board.block(reason)
             except Lost:
+                if again.at and self._waits():  # an earlier try did it, and its answer was lost
+                    return True
                 raise
             except MonitorError as error:
                 again.failed(self._timer())
                 self._trouble("block", f"the card is not blocked: {error}")
-                if again.at > late:
+                if again.at > began + patience():
                     return False
                 sleep(again.pause)
             else:
                 return True
+
+    def _waits(self) -> bool:
+        look = self._board.look(self._cursor)
+        return not isinstance(look, Unknown) and look.lost in {"it is blocked", "it is scheduled"}
 
     def _trouble(self, what: str, text: str) -> None:
         if text and self._troubles.get(what) != text:

@@ -34,7 +34,7 @@ from reconcile.plan import Decision, Plan
 from reconcile.report import Report, Source
 from state import locking, paths
 from state.document import Document, Moved, Written
-from state.errors import CouldNot, MonitorError, MustMend
+from state.errors import CouldNot, Lost, MonitorError, MustMend
 from state.faults import Fault
 from state.journal import KeyChange, Record
 from state.notebook import Notebook
@@ -114,7 +114,7 @@ class Monitor:
         real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
         self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
         self._lock = paths.monitor_lock(settings.places.state, real_registry)
-        self._fence: Callable[[], None] | None = None
+        self._speaks = False
         self._judged: tuple[_Sight, Judgement] | None = None
         self._copied: bytes | None = None
 
@@ -132,22 +132,24 @@ class Monitor:
             if not applied.moved or next(attempts) == ATTEMPTS:
                 return self._report(seen, applied, began, forgotten, dry_run=dry_run)
 
-    def alone(self, who: str, patience: float) -> AbstractContextManager[None]:
+    def alone(
+        self, who: str, patience: float, *, sleep: Callable[[float], None] = time.sleep
+    ) -> AbstractContextManager[None]:
         """Be this registry's only writing monitor within the block.
 
         Raises locking.Busy when another is after `patience` seconds; CouldNot.
         """
-        return locking.alone(self._lock, who=who, timeout=patience)
+        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep)
 
     def speak(self, fence: Callable[[], None]) -> None:
         """From now on, keep what a card is to be told among the memory's `unsaid`.
 
         `fence` is asked before each write to the registry, and raises to forbid it.
         """
-        self._fence = fence
+        self._speaks, self.registry.fence = True, fence
 
     def _intended(self, decided: Plan, seen: _Seen) -> Plan:
-        if self._fence is None:
+        if not self._speaks:
             return decided
         from reconcile import telling  # noqa: PLC0415 - 5 ms that a look without a card saves
 
@@ -191,11 +193,11 @@ class Monitor:
         if not decided.edits:
             return _Applied(plan=decided)
         records = [_record(each, seen.world) for each in decided.writes]
-        if self._fence is not None:
-            self._fence()
         try:
             self._write_ahead(decided)
             outcome = self.registry.write(seen.document, decided.edits, records)
+        except Lost:
+            raise
         except MonitorError as error:
             return _Applied(plan=decided.hold_writes(str(error)), troubles=(error,))
         if isinstance(outcome, Moved):
@@ -208,7 +210,7 @@ class Monitor:
 
     def _write_ahead(self, decided: Plan) -> None:
         """What will be said of a write is on disk before it: after it, it is no drift any more."""
-        if self._fence is not None:
+        if self._speaks:
             self.notebook.save(decided.memory)
 
     def _report(
@@ -222,7 +224,7 @@ class Monitor:
     ) -> Tick:
         troubles = [*seen.troubles, *applied.troubles]
         troubles += [CouldNot(forgotten)] if forgotten else []
-        if self._fence is not None:
+        if self._speaks:
             from reconcile import telling  # noqa: PLC0415 - as above
 
             applied = replace(applied, plan=telling.settled(applied.plan, seen.registry))

@@ -9,6 +9,7 @@ The board is asked from this one thread only, and nothing here asks a model.
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from kanban_worker import complaints, signals, tick
+from kanban_worker import boards, complaints, signals, tick
 from kanban_worker.boards.shape import Board, Lost, Run
 from kanban_worker.config import Settings
 from kanban_worker.signals import Asked
@@ -26,13 +27,13 @@ from kanban_worker.tick import Monitor, Tick
 from reconcile import telling, wording
 from reconcile.plan import Action
 from state import locking
-from state.errors import CouldNot
+from state.errors import CouldNot, MonitorError
 
 HEARTBEAT = 300.0
 """Seconds between two heartbeats."""
 SECOND_LOOK = 10.5
 """Seconds until the next tick at most, while a drift is held for a second look."""
-HANDOVER = 10.0
+HANDOVER = 15.0
 """Seconds that a dispatched worker waits for the one before it to notice that it was replaced."""
 FINISH = 60.0
 """Seconds to spare before the board ends the run for having taken too long."""
@@ -89,6 +90,7 @@ class Watch:
         board: Board,
         *,
         seconds: float | None = None,
+        dispatched: str = "",
         tell: Callable[[str], None] = lambda _: None,
         complain: Callable[[str], None] = lambda _: None,
         timing: Timing | None = None,
@@ -99,6 +101,7 @@ class Watch:
             settings: Registry, tmux sockets, interval and so on.
             board: The card's, not yet claimed.
             seconds: How long to watch; None is without end.
+            dispatched: The run for which a dispatcher started this process; empty: for none.
             tell: Takes what is said on the card.
             complain: Takes each new trouble, one line that says what to do.
             timing: Only tests have another one.
@@ -110,7 +113,7 @@ class Watch:
         self._tenure = Tenure(
             board, self._monitor, timer=self._timing.timer, tell=tell, complain=complain
         )
-        self._pause = board.pause
+        self._dispatched = dispatched
         self._asked: Asked | None = None
         self._last: Tick | None = None
         self._ticks = 0
@@ -120,10 +123,18 @@ class Watch:
 
     def run(self) -> End:
         """Watches until something ends it. Raises MonitorError when it could not begin."""
-        with signals.noted() as self._asked, self._alone():
-            run = self._claim()
-            self._tell(f"card {run.card}: watching; it ends when somebody comments stop")
-            end = self._watch(run)
+        with signals.noted() as self._asked:
+            try:
+                with self._alone():
+                    run = self._claim()
+                    self._tell(f"card {run.card}: watching; it ends when somebody comments stop")
+                    end = self._watch(run)
+            except MonitorError as error:
+                if self._signal is None:
+                    raise
+                end = End(how=Ending.SIGNALLED, why=str(error))
+            # Also one that came while another end was under way: whoever sent it waits for it.
+            end = replace(end, signal=self._signal)
         return replace(end, ticks=self._ticks, said=self._tenure.said)
 
     def _watch(self, run: Run) -> End:
@@ -135,14 +146,16 @@ class Watch:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One monitor for each registry."""
-        dispatched = "HERMES_KANBAN_TASK" in self._settings.environ
+        run = self._dispatched
+        who = f"agent-sessions work{run and f', run {run}'}"
         try:
-            with self._monitor.alone("agent-sessions work", HANDOVER if dispatched else 0):
+            with self._monitor.alone(who, HANDOVER if run else 0, sleep=self._sleep_unless_asked):
                 yield
         except locking.Busy as error:
-            if dispatched:  # a card that nobody works on must not look as if somebody did
+            # A card that nobody works on must not look as if somebody did.
+            if run and who not in str(error):
                 self._claim()
-                self._block(wording.safe(str(error), telling.LONGEST), PATIENCE)
+                self._block(wording.safe(str(error), telling.LONGEST))
             raise
 
     def _claim(self) -> Run:
@@ -178,7 +191,7 @@ class Watch:
                 left = next_tick - self._now()
                 if left <= 0:
                     break
-                self._sleep(min(left, self._pause, *self._left(began, deadline)))
+                self._sleep(min(left, self._tenure.next_look, *self._left(began, deadline)))
                 self._tenure.look_when_due()
 
     def _tick(self) -> float:
@@ -243,24 +256,32 @@ class Watch:
 
     def _finish(self, end: End, run: Run) -> End:
         """The last words, and the card left to people. Raises Lost."""
-        self._tenure.speak()
-        if end.how is not Ending.STOPPED:  # then a person waits, for nothing else than the block
-            self._tenure.beat_now(self._note())
-        self._tenure.speak()  # reads back what was said just now
+        if end.how is Ending.STOPPED:  # a person waits; what is unsaid is kept for the next run
+            return replace(end, blocked=self._block(end.why))
+        if end.how is Ending.SIGNALLED:
+            boards.hurry(os.environ)
+        else:
+            self._tenure.speak()
+        self._tenure.beat_now(self._note())
         if end.how is Ending.ELAPSED and run.adopted:
             return end  # whoever runs this again and again has the card, and keeps it
-        patience = PATIENCE_SIGNALLED if end.how is Ending.SIGNALLED else PATIENCE
-        reason = end.why
-        if end.how is not Ending.STOPPED:
-            reason += f"; to go on: hermes kanban unblock {run.card}"
-        blocked = self._block(reason, patience)
+        blocked = self._block(f"{end.why}; to go on: hermes kanban unblock {run.card}")
         return replace(end, blocked=blocked)
 
-    def _block(self, reason: str, patience: float) -> bool:
-        done = self._tenure.block(reason, patience=patience, sleep=self._sleep)
+    def _block(self, reason: str) -> bool:
+        done = self._tenure.block(reason, patience=self._patience, sleep=self._sleep)
         if done:
             self._tell(f"blocked: {reason}")
         return done
+
+    def _patience(self) -> float:
+        return PATIENCE if self._signal is None else PATIENCE_SIGNALLED
+
+    def _sleep_unless_asked(self, seconds: float) -> None:
+        """Raises CouldNot once a signal came: nobody waits for what was about to begin."""
+        if self._signal is not None:
+            raise CouldNot("ended before it began")
+        self._sleep(seconds)
 
     @property
     def _signal(self) -> int | None:

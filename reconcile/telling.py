@@ -30,6 +30,9 @@ LATE = timedelta(minutes=1)
 LONGEST = 1000
 """Characters of one finding's text."""
 
+LONGEST_LISTED = 300
+"""The same in a digest, which no board may have to cut."""
+
 _KEY = re.compile(r"\[([A-Z]-[0-9a-f]{8})\]")
 
 
@@ -183,11 +186,12 @@ def _waves(fresh: Mapping[str, Unsaid]) -> Iterator[Mapping[str, Unsaid]]:
             yield wave
 
 
-def _head(several: Mapping[str, Unsaid]) -> str:
+def _framed(several: Mapping[str, Unsaid], listed: list[str]) -> list[str]:
     causes = sorted({each.wave for each in several.values()})
-    if all(causes):
-        return f"{len(several)} running sessions ended together: {' and '.join(causes)}"
-    return f"{len(several)} findings at once:"
+    if not all(causes):
+        return [f"{len(several)} findings at once:", *listed]
+    head = f"{len(several)} running sessions ended together: {' and '.join(causes)}"
+    return [head, *listed, "Resume them: agent-sessions resume-plan"]
 
 
 def _together(several: Mapping[str, Unsaid]) -> str:
@@ -196,12 +200,13 @@ def _together(several: Mapping[str, Unsaid]) -> str:
 
 def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     first = next(iter(several.values()))
-    lines = [_line(each, at) for each in several.values()]
+    longest = LONGEST if len(several) == 1 else LONGEST_LISTED
+    lines = [_line(each, at, longest) for each in several.values()]
     if len(lines) > 1:
         listed = [f"- [{each}] {line}" for each, line in zip(several, lines[:LISTED], strict=False)]
         more = len(lines) - LISTED
         listed += [f"- and {more} more: agent-sessions status"] if more > 0 else []
-        lines = [_head(several), *listed]
+        lines = _framed(several, listed)
     return Saying(
         key=key,
         ids=tuple(several),
@@ -211,10 +216,10 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     )
 
 
-def _line(unsaid: Unsaid, at: datetime) -> str:
+def _line(unsaid: Unsaid, at: datetime, longest: int) -> str:
     late = at - unsaid.at > LATE
     when = f" (found {unsaid.at:%Y-%m-%d %H:%M:%S %z}, said late)" if late else ""
-    return wording.safe(unsaid.text, LONGEST) + when
+    return wording.safe(unsaid.text, longest) + when
 
 
 def under_way(memory: Memory, sayings: Iterable[Saying], last: str | None) -> Memory:

@@ -58,7 +58,7 @@ _SETTING = re.compile(
     | "[\w-]{{0,60}}?{_NAME}"[ ]?:[ ]?                                            # "password": X
     | (?<![\w-])(?:authorization|api-key|x-api-key):[ ]?                          # a header
         (?:(?:bearer|basic|token)[ ]|(?=[^\s0-9]{{0,99}}[0-9]))
-    )(?:"[^"]*"?|'[^']*'?|[^\s"']\S*)""",
+    )(?=\S)(?:"[^"]*"?|'[^']*'?)?\S*""",
     re.VERBOSE | re.IGNORECASE,
 )
 

@@ -13,3 +13,7 @@ class MustMend(MonitorError):
 
 class CouldNot(MonitorError):
     """A look or a write failed; it may work the next time (exit status 3)."""
+
+
+class Lost(CouldNot):
+    """The card is no longer this run's: nothing more may be written for it."""

@@ -126,7 +126,7 @@ def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
 
 
 def _memory(data: _Json) -> Memory:
-    if data["version"] != VERSION:
+    if data["version"] != VERSION or "" in data["open"]:
         raise ValueError
     boot = data["boot"]
     return Memory(
@@ -154,8 +154,10 @@ def _unsaid(data: _Json) -> Unsaid:
     return Unsaid(
         text=str(data["text"]),
         at=_moment(data["at"]),
-        awaited=awaited and Awaited(session=str(awaited["session"]), value=str(awaited["value"])),
-        wave=str(data["wave"]),
+        awaited=None
+        if awaited is None
+        else Awaited(session=str(awaited["session"]), value=str(awaited["value"])),
+        wave=str(data.get("wave", "")),
         key=_text(data["key"]),
         after=_text(data["after"]),
     )

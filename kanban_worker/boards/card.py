@@ -34,6 +34,7 @@ _CUTS = frozenset({"blocked", "block_loop_detected", "completed", "scheduled", "
 _SAID = "commented"
 """Written by `add_comment` in one transaction with the comment: as many events as comments."""
 
+_LONGEST_ID = 20
 _CARD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 _WAYS_OUT = {
@@ -172,7 +173,8 @@ def said(card: Card | None, author: str, body: str) -> CommentId | None:
 
 def place(comment: CommentId | None) -> int:
     """What comments are ordered by. Their times have whole seconds; ids only ever grow."""
-    return int(comment) if comment is not None and comment.isdecimal() else 0
+    known = comment is not None and comment.isdecimal() and len(comment) < _LONGEST_ID
+    return int(comment) if known and comment is not None else 0
 
 
 def comment(*, number: int, author: object, body: object, at: object) -> Comment:

@@ -29,6 +29,7 @@ Tools = Callable[[str, dict[str, Any]], str]
 class Hermes:
     """A card by Hermes' own code, in this process."""
 
+    ids = "id"
     pause = 1.0
     """A look costs 1 to 2 ms."""
 
@@ -43,6 +44,7 @@ class Hermes:
         self._address, self._tools = address, tools
         self._database = Database(address.board)
         self._lock = f"{socket.gethostname()}:{os.getpid()}"
+        self._claimed = False
         self._run = Run(card="", id="", author=card.AUTHOR, adopted=False)
 
     @property
@@ -56,7 +58,11 @@ class Hermes:
         before = self._whole(name)
         if run := card.dispatched(self._address, name):
             self._adopt(before, run)
-        elif before.status != card.READY or not self._database.claim(name, self._lock):
+        elif self._claimed or (
+            before.status == card.READY and self._database.claim(name, self._lock)
+        ):
+            self._claimed = True  # also for a second try, when looking at it failed
+        else:
             raise card.unworkable(self._whole(name))
         now = self._whole(name)
         self._run = replace(

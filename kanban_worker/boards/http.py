@@ -6,15 +6,19 @@ nothing to a run: a card is looked at before each act, and is ours as long as no
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from urllib.parse import quote
 
 from kanban_worker.boards import card, told
 from kanban_worker.boards.card import Card
-from kanban_worker.boards.server import NoCard, Server
+from kanban_worker.boards.server import Late, NoCard, Server
 from kanban_worker.boards.shape import Address, CommentId, Look, Lost, NoRoute, Run
 from reconcile.observed import Unknown
 from state.errors import CouldNot, MonitorError, MustMend
+
+SERVERS_PATIENCE = 125.0
+"""Seconds for which a server may wait for the board's lock (120), and then still comment."""
 
 _OVER = frozenset({card.BLOCKED, card.SCHEDULED, "archived", "done", "triage"})
 
@@ -22,6 +26,7 @@ _OVER = frozenset({card.BLOCKED, card.SCHEDULED, "archived", "done", "triage"})
 class Http:
     """A card by a Hermes server."""
 
+    ids = "id"
     pause = 2.0
 
     def __init__(self, address: Address) -> None:
@@ -30,6 +35,7 @@ class Http:
         self._server = Server(address.url, address.token)
         self._run = Run(card="", id="", author=card.AUTHOR, adopted=False)
         self._dispatched = ""
+        self._doubt = 0.0
 
     @property
     def run(self) -> Run:
@@ -68,11 +74,17 @@ class Http:
     def say(self, text: str) -> CommentId | None:
         """As `Board.say`."""
         self._server.begin()
+        if time.monotonic() < self._doubt:
+            raise CouldNot("a comment that was not answered in time may still be on its way")
         body = card.fit(text)
         try:
             self._held()
             said = {"body": body, "author": self._run.author}
-            self._server.ask("POST", self._path("/comments"), params=self._params, body=said)
+            try:
+                self._server.ask("POST", self._path("/comments"), params=self._params, body=said)
+            except Late:
+                self._doubt = time.monotonic() + SERVERS_PATIENCE
+                raise
         except MustMend as error:
             raise CouldNot(str(error)) from error
         return self._found(body.strip())

@@ -87,6 +87,7 @@ class Pinboard:
 class Memory:
     """The way to a card of a `Pinboard`."""
 
+    ids = "id"
     pause = 0.2
 
     def __init__(self, address: Address, pinboard: Pinboard | None = None) -> None:

@@ -87,7 +87,7 @@ class Server:
             ) as answer:
                 text = _read(answer, self._until)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            raise CouldNot(f"{self.base} did not answer in time") from None
+            raise Late(f"{self.base} did not answer in time") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Never the error's own text, which may hold headers.
             raise _Gone(f"{self.base} cannot be reached ({type(error).__name__})") from None
@@ -114,6 +114,10 @@ class Server:
             raise CouldNot(f"the board refused it: {detail or 'conflict'}")
         why = "has a fault" if status >= _BROKEN else "does not understand"
         raise CouldNot(f"{self.base} {why} ({status}): {detail or 'it says no more'}")
+
+
+class Late(CouldNot):
+    """No answer yet: what was asked for may still be carried out."""
 
 
 class _Gone(Exception):

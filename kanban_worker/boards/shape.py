@@ -13,14 +13,12 @@ from datetime import datetime
 from typing import NewType, Protocol
 
 from reconcile.observed import Unknown
-from state.errors import CouldNot, MonitorError
+from state.errors import Lost, MonitorError
+
+__all__ = ["Address", "Board", "Comment", "CommentId", "Look", "Lost", "NoRoute", "Run"]
 
 CommentId = NewType("CommentId", str)
 """Opaque; the board's own id, or a comment's place in the thread where it has none."""
-
-
-class Lost(CouldNot):
-    """The card is no longer this run's: nothing more may be written for it."""
 
 
 class NoRoute(MonitorError):
@@ -83,6 +81,10 @@ class Look:
 
 class Board(Protocol):
     """One card, seen through one way to its board. Used from one thread only."""
+
+    @property
+    def ids(self) -> str:
+        """What kind of ids comments have here: an id of one kind means nothing in another."""
 
     @property
     def pause(self) -> float:

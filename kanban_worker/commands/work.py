@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from kanban_worker import boards, config
+from kanban_worker.boards import card
 from kanban_worker.cli import Exit, complain, plain
 from kanban_worker.watch import End, Ending, Watch
 
@@ -16,24 +18,39 @@ def run(arguments: argparse.Namespace) -> int:
     """Watches until something ends it, and says how it ended."""
     settings = config.load(arguments, os.environ, Path.home())
     seconds = config.seconds("for", arguments.seconds) if arguments.seconds else None
-    board = boards.reach(settings.via, config.address(settings, arguments.card))
-    watch = Watch(settings, board, seconds=seconds, tell=_tell, complain=complain)
+    address = config.address(settings, arguments.card)
+    board = boards.reach(settings.via, address)
+    watch = Watch(
+        settings,
+        board,
+        seconds=seconds,
+        dispatched=card.dispatched(address, card.named(address)),
+        tell=_tell,
+        complain=_complain,
+    )
     end = watch.run()
     _tell(f"ended: {end.why} ({end.ticks} ticks, {end.said} comments)")
     return _status(end, adopted=board.run.adopted)
 
 
 def _tell(text: str) -> None:
-    for line in text.splitlines():
-        print(plain(line))
-    sys.stdout.flush()
+    """A closed terminal or a full disk is no reason to leave the card without its worker."""
+    with contextlib.suppress(OSError):
+        for line in text.splitlines():
+            print(plain(line))
+        sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        complain(text)
 
 
 def _status(end: End, *, adopted: bool) -> Exit:
     if end.how is Ending.LOST:
-        complain(end.why)
+        _complain(end.why)
         return Exit.COULD_NOT
-    if end.how is Ending.SIGNALLED:
+    if end.signal is not None:
         return Exit.INTERRUPTED
     left_running = end.how is Ending.ELAPSED and adopted
     return Exit.OK if end.blocked or left_running else Exit.COULD_NOT

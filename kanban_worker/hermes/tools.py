@@ -121,7 +121,14 @@ def _watch(arguments: Mapping[str, object], dispatch: Dispatch) -> Mapping[str, 
         settings = config.from_environment(os.environ, Path.home())
         if (interval := _interval(arguments.get("interval"))) is not None:
             settings = replace(settings, interval=interval)
-        end: End = Watch(settings, board, tell=_log.info, complain=_log.warning).run()
+        watch = Watch(
+            settings,
+            board,
+            dispatched=os.environ.get("HERMES_KANBAN_RUN_ID", ""),
+            tell=_log.info,
+            complain=_log.warning,
+        )
+        end: End = watch.run()
     except MonitorError as error:
         return _not_begun(board, error)
     # All is saved and said. A goal loop looks at the card's status only, not at whose run it is: a
@@ -134,12 +141,18 @@ def _watch(arguments: Mapping[str, object], dispatch: Dispatch) -> Mapping[str, 
 
 def _not_begun(board: Board, error: MonitorError) -> Mapping[str, object]:
     """Leaves the card to a person: a model that overlooks the error would be asked 100 times."""
+    from state.locking import Busy  # noqa: PLC0415 - loading the plugin is to be cheap
+
     why = f"the watch did not begin: {error}"
     try:
-        board.claim()
-        board.block(why)
+        if not isinstance(error, Busy):  # else the watch has blocked the card where that is right
+            board.claim()
+            board.block(why)
+        look = board.look(None)
     except MonitorError:
         raise error from None
+    if getattr(look, "lost", "") != "it is blocked":
+        raise error
     return _told("failed", why, blocked=True)
 
 

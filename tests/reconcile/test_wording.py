@@ -13,7 +13,7 @@ from reconcile import wording
 
 # Made up here, and in parts, so that no scanner of this repository takes one for real.
 A10, A20, A40 = "Ab3" + "x" * 7, "Ab3" + "x" * 17, "Ab3" + "x" * 37
-JWT = "eyJ" + "hbGciOiJI" + "." + "eyJ" + "zdWIiOiIx" + "." + A20
+JWT = "eyJ" + "hbGciOiJI" + A40 + "." + "eyJ" + "zdWIiOiIx" + "." + A20
 
 TOKENS = {
     "Anthropic": "sk-" + "ant-api03-" + A20 + "-_" + A10,
@@ -77,6 +77,7 @@ def test_a_token_of_a_known_shape_is_hidden_wherever_it_stands(secret: str, arou
         ("API_KEY=abc run", "API_KEY=*** run"),
         ("ANTHROPIC_API_KEY=abc", "ANTHROPIC_API_KEY=***"),
         ("PASSWORD='a b' run", "PASSWORD=*** run"),
+        ("PASSWORD='a b'c run", "PASSWORD=*** run"),
         ("PGPASSWORD=abc", "PGPASSWORD=***"),
         ("MYSQL_PWD=abc", "MYSQL_PWD=***"),
         ("DB_PASS=abc", "DB_PASS=***"),
@@ -87,7 +88,7 @@ def test_a_token_of_a_known_shape_is_hidden_wherever_it_stands(secret: str, arou
         ("API_KEY2=abc", "API_KEY2=***"),
         ("token = abc", "token = ***"),
         ("https://example.org/?token=abc", "https://example.org/?token=***"),
-        ('{"password": "a b", "x": 1}', '{"password": ***, "x": 1}'),
+        ('{"password": "a b", "x": 1}', '{"password": *** "x": 1}'),
         ("Authorization: Bearer abc", "Authorization: Bearer ***"),
         ("Authorization: Basic dTpw", "Authorization: Basic ***"),
         ("Authorization: a1b2", "Authorization: ***"),

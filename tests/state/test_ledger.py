@@ -42,7 +42,7 @@ MEMORIES = st.builds(
     unsaid=st.dictionaries(TEXTS, UNSAID, max_size=3),
     card=st.none() | TEXTS,
     sources=st.dictionaries(TEXTS, HEALTH, max_size=3),
-    open=st.dictionaries(TEXTS, FOUND, max_size=4),
+    open=st.dictionaries(st.text(min_size=1, max_size=20), FOUND, max_size=4),
     servers=st.dictionaries(
         TEXTS, st.builds(Server, pid=st.integers(1, 2**31), started_at=TIMES), max_size=3
     ),
@@ -151,3 +151,40 @@ def test_a_full_disk_leaves_the_old_ledger(tmp_path: Path) -> None:
     assert "the limit on file size is reached" in done.stdout
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["x.state"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {
+            "open": {
+                "": {"since": NOW.isoformat(), "told": True, "comment_id": 1, "first_held": None}
+            }
+        },
+        {"unsaid": {"A-1": {"text": "x", "at": NOW.isoformat(), "awaited": {}}}},
+        {"unsaid": {"A-1": {"text": "x", "at": NOW.isoformat(), "awaited": 0}}},
+        {"sources": {"tmux": {}}},
+    ],
+    ids=["no key", "an empty wait", "a number for a wait", "no health"],
+)
+def test_json_that_no_ledger_has_is_taken_for_torn(tmp_path: Path, broken: object) -> None:
+    path = tmp_path / "x.state"
+    ledger.save(path, SOME)
+    assert isinstance(broken, dict)
+    path.write_text(json.dumps(json.loads(path.read_text()) | broken))
+
+    found = ledger.load(path)
+
+    assert found.memory == Memory()
+    assert found.recovered_why
+
+
+def test_one_from_before_cards_were_told_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.state"
+    ledger.save(path, SOME)
+    old = json.loads(path.read_text())
+    for key in ("unsaid", "card", "sources"):
+        del old[key]
+    path.write_text(json.dumps(old))
+
+    assert ledger.load(path) == ledger.Ledger(memory=SOME)

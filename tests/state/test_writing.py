@@ -17,9 +17,9 @@ import pytest
 
 from reconcile.desired import AddEntry, SetKey
 from reconcile.observed import SessionName
-from state import journal, paths, replacement
+from state import journal, locking, paths, replacement
 from state.document import Document, Moved, Written
-from state.errors import CouldNot, MustMend
+from state.errors import CouldNot, Lost, MustMend
 from state.journal import KeyChange, Record
 from state.registry import RegistryFile
 from waiting import retry_until
@@ -86,6 +86,32 @@ def test_a_write_changes_the_file_and_is_what_was_seen_last(home: Home) -> None:
     assert not any(entry.fresh for entry in again.registry.entries)
     assert not any(entry.fresh for entry in home.process().read(now).registry.entries)
     assert home.leftovers() == []
+
+
+def test_the_fence_is_asked_under_the_lock_and_its_word_holds(home: Home) -> None:
+    """A worker may be replaced while it waits for the lock."""
+    asked: list[bool] = []
+
+    def closed() -> None:
+        with (
+            pytest.raises(CouldNot),
+            locking.held(
+                home.path.with_name(f"{home.path.name}.lock"), timeout=0.05, sleep=lambda _: None
+            ),
+        ):
+            pytest.fail("the lock was free")
+        asked.append(True)
+        raise Lost("the card is another run's")
+
+    home.file.fence = closed
+    document = home.read()
+
+    with pytest.raises(Lost):
+        home.file.write(document, [END_A], [RECORD])
+
+    assert asked == [True]
+    assert home.path.read_bytes() == document.raw
+    assert not home.journal.exists()
 
 
 def test_nothing_to_change_touches_nothing(home: Home) -> None:

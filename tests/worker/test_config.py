@@ -139,7 +139,8 @@ class TestPrecedence:
     @pytest.mark.parametrize("command", sorted(cli.COMMANDS))
     def test_every_command_can_be_given_its_settings(self, command: str) -> None:
         write("interval: 7\npattern: x-*\n")
-        parsed = cli.parser().parse_args([command])
+        words = [command, *(["word"] if command in {"why", "undo"} else [])]
+        parsed = cli.parser().parse_args(words)
 
         settings = config.load(parsed, os.environ, Path.home())
 

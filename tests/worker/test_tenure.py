@@ -51,6 +51,21 @@ class Losing(MemoryBoard):
         return said
 
 
+class Blocking(MemoryBoard):
+    """A board that blocks, and whose answer is lost on the way back."""
+
+    def block(self, reason: str) -> None:
+        """Blocks, and then fails."""
+        super().block(reason)
+        raise CouldNot("the connection was closed")
+
+
+class ByPlace(MemoryBoard):
+    """A board that tells comments by their place, as the program of Hermes does."""
+
+    ids = "place"
+
+
 class Mute(MemoryBoard):
     """A board without a route for heartbeats."""
 
@@ -142,6 +157,44 @@ def test_nor_is_it_by_the_next_process_that_has_only_the_ledger() -> None:
 
     assert later.said == ["[D-00000000] one"]
     assert later.monitor.notebook.memory.unsaid == {}
+
+
+@pytest.mark.parametrize("kind", [MemoryBoard, ByPlace])
+def test_it_is_found_among_hundreds_of_others_and_by_another_way_to_the_board(
+    kind: type[MemoryBoard],
+) -> None:
+    room = Room(Deaf).begin("one")
+    for number in range(20):
+        room.pinboard.comment(CARD, f"before {number}")
+    room.tenure.look()
+    room.board.deaf = True  # type: ignore[attr-defined]
+    for number in range(600):
+        room.pinboard.comment(CARD, f"meanwhile {number}")
+    room.goes_on(1)
+    room.pinboard.reclaim(CARD)
+    later = Room(kind)
+    later.pinboard, later.board.pinboard = room.pinboard, room.pinboard
+    later.monitor.notebook.recall()
+    later.tenure.claim()
+
+    later.goes_on(3)
+
+    assert later.said.count("[D-00000000] one") == 1
+    assert later.monitor.notebook.memory.unsaid == {}
+
+
+def test_nothing_is_said_before_the_thread_was_read() -> None:
+    """Else a comment of long ago, with the same key, would be taken for the one that failed."""
+    room = Room()
+    room.tenure.claim()
+    room.pinboard.comment(CARD, "[D-00000000] one")
+    room.monitor.notebook.keep(Memory(card=CARD, unsaid={"D-00000000": Unsaid(text="one", at=AT)}))
+
+    room.tenure.speak()
+    assert room.said == ["[D-00000000] one"]
+    room.goes_on(3)
+
+    assert room.said == ["[D-00000000] one"] * 2
 
 
 @pytest.mark.parametrize(("loses", "shows"), [(1, 1), (2, 1), (99, 0)])
@@ -244,6 +297,29 @@ def test_the_workers_own_words_ask_for_nothing() -> None:
     assert room.tenure.stop is None
 
 
+def test_one_who_asked_before_hundreds_of_other_words_is_heard() -> None:
+    room = Room()
+    room.pinboard.comment(CARD, "stop", author="ann")
+    for number in range(1100):
+        room.pinboard.comment(CARD, f"and {number}")
+
+    room.begin()
+
+    assert room.tenure.stop
+    assert room.tenure.stop.author == "ann"
+
+
+def test_nothing_more_is_said_once_a_person_asked() -> None:
+    room = Room().begin("one", "two", "three")
+    room.pinboard.comment(CARD, "stop")
+    room.tenure.look()
+
+    room.tenure.speak()
+
+    assert room.said == ["stop"]
+    assert len(room.monitor.notebook.memory.unsaid) == 3
+
+
 def test_what_an_earlier_run_obeyed_is_past() -> None:
     room = Room()
     room.pinboard.comment(CARD, "stop")
@@ -272,7 +348,7 @@ def test_a_card_that_another_run_has_is_lost() -> None:
     with pytest.raises(Lost):
         room.tenure.beat_now("alive")
     with pytest.raises(Lost):
-        room.tenure.block("over", patience=1, sleep=lambda _: None)
+        room.tenure.block("over", patience=lambda: 1, sleep=lambda _: None)
 
     assert room.said == []
 
@@ -330,9 +406,19 @@ def test_a_block_is_tried_until_it_works() -> None:
         room.now += seconds
         room.pinboard.down = "" if room.now > 5 else "moved"
 
-    assert room.tenure.block("over", patience=60, sleep=sleep)
+    assert room.tenure.block("over", patience=lambda: 60, sleep=sleep)
     assert room.pinboard.cards[CARD].status == "blocked"
     assert len(room.complaints) == 1
+
+
+def test_one_that_took_place_without_an_answer_counts() -> None:
+    room = Room(Blocking).begin()
+
+    def sleep(seconds: float) -> None:
+        room.now += seconds
+
+    assert room.tenure.block("over", patience=lambda: 60, sleep=sleep)
+    assert room.pinboard.cards[CARD].status == "blocked"
 
 
 def test_and_given_up_when_patience_ends() -> None:
@@ -342,5 +428,5 @@ def test_and_given_up_when_patience_ends() -> None:
     def sleep(seconds: float) -> None:
         room.now += seconds
 
-    assert not room.tenure.block("over", patience=60, sleep=sleep)
+    assert not room.tenure.block("over", patience=lambda: 60, sleep=sleep)
     assert room.now <= 60
