@@ -26,7 +26,6 @@ from kanban_worker.tenure import Again, Tenure
 from kanban_worker.tick import Monitor, Tick
 from reconcile import telling, wording
 from reconcile.plan import Action
-from state import locking
 from state.errors import CouldNot, MonitorError
 
 HEARTBEAT = 300.0
@@ -148,12 +147,14 @@ class Watch:
         """One monitor for each registry."""
         run = self._dispatched
         who = f"agent-sessions work{run and f', run {run}'}"
+        begun = False
         try:
             with self._monitor.alone(who, HANDOVER if run else 0, sleep=self._sleep_unless_asked):
+                begun = True
                 yield
-        except locking.Busy as error:
+        except CouldNot as error:
             # A card that nobody works on must not look as if somebody did.
-            if run and who not in str(error):
+            if run and not begun and who not in str(error):
                 self._claim()
                 self._block(wording.safe(str(error), telling.LONGEST))
             raise
@@ -280,7 +281,7 @@ class Watch:
     def _sleep_unless_asked(self, seconds: float) -> None:
         """Raises CouldNot once a signal came: nobody waits for what was about to begin."""
         if self._signal is not None:
-            raise CouldNot("ended before it began")
+            raise CouldNot("ended before the watch began; unblock the card to go on")
         self._sleep(seconds)
 
     @property

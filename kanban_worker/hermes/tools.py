@@ -140,19 +140,22 @@ def _watch(arguments: Mapping[str, object], dispatch: Dispatch) -> Mapping[str, 
 
 
 def _not_begun(board: Board, error: MonitorError) -> Mapping[str, object]:
-    """Leaves the card to a person: a model that overlooks the error would be asked 100 times."""
+    """Leaves the card to a person: a model that overlooks the error would be asked 100 times.
+
+    The watch may have done so. It has not where the run's own earlier watch is still at work.
+    """
     from state.locking import Busy  # noqa: PLC0415 - loading the plugin is to be cheap
 
     why = f"the watch did not begin: {error}"
-    try:
-        if not isinstance(error, Busy):  # else the watch has blocked the card where that is right
+    look = board.look(None) if board.run.card else None
+    if getattr(look, "lost", "") != "it is blocked":
+        if isinstance(error, Busy):
+            raise error
+        try:
             board.claim()
             board.block(why)
-        look = board.look(None)
-    except MonitorError:
-        raise error from None
-    if getattr(look, "lost", "") != "it is blocked":
-        raise error
+        except MonitorError:
+            raise error from None
     return _told("failed", why, blocked=True)
 
 

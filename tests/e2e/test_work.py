@@ -247,6 +247,7 @@ class TestTwoAtOnce:
 
         assert time.monotonic() - asked < 5
         assert ended.status == 130
+        assert office.home.status(second) == "blocked"
 
     def test_a_card_that_was_not_dispatched_here_is_left_alone(self, office: Office) -> None:
         office.desk.write(*office.desk.starts(API))
