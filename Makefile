@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 # Help texts in the docs are wrapped to 80 columns and uncoloured, whatever terminal make runs in.
 PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 HERMES := hermes-agent==0.19.0
-# Most tests wait for tmux, a board or a deadline: three at once fit on two cores.
-PARALLEL := --numprocesses=3 --dist=worksteal
+# Most tests wait for tmux, a board or a deadline: four at once fit on two cores.
+PARALLEL := --numprocesses=4 --dist=worksteal
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
