@@ -183,6 +183,19 @@ def test_it_is_found_among_hundreds_of_others_and_by_another_way_to_the_board(
     assert later.monitor.notebook.memory.unsaid == {}
 
 
+def test_an_id_of_another_way_to_the_board_is_no_place_in_its_thread() -> None:
+    """Ids count the comments of a whole board, places those of one thread."""
+    room = Room(ByPlace).begin()
+    room.pinboard.comment(CARD, "[D-00000000] one")
+    tried = Unsaid(text="one", at=AT, key="D-00000000", after="id:999")
+    room.monitor.notebook.keep(Memory(card=CARD, unsaid={"D-00000000": tried}))
+
+    room.goes_on(5)
+
+    assert room.said == ["[D-00000000] one"]
+    assert room.monitor.notebook.memory.unsaid == {}
+
+
 def test_nothing_is_said_before_the_thread_was_read() -> None:
     """Else a comment of long ago, with the same key, would be taken for the one that failed."""
     room = Room()
