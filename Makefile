@@ -12,16 +12,22 @@ PARALLEL := --numprocesses=4 --dist=worksteal
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover lint bench test-newest tmux clean
+.PHONY: help demo test test-faults reliability cover lint bench test-newest tmux clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server and a throw-away board
 	@$(BIN)/agent-sessions demo
 
 test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with its exact pins
 	$(BIN)/python -m pytest $(PARALLEL)
+
+test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
+	$(BIN)/python -m pytest tests/faults $(PARALLEL)
+
+reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
+	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md
 
 cover: $(VENV)/.dev ## every branch of the core, from the core's own tests
 	$(BIN)/python -m pytest tests/reconcile \
