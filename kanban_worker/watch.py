@@ -25,7 +25,6 @@ from kanban_worker.signals import Asked
 from kanban_worker.tenure import Again, Tenure
 from kanban_worker.tick import Monitor, Tick
 from reconcile import telling, wording
-from reconcile.plan import Action
 from state.errors import CouldNot, MonitorError
 
 HEARTBEAT = 300.0
@@ -201,7 +200,7 @@ class Watch:
         if self._tenure.join():
             found = self._tick_once()  # what another card was told is told anew, at once
         interval = self._settings.interval or tick.default_interval(found)
-        waiting = any(each.action is Action.HELD for each in found.report.decisions)
+        waiting = any(each.soon for each in found.report.decisions)
         return min(interval, SECOND_LOOK) if waiting else interval
 
     def _tick_once(self) -> Tick:

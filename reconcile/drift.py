@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import NewType
 
 from reconcile.desired import Edit, Scalar
+from reconcile.memory import Life
 from reconcile.observed import SessionName
 
 FindingId = NewType("FindingId", str)
@@ -39,6 +40,7 @@ class NoticeKind(StrEnum):
     ALIVE = "terminated-but-alive"
     SHELL = "agent-exited"
     GHOST = "ghost-transcript"
+    FLAPPING = "flapping"
     BLIND = "cannot-see"
 
 
@@ -48,6 +50,7 @@ LETTERS: Mapping[NoticeKind, str] = {
     NoticeKind.ALIVE: "R",
     NoticeKind.SHELL: "X",
     NoticeKind.GHOST: "G",
+    NoticeKind.FLAPPING: "F",
     NoticeKind.BLIND: "U",
 }
 
@@ -100,6 +103,8 @@ class Judgement:
 
     drifts: tuple[Drift, ...] = ()
     notices: tuple[Notice, ...] = ()
+    lives: Mapping[SessionName, Life | None] = field(default_factory=dict)
+    """What lives under each registered name; None where that is unsure."""
     until: datetime = FOREVER
     """Up to this time the same sight gives the same judgement."""
 

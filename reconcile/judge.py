@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from reconcile import gone, identity, ids, names
+from reconcile import flapping, gone, identity, ids, names
 from reconcile.case import Case, Finding, Later
 from reconcile.desired import (
     RUNNING,
@@ -32,7 +32,7 @@ from reconcile.drift import (
     NoticeKind,
     finding_id,
 )
-from reconcile.memory import Memory
+from reconcile.memory import Life, Memory
 from reconcile.observed import (
     Agent,
     Answer,
@@ -53,14 +53,18 @@ def judge(world: World, registry: Registry | None, memory: Memory, policy: Polic
     Without a registry (it could not be read) nothing but blindness can be told.
     """
     findings: list[Finding] = list(_blindness(world))
+    lives: dict[SessionName, Life | None] = {}
     if registry is not None:
         sessions = sessions_of(world.tmux.values())
         for entry in registry.entries:
             case = Case(world=world, memory=memory, policy=policy, entry=entry)
-            findings += _judge_entry(case, find(entry, sessions))
+            session = find(entry, sessions)
+            findings += _judge_entry(case, session)
+            if entry.status in {RUNNING, TERMINATED}:
+                lives[names.normalise(entry.name)] = flapping.life(entry, session, world)
         taken = {names.normalise(entry.name) for entry in registry.entries} | registry.reserved
         findings += _judge_strangers(world, sessions, taken, policy)
-    return _sorted(findings, world.at)
+    return _sorted(findings, lives, world.at)
 
 
 def sessions_of(listings: Iterable[Answer[Listing]]) -> Mapping[SessionName, list[Session]]:
@@ -245,7 +249,9 @@ def _blindness(world: World) -> Iterator[Finding]:
         )
 
 
-def _sorted(findings: list[Finding], at: datetime) -> Judgement:
+def _sorted(
+    findings: list[Finding], lives: Mapping[SessionName, Life | None], at: datetime
+) -> Judgement:
     drifts = [each for each in findings if isinstance(each, Drift)]
     notices = [each for each in findings if isinstance(each, Notice)]
     later = [each.at for each in findings if isinstance(each, Later)]
@@ -254,5 +260,6 @@ def _sorted(findings: list[Finding], at: datetime) -> Judgement:
     return Judgement(
         drifts=tuple(sorted(drifts, key=lambda drift: (drift.session, drift.kind, drift.id))),
         notices=tuple(sorted(notices, key=lambda note: (note.session or "", note.id))),
+        lives=lives,
         until=min(later, default=FOREVER),
     )

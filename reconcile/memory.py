@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconcile.observed import Boot, Server
+from reconcile.observed import Boot, Server, SessionName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,18 @@ class Unsaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What lived under a registered name when that was last seen, and how it came and went."""
+
+    made: datetime | None = None
+    """When its session was made; None: none lived."""
+    pid: int | None = None
+    """The first pane's, for sessions that were made within one second."""
+    changes: tuple[datetime, ...] = ()
+    """The last times at which that was another one than before, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Everything a tick knows from before it looked."""
 
@@ -78,3 +90,5 @@ class Memory:
     """The card that `told` speaks of."""
     sources: Mapping[str, Health] = field(default_factory=dict)
     """By the source's name."""
+    lives: Mapping[SessionName, Life] = field(default_factory=dict)
+    """By the session's name as tmux writes it."""

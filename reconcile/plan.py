@@ -1,9 +1,9 @@
 """Plans: what will be written now, what is held back and why, and what to remember.
 
-Three things hold a drift back. A person edited its entry moments ago. Too many sessions
+Four things hold a drift back. A person edited its entry moments ago. Too many sessions
 ended in one look to be believed at once, or the tmux server or the boot is another one
-than before: such a wave must still be there some seconds later. Or the entry is written in
-a way that cannot be edited without touching more than was meant.
+than before: such a wave must still be there some seconds later. The session goes up and down.
+Or the entry is written in a way that cannot be edited without touching more than was meant.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconcile import gone
+from reconcile import flapping, gone, names
 from reconcile.desired import RUNNING, Edit, Registry
 from reconcile.drift import (
     LETTERS,
@@ -24,7 +24,7 @@ from reconcile.drift import (
     Notice,
 )
 from reconcile.memory import Memory, Remembered
-from reconcile.observed import Listing, Server, Unknown, World
+from reconcile.observed import Listing, Server, SessionName, Unknown, World
 from reconcile.policy import Policy
 
 STORM_AT_LEAST = 3
@@ -54,6 +54,8 @@ class Decision:
     since: datetime
     first_held: datetime | None = None
     """When a death was first held back for a second look; None when it never was."""
+    soon: bool = False
+    """Whether some seconds will tell more about what is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,8 @@ class Plan:
     decisions: tuple[Decision, ...]
     notes: tuple[Note, ...]
     memory: Memory
+    flapping: frozenset[SessionName] = frozenset()
+    """Of these sessions nothing else is said."""
 
     @property
     def writes(self) -> tuple[Decision, ...]:
@@ -111,19 +115,26 @@ def plan(
     judgement: Judgement, world: World, registry: Registry | None, memory: Memory, policy: Policy
 ) -> Plan:
     """What is written now and what is held, from one look and the memory of earlier ones."""
+    if registry is not None:
+        memory = flapping.after(memory, judgement.lives, world.at)
+    flaps = tuple(flapping.notices(memory, world.at))
+    unsteady = frozenset(notice.session for notice in flaps if notice.session)
     wave = _wave(judgement, world, registry, memory)
-    decisions = tuple(_decide(drift, wave, world, memory, policy) for drift in judgement.drifts)
+    decisions = tuple(
+        _decide(drift, wave, unsteady, world, memory, policy) for drift in judgement.drifts
+    )
     notes = tuple(
         Note(
             notice=notice, new=notice.id not in memory.open, since=_since(notice.id, world, memory)
         )
-        for notice in judgement.notices
+        for notice in (*judgement.notices, *flaps)
     )
     missed = _missed(world, registry)
     return Plan(
         decisions=decisions,
         notes=notes,
         memory=_remember(decisions, notes, missed, world, memory),
+        flapping=unsteady,
     )
 
 
@@ -148,23 +159,31 @@ def _wave(
 
 
 def _decide(
-    drift: Drift, wave: str | None, world: World, memory: Memory, policy: Policy
+    drift: Drift,
+    wave: str | None,
+    unsteady: frozenset[SessionName],
+    world: World,
+    memory: Memory,
+    policy: Policy,
 ) -> Decision:
     held = _first_held(drift, wave, world, memory)
-    action, why = Action.UPDATED if drift.edits else Action.FLAGGED, ""
-    if drift.fresh and drift.edits:
-        action, why = Action.HELD, FRESH
+    why, soon = "", True
+    if names.normalise(drift.session) in unsteady:
+        why, soon = flapping.WHY, False
+    elif drift.fresh:
+        why = FRESH
     elif held is not None and world.at - held < policy.confirm_after:
         seconds = f"{policy.confirm_after.total_seconds():g} s"
-        action = Action.HELD
         why = f"{wave or 'seen in a wave'}; believed when it is still so {seconds} later"
+    action = Action.FLAGGED if not drift.edits else Action.HELD if why else Action.UPDATED
     return Decision(
         drift=drift,
         action=action,
-        why=why,
+        why=why if action is Action.HELD else "",
         new=drift.id not in memory.open,
         since=_since(drift.id, world, memory),
         first_held=held,
+        soon=soon and action is Action.HELD,
     )
 
 

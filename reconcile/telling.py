@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from reconcile import report, wording
+from reconcile import names, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
 from reconcile.drift import Drift, NoticeKind, finding_id
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
+from reconcile.observed import SessionName
 from reconcile.plan import Action, Plan
 from reconcile.policy import Policy
 
@@ -107,7 +108,8 @@ def intended(
 def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Unsaid]]:
     """What is worth a comment: not what may be over in a moment."""
     for decision in plan.decisions:
-        if decision.action is not Action.HELD or at - decision.since >= policy.grace:
+        lasts = decision.action is not Action.HELD or at - decision.since >= policy.grace
+        if lasts and not _flaps(decision.drift.session, plan):
             yield (
                 decision.drift.id,
                 Unsaid(
@@ -119,8 +121,14 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
                 ),
             )
     for note in plan.notes:
-        if note.notice.kind is not NoticeKind.BLIND or at - note.since >= policy.grace:
+        kind, flaps = note.notice.kind, _flaps(note.notice.session, plan)
+        lasts = kind is not NoticeKind.BLIND or at - note.since >= policy.grace
+        if kind is NoticeKind.FLAPPING or (lasts and not flaps):
             yield note.notice.id, Unsaid(text=note.notice.message, at=at)
+
+
+def _flaps(session: SessionName | None, plan: Plan) -> bool:
+    return session is not None and names.normalise(session) in plan.flapping
 
 
 def _awaited(drift: Drift) -> Awaited:

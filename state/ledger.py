@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from reconcile.memory import Awaited, Health, Memory, Remembered, Unsaid
-from reconcile.observed import Boot, Server
+from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Unsaid
+from reconcile.observed import Boot, Server, SessionName
 from state import durable
 
 _Json = Any
@@ -81,6 +81,7 @@ def _plain(memory: Memory) -> Mapping[str, object]:
         "unsaid": {key: _of_unsaid(memory.unsaid[key]) for key in memory.unsaid},
         "card": memory.card,
         "sources": {name: _of_health(memory.sources[name]) for name in memory.sources},
+        "lives": {name: _of_life(memory.lives[name]) for name in memory.lives},
     }
 
 
@@ -113,6 +114,23 @@ def _health(data: _Json) -> Health:
     )
 
 
+def _of_life(life: Life) -> Mapping[str, object]:
+    return {
+        "made": life.made and life.made.isoformat(),
+        "pid": life.pid,
+        "changes": [each.isoformat() for each in life.changes],
+    }
+
+
+def _life(data: _Json) -> Life:
+    made, pid = data["made"], data["pid"]
+    return Life(
+        made=None if made is None else _moment(made),
+        pid=None if pid is None else int(pid),
+        changes=tuple(map(_moment, data["changes"])),
+    )
+
+
 def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
     awaited = unsaid.awaited
     return {
@@ -136,6 +154,9 @@ def _memory(data: _Json) -> Memory:
         unsaid={str(key): _unsaid(value) for key, value in data.get("unsaid", {}).items()},
         card=_text(data.get("card")),
         sources={str(name): _health(value) for name, value in data.get("sources", {}).items()},
+        lives={
+            SessionName(str(name)): _life(value) for name, value in data.get("lives", {}).items()
+        },
     )
 
 

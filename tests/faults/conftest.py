@@ -46,7 +46,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("figures")
     for fault, passes, measured in reliability.rows(figures):
-        terminalreporter.write_line(f"{fault}\n    passes: {passes}\n    measured: {measured}")
+        if measured != reliability.NOT_RUN:
+            terminalreporter.write_line(f"{fault}\n    passes: {passes}\n    measured: {measured}")
     target = terminalreporter.config.getoption("--figures")
     if not target:
         return

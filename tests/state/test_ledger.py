@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.memory import Awaited, Health, Memory, Remembered, Unsaid
+from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Unsaid
 from reconcile.observed import Boot, Server
 from state import ledger
 from state.errors import CouldNot
@@ -37,6 +37,12 @@ UNSAID = st.builds(
     key=st.none() | TEXTS,
     after=st.none() | TEXTS,
 )
+LIVES = st.builds(
+    Life,
+    made=st.none() | TIMES,
+    pid=st.none() | st.integers(1, 2**31),
+    changes=st.lists(TIMES, max_size=3).map(tuple),
+)
 MEMORIES = st.builds(
     Memory,
     unsaid=st.dictionaries(TEXTS, UNSAID, max_size=3),
@@ -47,6 +53,7 @@ MEMORIES = st.builds(
         TEXTS, st.builds(Server, pid=st.integers(1, 2**31), started_at=TIMES), max_size=3
     ),
     boot=st.none() | st.builds(Boot, id=TEXTS, at=TIMES),
+    lives=st.dictionaries(TEXTS, LIVES, max_size=3),
 )
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SOME = Memory(

@@ -5,6 +5,7 @@ Each test varies the one thing it is about, with `dataclasses.replace`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from reconcile import judge, plan
@@ -97,8 +98,9 @@ def listing(*sessions: Session, server: Server | None = SERVER) -> Listing:
 
 
 def judged(world: World, *entries: Entry, memory: Memory = KNOWN) -> Judgement:
-    """What the core finds, with the default policy."""
-    return judge.judge(world, Registry(entries=entries), memory, Policy())
+    """What the core finds, with the default policy; not what lives."""
+    found = judge.judge(world, Registry(entries=entries), memory, Policy())
+    return replace(found, lives={})
 
 
 def planned(world: World, *entries: Entry, memory: Memory = KNOWN) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+NOT_RUN = "not run"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -86,7 +87,7 @@ FAULTS: Mapping[str, Fault] = {
 def rows(figures: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, str, str]]:
     """Fault, pass figure and what was measured, in the table's order."""
     for name, fault in FAULTS.items():
-        yield fault.text, fault.passes, "; ".join(figures.get(name, ())) or "not run"
+        yield fault.text, fault.passes, "; ".join(figures.get(name, ())) or NOT_RUN
 
 
 def table(figures: Mapping[str, Sequence[str]]) -> str:

@@ -218,7 +218,9 @@ class TestConversations:
         fleet.tmux("new-session", "-d", "-s", "notes", "--", str(program), "600")
 
         watcher = observer(fleet.socket)
-        world = watcher.look(registry(entry("notes", agent="aider")))
+        notes = registry(entry("notes", agent="aider"))
+        retry_until(lambda: watcher.look(notes) and watcher.agents, what="the program's start")
+        world = watcher.look(notes)
 
         assert watcher.agents[SessionName("notes")].kind == "aider"
         assert world.conversations == {SessionName("notes"): None}

@@ -1,0 +1,80 @@
+"""Sessions that go up and down again and again: held until they are steady, and said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from reconcile import identity
+from reconcile.desired import Entry
+from reconcile.drift import LETTERS, Notice, NoticeKind, finding_id
+from reconcile.memory import Life, Memory
+from reconcile.observed import Session, SessionName, Unknown, World
+
+MOST = 3
+"""More changes than this within the window are no work of a person."""
+WINDOW = timedelta(minutes=10)
+WHY = f"it goes up and down; held until it is steady for {WINDOW // timedelta(minutes=1)} minutes"
+DOWN = Life()
+
+
+def life(entry: Entry, session: Session | None, world: World) -> Life | None:
+    """What lives under an entry's name now; None where that is unsure."""
+    if session is None:
+        blind = any(isinstance(answer, Unknown) for answer in world.tmux.values())
+        return None if blind or world.rivals or not world.tmux else DOWN
+    pane = identity.agent_pane(session, entry, world)
+    inside = identity.inside(session, pane, world)
+    if pane.dead or inside.shell_only:
+        return DOWN
+    return None if inside.hidden else Life(made=session.created_at, pid=session.panes[0].pid)
+
+
+def after(memory: Memory, seen: Mapping[SessionName, Life | None], at: datetime) -> Memory:
+    """The memory with what lives now. The very same one as long as nothing changed.
+
+    What is not `seen` at all is in the registry no more, and is forgotten when the window is over.
+    """
+    before = memory.lives
+    moved = {
+        name: _moved(before.get(name), now, at)
+        for name, now in seen.items()
+        if now is not None and not _same(before.get(name), now)
+    }
+    over = [name for name in before if name not in seen and not _recent(before[name].changes, at)]
+    if not moved and not over:
+        return memory
+    kept = {name: each for name, each in before.items() if name not in over}
+    return replace(memory, lives={**kept, **moved})
+
+
+def _same(before: Life | None, now: Life) -> bool:
+    return before is not None and (before.made, before.pid) == (now.made, now.pid)
+
+
+def _moved(before: Life | None, now: Life, at: datetime) -> Life:
+    """One that was made anew between two looks went down and up, though nobody saw it down."""
+    if before is None:
+        came = () if now.made is None else _recent((now.made,), at)
+        return replace(now, changes=came)
+    times = 2 if before.made and now.made else 1
+    return replace(now, changes=(*_recent(before.changes, at), *[at] * times))
+
+
+def _recent(changes: Iterable[datetime], at: datetime) -> tuple[datetime, ...]:
+    """The changes within the window; a step of the clock may have left one in the future."""
+    return tuple(change for change in changes if abs(at - change) <= WINDOW)
+
+
+def notices(memory: Memory, at: datetime) -> Iterator[Notice]:
+    """One for each session that flaps, from too many changes up to a whole window without one."""
+    for name, each in memory.lives.items():
+        if not each.changes:
+            continue
+        found = finding_id(LETTERS[NoticeKind.FLAPPING], name)
+        recent = _recent(each.changes, at)
+        if len(recent) > MOST or (recent and found in memory.open):
+            yield Notice(
+                id=found, kind=NoticeKind.FLAPPING, session=name, message=f"{name}: flapping: {WHY}"
+            )
