@@ -1,0 +1,175 @@
+"""Many sessions vanish together: one comment with the cause, no write where they live on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import crowd
+import fences
+import hermes
+from crowd import Crowd
+from fences import Fence
+from fleet import Fleet
+from hours import Hours
+from kanban_worker import boards, config, processes
+from kanban_worker.watch import Watch
+from reconcile.observed import Boot
+from waiting import retry_until
+
+pytestmark = hermes.needed
+
+INTERVAL = 30.0
+COUNTS = (3, 14, 65, 500)
+
+
+class Harbour:
+    """A crowd of sessions, their registry, and a card whose watch spans simulated minutes."""
+
+    def __init__(self, fence: Fence, fleet: Fleet, count: int) -> None:
+        self.fleet = fleet
+        self.many: Crowd = crowd.gather(fleet, fence.home, count)
+        self.home = hermes.Home(fence.root / "hermes")
+        self.card = self.home.create_card()
+        self.hours = Hours()
+
+    def watches(self, minutes: float) -> None:
+        """One run of the card's worker, on the real board, from claim to block."""
+        environ = {**os.environ, **self.many.environ, **self.home.variables}
+        settings = config.from_environment(environ, self.many.home)
+        board = boards.reach("hermes", config.address(settings, self.card))
+        type(board).pause = INTERVAL  # type: ignore[misc] # looks are not what this is about
+        seconds = minutes * 60
+        watch = Watch(
+            replace(settings, interval=INTERVAL), board, seconds=seconds, timing=self.hours.timing
+        )
+        assert watch.run().blocked
+
+    def goes_on(self) -> None:
+        self.home.unblock(self.card)
+
+    @property
+    def said(self) -> list[str]:
+        return [text for _, text in self.home.thread(self.card)]
+
+    @property
+    def entries(self) -> list[dict[str, str]]:
+        return list(YAML(typ="safe", pure=True).load(self.many.registry)["sessions"])
+
+    def version(self) -> tuple[bytes, int, int]:
+        """What any write to the registry changes."""
+        status = self.many.registry.stat()
+        return self.many.registry.read_bytes(), status.st_mtime_ns, status.st_ino
+
+
+@pytest.fixture(params=COUNTS)
+def count(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
+@pytest.fixture
+def harbour(fence: Fence, fleet: Fleet, count: int, monkeypatch: pytest.MonkeyPatch) -> Harbour:
+    found = Harbour(fence, fleet, count)
+    for name, value in found.home.variables.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(
+    harbour: Harbour, count: int, figure: Callable[[str, str], None]
+) -> None:
+    writes = []
+
+    def killed() -> None:
+        harbour.fleet.kill_server(signal.SIGKILL)
+        harbour.hours.at(harbour.hours.passed + 5, lambda: writes.append(harbour.version()))
+
+    harbour.hours.at(100, killed)
+    before = harbour.version()
+
+    harbour.watches(minutes=10)
+
+    assert writes == [before]  # held back until a second look
+    (said,) = harbour.said
+    assert f"{count} running sessions ended together: tmux-server-died" in said
+    assert "agent-sessions resume-plan" in said
+    assert {each["termination_cause"] for each in harbour.entries} == {"tmux-server-died"}
+    assert {each["status"] for each in harbour.entries} == {"terminated"}
+    assert len({str(each["terminated_at"]) for each in harbour.entries}) == 1
+    figure("storm", f"{count}, server killed: {len(harbour.said)} comment")
+
+
+def test_a_reboot_is_one_comment_that_names_it(
+    harbour: Harbour,
+    count: int,
+    figure: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    harbour.watches(minutes=2)
+    harbour.fleet.kill_server(signal.SIGKILL)
+    harbour.fleet.socket.unlink()  # /tmp is emptied
+    harbour.hours.suspend(600)
+    started = harbour.hours.clock() - timedelta(seconds=60)
+    monkeypatch.setattr(processes, "boot", lambda: Boot(id="the next boot", at=started))
+    harbour.goes_on()
+
+    harbour.watches(minutes=10)
+
+    (said,) = harbour.said
+    assert f"{count} running sessions ended together: host-reboot" in said
+    assert {each["termination_cause"] for each in harbour.entries} == {"host-reboot"}
+    figure("storm", f"{count}, reboot: {len(harbour.said)} comment")
+
+
+def test_an_unlinked_socket_with_the_server_alive_is_one_comment_and_no_write(
+    harbour: Harbour, count: int, figure: Callable[[str, str], None]
+) -> None:
+    server = harbour.fleet.server_pid
+    harbour.hours.at(100, harbour.fleet.socket.unlink)
+    harbour.hours.at(800, lambda: found_again(server, harbour.fleet.socket))
+    before = harbour.version()
+
+    harbour.watches(minutes=20)
+
+    assert harbour.version() == before
+    assert not list(Path(harbour.many.home).rglob("journal.jsonl"))
+    (said,) = harbour.said
+    assert "its socket file was deleted" in said
+    figure("storm", f"{count}, socket unlinked: {len(harbour.said)} comment, 0 writes")
+
+
+def found_again(server: int, socket: Path) -> None:
+    """What a person does: tmux makes its socket anew when it is asked to by this signal."""
+    os.kill(server, signal.SIGUSR1)
+    retry_until(socket.exists, what="the socket")
+
+
+@pytest.mark.parametrize("count", [14, 65], indirect=True)
+def test_many_that_are_closed_between_two_looks_are_one_comment(
+    harbour: Harbour, count: int, figure: Callable[[str, str], None]
+) -> None:
+    """The server lives on, and so does a session of the user's that no pattern is about."""
+    harbour.fleet.start("notes", agent="sleep")
+    harbour.hours.at(100, lambda: closed(harbour))
+
+    harbour.watches(minutes=10)
+
+    (said,) = harbour.said
+    assert f"{count} running sessions ended together: session-closed" in said
+    figure("storm", f"{count}, closed one by one: {len(harbour.said)} comment")
+
+
+def closed(harbour: Harbour) -> None:
+    panes = harbour.fleet._panes()
+    keep = harbour.fleet.pane_pid("notes")
+    for entry in harbour.entries:
+        harbour.fleet.tmux("kill-session", "-t", f"={entry['name']}")
+    fences.wait_for_end([pane for pane in panes if pane.pid != keep])
