@@ -53,13 +53,15 @@ class EntryTrace:
 
 
 Trace = KeyTrace | ItemTrace | EntryTrace
+_Named = Mapping[SessionName, list[Row]]
 
 
 def by_session(
     before: Tree, after: Tree, edits: Sequence[Edit]
 ) -> Mapping[SessionName, tuple[Trace, ...]]:
     """What each session's edits have left in `after`; none where that cannot be told."""
-    both = _Both(shape.find(before), shape.find(after), before.text, after.text)
+    was, now = shape.find(before), shape.find(after)
+    both = _Both(was, now, _named(was), _named(now), before.text, after.text)
     mine: dict[SessionName, list[Edit]] = {}
     for edit in edits:
         mine.setdefault(names.normalise(edit.session), []).append(edit)
@@ -82,14 +84,16 @@ class _Both:
 
     was: Shape
     now: Shape
+    rows_before: _Named
+    rows_after: _Named
     text_before: str
     text_after: str
 
     def trace(self, edit: Edit) -> Trace:
         if isinstance(edit, AddEntry):
             return self._entry(edit)
-        old = alteration.written(mapping(row_of(self.was, edit.session)), edit.key)
-        new = alteration.written(mapping(row_of(self.now, edit.session)), edit.key)
+        old = alteration.written(mapping(_only(self.rows_before, edit.session)), edit.key)
+        new = alteration.written(mapping(_only(self.rows_after, edit.session)), edit.key)
         if new is None:
             raise NoPlace("it was not written")
         behind_old = behind(self.text_before, old)
@@ -113,7 +117,7 @@ class _Both:
 
     def _entry(self, edit: AddEntry) -> EntryTrace:
         before = MORE if self.was.rows else behind(self.text_before, self.was.sessions)
-        start, end = entry_span(self.text_after, self.now, row_of(self.now, edit.session))
+        start, end = entry_span(self.text_after, self.now, _only(self.rows_after, edit.session))
         if in_lines(self.now):
             start = past_blank_line(self.text_after, start)
         return EntryTrace(before=before, text=self.text_after[start:end])
@@ -135,8 +139,19 @@ def node_text(text: str, node: Node) -> str:
 
 def row_of(found: Shape, session: str) -> Row:
     """The one entry of a name. Raises NoPlace."""
-    name = names.normalise(session)
-    rows = [row for row in found.rows if row.text and names.normalise(row.text) == name]
+    return _only(_named(found), session)
+
+
+def _named(found: Shape) -> _Named:
+    rows: dict[SessionName, list[Row]] = {}
+    for row in found.rows:
+        if row.text:
+            rows.setdefault(names.normalise(row.text), []).append(row)
+    return rows
+
+
+def _only(named: _Named, session: str) -> Row:
+    rows = named.get(names.normalise(session), [])
     if len(rows) != 1:
         raise NoPlace("the name stands twice" if rows else "there is no entry of this name")
     return rows[0]
