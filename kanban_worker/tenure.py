@@ -158,6 +158,11 @@ class Tenure:
         self._trouble("join", "")
         return True
 
+    def detail(self, lines: Mapping[str, tuple[str, ...]]) -> None:
+        """Adds lines to what is yet to be said, by the finding's id."""
+        if lines:
+            self._notebook.memory = telling.detailed(self._notebook.memory, lines)
+
     def speak(self) -> None:
         """Says what is due, unless that failed moments ago. Raises Lost.
 

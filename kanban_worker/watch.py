@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from kanban_worker import boards, complaints, signals, tick
+from kanban_worker import boards, complaints, deaths, signals, tick
 from kanban_worker.boards.shape import Board, Lost, Run
 from kanban_worker.config import Settings
 from kanban_worker.signals import Asked
@@ -204,7 +204,9 @@ class Watch:
         return min(interval, SECOND_LOOK) if waiting else interval
 
     def _tick_once(self) -> Tick:
-        found = self._last = self._monitor.tick(dry_run=False)
+        before, found = self._last, self._monitor.tick(dry_run=False)
+        self._last = found
+        self._tenure.detail(deaths.details(found, before, self._settings))
         self._ticks += 1
         self._complaints.about(found)
         new = {each.drift.id for each in found.report.decisions} - self._found

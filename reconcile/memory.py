@@ -54,6 +54,8 @@ class Unsaid:
     """When it was found."""
     awaited: Awaited | None = None
     """Set until its write is known to have taken place, also by the process after a crash."""
+    details: tuple[str, ...] = ()
+    """Further lines, where it is said in a comment of its own."""
     wave: str = ""
     """What ended a session that ended together with others: they are said in one comment."""
     key: str | None = None

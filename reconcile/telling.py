@@ -138,6 +138,16 @@ def _awaited(drift: Drift) -> Awaited:
     return Awaited(session=edit.session, value=value)
 
 
+def detailed(memory: Memory, details: Mapping[str, tuple[str, ...]]) -> Memory:
+    """The memory with further lines for some findings; what is under way stays as it is."""
+    added = {
+        key: replace(each, details=details[key])
+        for key, each in memory.unsaid.items()
+        if key in details and each.key is None
+    }
+    return replace(memory, unsaid={**memory.unsaid, **added})
+
+
 def settled(plan: Plan, registry: Registry | None) -> Plan:
     """The plan after its writes: what was written may be said, what was not is taken back.
 
@@ -210,7 +220,9 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     first = next(iter(several.values()))
     longest = LONGEST if len(several) == 1 else LONGEST_LISTED
     lines = [_line(each, at, longest) for each in several.values()]
-    if len(lines) > 1:
+    if len(lines) == 1:
+        lines += [wording.safe(each, longest) for each in first.details]
+    else:
         listed = [f"- [{each}] {line}" for each, line in zip(several, lines[:LISTED], strict=False)]
         more = len(lines) - LISTED
         listed += [f"- and {more} more: agent-sessions status"] if more > 0 else []

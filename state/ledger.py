@@ -137,6 +137,7 @@ def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
         "text": unsaid.text,
         "at": unsaid.at.isoformat(),
         "awaited": awaited and {"session": awaited.session, "value": awaited.value},
+        "details": list(unsaid.details),
         "wave": unsaid.wave,
         "key": unsaid.key,
         "after": unsaid.after,
@@ -178,6 +179,7 @@ def _unsaid(data: _Json) -> Unsaid:
         awaited=None
         if awaited is None
         else Awaited(session=str(awaited["session"]), value=str(awaited["value"])),
+        details=tuple(map(str, data.get("details", ()))),
         wave=str(data.get("wave", "")),
         key=_text(data["key"]),
         after=_text(data["after"]),

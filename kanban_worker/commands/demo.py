@@ -234,4 +234,5 @@ class Stage:
 def _line(at: int, who: str, text: str) -> str:
     """`10:02  monitor  [A-3f2a91c4] lab-api-creator-claude: tmux gone …`."""
     when = datetime.fromtimestamp(at).astimezone()
-    return f"{when:%H:%M}  {who.removeprefix('agent-sessions-'):7}  {text}"
+    head = f"{when:%H:%M}  {who.removeprefix('agent-sessions-'):7}  "
+    return head + text.replace("\n", "\n" + " " * len(head))

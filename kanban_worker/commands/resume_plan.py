@@ -6,22 +6,17 @@ import argparse
 import json
 import os
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kanban_worker import agents, config, holders
-from kanban_worker.agents import files
+from kanban_worker import config, resuming
 from kanban_worker.cli import Exit, complain, escapes, plain
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick
-from reconcile import names, resume
-from reconcile.desired import Entry
-from reconcile.observed import Unknown
+from reconcile import names
 from reconcile.report import SourceState
-from reconcile.resume import Holder, Looked, Resumption
+from reconcile.resume import Resumption
 from state import paths
 from state.errors import MustMend
 from state.text import scalars
@@ -41,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     if tick.report.sources["registry"].state is SourceState.UNKNOWN:
         return _status(tick, ())
     asked = _asked(arguments.session, tick, settings)
-    found = [each for each in _plan(tick, asked, settings) if _recent(each, since)]
+    found = [each for each in resuming.plan(tick, settings, asked) if _recent(each, since)]
     home = settings.places.home
     if arguments.json:
         rows = [_row(each, home) for each in found]
@@ -79,66 +74,13 @@ def _asked(wanted: Iterable[str], tick: Tick, settings: Settings) -> frozenset[s
     return frozenset(asked) or None
 
 
-def _plan(tick: Tick, asked: frozenset[str] | None, settings: Settings) -> Iterator[Resumption]:
-    look = _Look(settings=settings, tick=tick)
-    drifts = [decision.drift for decision in tick.report.decisions]
-    for entry in tick.registry.entries:
-        how = resume.ended(entry, drifts)
-        if how if asked is None else names.normalise(entry.name) in asked:
-            looked = look.at(entry)
-            yield resume.decide(entry, how, looked, tick.registry.entries, tick.world)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """Looks for what a decision needs, at each kind of agent's processes once."""
-
-    settings: Settings
-    tick: Tick
-    _holders: dict[str, tuple[Holder, ...] | Unknown] = field(default_factory=dict)
-
-    def at(self, entry: Entry) -> Looked | None:
-        """What is there of one session; None where there is nothing to look for."""
-        kind, own, directory = entry.agent, entry.own_id, resume.directory_of(entry)
-        if kind is None or kind not in agents.ADAPTERS or own is None or directory is None:
-            return None
-        if resume.no_place(directory):  # which may be no path at all, for a NUL in it
-            return None
-        home, environ = self.settings.places.home, self.settings.environ
-        where = str(paths.at_home(directory, home))
-        # Not the tick's adapter, which also knows where living agents have moved their files:
-        # what is resumed is started anew, in the environment of whoever asks.
-        adapter = agents.ADAPTERS[kind](home, environ)
-        if kind not in self._holders:
-            others = agents.ADAPTERS[kind](home, environ)
-            self._holders[kind] = holders.of(kind, others, self.tick.world, home, environ)
-        there = files.folder(where)
-        now = self.tick.world.at
-        created = entry.created_at
-        artefact = adapter.artefact(own, workspace=where, created_at=created, now=now)
-        return Looked(
-            directory=files.real_path(where) if isinstance(there, Path) else there,
-            artefact=artefact,
-            misplaced=adapter.misplaced(own, where),
-            command=adapter.resume(own),
-            holders=self._holders[kind],
-        )
-
-
-def shell(directory: str, command: Iterable[str]) -> str:
-    """One line for a shell. What is quoted is no `~` to it, so that one stays outside."""
-    home, slash, rest = directory.partition("/") if directory.startswith("~") else ("", "", "")
-    place = f"{home}{slash}{shlex.quote(rest) if rest else ''}" if home else shlex.quote(directory)
-    return f"cd {place} && {shlex.join(command)}"
-
-
 def _block(each: Resumption) -> str:
     how = each.ended
     when = how.at.astimezone().isoformat(" ", "minutes") if how and how.at else "at an unknown time"
     lines = [str(each.session)]
     if how is not None:
         lines.append(f"  ended {when}, cause: {how.cause or 'not recorded'}")
-    lines.append(f"  {_shell(each) or f'no command: {each.why}'}")
+    lines.append(f"  {resuming.shell(each) or f'no command: {each.why}'}")
     return "\n".join(map(plain, lines))
 
 
@@ -148,15 +90,11 @@ def _row(each: Resumption, home: Path) -> Mapping[str, object]:
         "session": each.session,
         "directory": each.directory and str(paths.at_home(each.directory, home)),
         "command": each.command,
-        "shell": _shell(each),
+        "shell": resuming.shell(each),
         "why": each.why,
         "terminated_at": how.at.isoformat() if how and how.at else None,
         "cause": how.cause if how else None,
     }
-
-
-def _shell(each: Resumption) -> str | None:
-    return shell(each.directory, each.command) if each.directory and each.command else None
 
 
 def _recent(each: Resumption, since: datetime | None) -> bool:

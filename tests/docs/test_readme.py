@@ -21,6 +21,8 @@ DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
 def shape(line: str) -> str:
     """A line with what differs from run to run taken out, and columns closed up."""
+    line = re.sub(r"/tmp/asm-\w+/home\b", "~", line)
+    line = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "#", line)
     line = re.sub(r"[0-9a-f]{4}…[0-9a-f]{4}|\d\d:\d\d|\b\d+s\b|\[[A-Z]-\w{8}\]|\d{2,}", "#", line)
     return re.sub(r" +", " ", line).strip()
 

@@ -15,8 +15,9 @@ import pytest
 import commandline
 import fences
 from desk import Desk
-from kanban_worker import standin
-from kanban_worker.commands import resume_plan
+from kanban_worker import resuming, standin
+from reconcile.observed import SessionName
+from reconcile.resume import Resumption
 
 API, DOCS, AGY = "lab-api-creator-claude", "lab-docs-creator-claude", "lab-y-creator-agy"
 CODEX = "lab-z-creator-codex"
@@ -378,4 +379,12 @@ def test_what_the_registry_says_cannot_move_the_cursor(desk: Desk) -> None:
     ],
 )
 def test_the_tilde_alone_is_not_quoted(directory: str, line: str) -> None:
-    assert resume_plan.shell(directory, ("x",)) == line
+    found = Resumption(
+        session=SessionName("x"),
+        directory=directory,
+        command=("x",),
+        why=None,
+        blind=False,
+        ended=None,
+    )
+    assert resuming.shell(found) == line

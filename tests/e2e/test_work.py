@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -314,6 +315,25 @@ class TestManyAtOnce:
         assert [line.partition("] ")[2].partition(":")[0] for line in lines[:-1]] == names
         assert len(desk.journal) == 4
         assert len(office.said(card)) == 2
+
+
+def test_a_death_is_said_with_when_what_of_and_how_to_resume(office: Office) -> None:
+    desk, card, name = office.desk, office.home.create_card(), "lab-api-creator-claude"
+    (entry,) = desk.starts(name, agent="claude")
+    desk.fleet.send(name, "prompt")
+    desk.write(entry, *desk.starts("lab-web-creator-agy"))
+
+    with office.working(card):
+        office.wait_for_said(card, "session id materialized")
+        desk.fleet.kill(name)
+        said = office.wait_for_said(card, "tmux gone")
+
+    (own,) = re.findall("claude_session_id_own: ([0-9a-f-]{36})", desk.registry.read_text())
+    first, when, resume = said.splitlines()
+    assert first.endswith("Marked terminated.")
+    times = r"Ended between \d\d:\d\d:\d\d and \d\d:\d\d:\d\d [+-]\d{4}: session-closed\."
+    assert re.fullmatch(times, when)
+    assert resume == f"Resume: cd {desk.workspace(name)} && claude --resume {own}"
 
 
 class TestWhatIsSaidOnce:

@@ -300,6 +300,30 @@ def test_a_late_comment_says_when_it_was_found() -> None:
     assert saying.text == "[D-00000000] number 0 (found 2026-11-20 10:00:00 +0000, said late)"
 
 
+def test_details_stand_below_a_finding_that_is_said_alone() -> None:
+    memory = telling.detailed(unsaid(1), {"D-00000000": ("Ended at 10:02.", "token=abc")})
+
+    (saying,) = telling.due(memory, AT)
+
+    assert saying.text == "[D-00000000] number 0\nEnded at 10:02.\ntoken=***"
+
+
+def test_a_digest_has_no_room_for_details() -> None:
+    memory = telling.detailed(unsaid(6), {"D-00000000": ("Ended at 10:02.",)})
+
+    (digest,) = telling.due(memory, AT)
+
+    assert "Ended" not in digest.text
+
+
+def test_what_is_under_way_and_what_is_unknown_get_no_details() -> None:
+    memory = unsaid(1, key="D-00000000")
+
+    found = telling.detailed(memory, {"D-00000000": ("more",), "D-00000001": ("else",)})
+
+    assert found == memory
+
+
 def test_a_comment_under_way_keeps_its_key_and_its_findings() -> None:
     """Whatever else is due by then: only so can it be found on the card."""
     memory = unsaid(7)

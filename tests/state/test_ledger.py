@@ -33,6 +33,7 @@ UNSAID = st.builds(
     text=TEXTS,
     at=TIMES,
     awaited=st.none() | st.builds(Awaited, session=TEXTS, value=TEXTS),
+    details=st.lists(TEXTS, max_size=2).map(tuple),
     wave=TEXTS,
     key=st.none() | TEXTS,
     after=st.none() | TEXTS,

@@ -1,0 +1,53 @@
+"""What a comment on one death adds: between which looks, of what, and how to resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kanban_worker import resuming
+from kanban_worker.config import Settings
+from kanban_worker.tick import Tick
+from reconcile import judge, names, telling
+from reconcile.drift import DriftClass
+from reconcile.observed import SessionName
+from reconcile.plan import Action, Decision
+
+
+def details(tick: Tick, before: Tick | None, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """By the finding's id, for deaths that were just written; none for those of a wave.
+
+    `before` is this process's look before this one.
+    """
+    found = [one for one in tick.report.decisions if _is_single(one)]
+    if not found or len(found) > telling.AT_MOST:
+        return {}
+    asked = frozenset(names.normalise(one.drift.session) for one in found)
+    commands = {
+        names.normalise(each.session): resuming.shell(each)
+        for each in resuming.plan(tick, settings, asked)
+    }
+    return {
+        one.drift.id: tuple(_lines(one, tick, before, commands.get(_name(one)))) for one in found
+    }
+
+
+def _is_single(decision: Decision) -> bool:
+    dies = decision.drift.kind is DriftClass.TMUX_GONE and decision.action is Action.UPDATED
+    return dies and decision.first_held is None
+
+
+def _name(decision: Decision) -> SessionName:
+    return names.normalise(decision.drift.session)
+
+
+def _lines(
+    decision: Decision, tick: Tick, before: Tick | None, command: str | None
+) -> Iterator[str]:
+    cause = decision.drift.evidence["cause"]
+    noticed = f"{tick.report.at:%H:%M:%S %z}"
+    if before and _name(decision) in judge.sessions_of(before.world.tmux.values()):
+        yield f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
+    else:
+        yield f"Ended before {noticed}: {cause}."
+    if command:
+        yield f"Resume: {command}"

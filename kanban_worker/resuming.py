@@ -1,0 +1,80 @@
+"""How to resume the sessions that ended: looks for what the core decides it from."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kanban_worker import agents, holders
+from kanban_worker.agents import files
+from kanban_worker.config import Settings
+from kanban_worker.tick import Tick
+from reconcile import names, resume
+from reconcile.desired import Entry
+from reconcile.observed import Unknown
+from reconcile.resume import Holder, Looked, Resumption
+from state import paths
+
+
+def plan(
+    tick: Tick, settings: Settings, asked: Collection[str] | None = None
+) -> Iterator[Resumption]:
+    """What to tell of each session that ended, or of those that were asked for.
+
+    `asked` are names as tmux writes them.
+    """
+    look = _Look(settings=settings, tick=tick)
+    drifts = [decision.drift for decision in tick.report.decisions]
+    for entry in tick.registry.entries:
+        how = resume.ended(entry, drifts)
+        if how if asked is None else names.normalise(entry.name) in asked:
+            looked = look.at(entry)
+            yield resume.decide(entry, how, looked, tick.registry.entries, tick.world)
+
+
+def shell(each: Resumption) -> str | None:
+    """The one line for a shell. What is quoted is no `~` to it, so that one stays outside."""
+    if not (each.directory and each.command):
+        return None
+    directory = each.directory
+    home, slash, rest = directory.partition("/") if directory.startswith("~") else ("", "", "")
+    place = f"{home}{slash}{shlex.quote(rest) if rest else ''}" if home else shlex.quote(directory)
+    return f"cd {place} && {shlex.join(each.command)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """Looks for what a decision needs, at each kind of agent's processes once."""
+
+    settings: Settings
+    tick: Tick
+    _holders: dict[str, tuple[Holder, ...] | Unknown] = field(default_factory=dict)
+
+    def at(self, entry: Entry) -> Looked | None:
+        """What is there of one session; None where there is nothing to look for."""
+        kind, own, directory = entry.agent, entry.own_id, resume.directory_of(entry)
+        if kind is None or kind not in agents.ADAPTERS or own is None or directory is None:
+            return None
+        if resume.no_place(directory):  # which may be no path at all, for a NUL in it
+            return None
+        home, environ = self.settings.places.home, self.settings.environ
+        where = str(paths.at_home(directory, home))
+        # Not the tick's adapter, which also knows where living agents have moved their files:
+        # what is resumed is started anew, in the environment of whoever asks.
+        adapter = agents.ADAPTERS[kind](home, environ)
+        if kind not in self._holders:
+            others = agents.ADAPTERS[kind](home, environ)
+            self._holders[kind] = holders.of(kind, others, self.tick.world, home, environ)
+        there = files.folder(where)
+        now = self.tick.world.at
+        created = entry.created_at
+        artefact = adapter.artefact(own, workspace=where, created_at=created, now=now)
+        return Looked(
+            directory=files.real_path(where) if isinstance(there, Path) else there,
+            artefact=artefact,
+            misplaced=adapter.misplaced(own, where),
+            command=adapter.resume(own),
+            holders=self._holders[kind],
+        )
