@@ -227,10 +227,12 @@ class Monitor:
         if self._speaks:
             from reconcile import telling  # noqa: PLC0415 - as above
 
-            applied = replace(applied, plan=telling.settled(applied.plan, seen.registry))
+            settled = telling.settled(applied.plan, seen.registry)
+            # What could not be written is worth a word by now, if it lasts.
+            applied = replace(applied, plan=self._intended(settled, seen))
         found = self._sources(seen)
         health = report.health(found, self.notebook.memory.sources, seen.world.at)
-        self.notebook.memory = replace(applied.plan.memory, sources=health)
+        self.notebook.memory = replace(applied.plan.done(seen.world).memory, sources=health)
         document = applied.document or seen.document
         if document is not None and not dry_run:
             troubles += self._remember(document)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reconcile import names
 from reconcile.desired import Entry
 from reconcile.identity import CLOCK_SLACK, is_below
 from reconcile.memory import Memory
@@ -50,15 +51,8 @@ def from_dead_pane(pane: Pane) -> Gone:
 
 def from_absence(entry: Entry, world: World, memory: Memory) -> Gone | Unknown:
     """The verdict on a session that is in no listing."""
-    if not world.tmux:
-        return Unknown("no tmux server was asked")
-    blind = [answer for answer in world.tmux.values() if isinstance(answer, Unknown)]
-    if blind:
-        return blind[0]
-    if world.rivals:
-        return Unknown(
-            f"two tmux servers share the path {min(world.rivals)}; only one of them can be asked"
-        )
+    if unseen := _unseen(world):
+        return unseen
     listings = [answer for answer in world.tmux.values() if isinstance(answer, Listing)]
     evidence: dict[str, str | int | None] = dict(_looked(world))
     if world.boot and changed_boot(world, memory):
@@ -68,11 +62,27 @@ def from_absence(entry: Entry, world: World, memory: Memory) -> Gone | Unknown:
         if doubt:
             return doubt
         evidence["pid_gone"] = entry.pane_pid
+    elif names.is_ambiguous(entry.name):
+        return Unknown("tmux may show its name with more backslashes (copy it from tmux ls)")
     over = changed_servers(world, memory) or world.left_behind or changed_boot(world, memory)
     if not (listings or over or _booted_since(entry, world)):
         # A pid that is gone says little: it may be another host's, or another container's.
         return Unknown("no tmux server runs, and nothing shows that one ever did here")
     return Gone(cause=_cause(entry, world, memory, listings), evidence=evidence)
+
+
+def _unseen(world: World) -> Unknown | None:
+    """Why a session may run without being listed, if it may."""
+    if not world.tmux:
+        return Unknown("no tmux server was asked")
+    blind = [answer for answer in world.tmux.values() if isinstance(answer, Unknown)]
+    if blind:
+        return blind[0]
+    if world.rivals:
+        return Unknown(
+            f"two tmux servers share the path {min(world.rivals)}; only one of them can be asked"
+        )
+    return None
 
 
 def _looked(world: World) -> Mapping[str, str]:

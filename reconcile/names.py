@@ -10,15 +10,29 @@ from reconcile.observed import SessionName
 AGENTS = ("claude", "agy", "codex", "gemini", "opencode")
 """The kinds of agent whose conversations we can look up."""
 
+_CSTYLE = {0x07: "a", 0x08: "b", 0x09: "t", 0x0A: "n", 0x0B: "v", 0x0C: "f", 0x0D: "r"}
+_CONTROL = (*range(1, 0x20), *range(0x7F, 0xA0))
+_OCTAL = {code: "".join(rf"\{byte:03o}" for byte in chr(code).encode()) for code in _CONTROL}
+_AS_TMUX = str.maketrans(
+    _OCTAL | {code: f"\\{letter}" for code, letter in _CSTYLE.items()} | {":": "_", ".": "_"}
+)
+
 DEFAULT_PATTERNS = tuple(f"*-creator-{agent}" for agent in AGENTS)
 
 
 def normalise(name: str) -> SessionName:
-    """The name tmux gives a session that is asked for under `name`.
+    r"""The name tmux gives a session that is asked for under `name`.
 
-    tmux 3.3a writes `:` and `.` as `_`, since both separate parts of a target.
+    tmux 3.3a writes `:` and `.` as `_`, since both separate parts of a target, and a control
+    character as `\t` or in octal. It also puts a backslash before one, and before some `$`:
+    that cannot be told from a name that was copied from tmux, so those stay as they are.
     """
-    return SessionName(name.replace(":", "_").replace(".", "_"))
+    return SessionName(name.translate(_AS_TMUX))
+
+
+def is_ambiguous(name: str) -> bool:
+    """Whether tmux may write a name in a way that `normalise` does not find."""
+    return "\\" in name or "$" in name
 
 
 def registrable(name: SessionName, patterns: Iterable[str]) -> bool:

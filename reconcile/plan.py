@@ -24,7 +24,7 @@ from reconcile.drift import (
     Notice,
 )
 from reconcile.memory import Memory, Remembered
-from reconcile.observed import Listing, Server, SessionName, Unknown, World
+from reconcile.observed import Listing, SessionName, Unknown, World
 from reconcile.policy import Policy
 
 STORM_AT_LEAST = 3
@@ -107,6 +107,12 @@ class Plan:
         """This plan with all of its writes held back for one reason."""
         return self.hold({each.drift.id: why for each in self.writes})
 
+    def done(self, world: World) -> Plan:
+        """This plan after its writes: what was written is open no more, and would be new again."""
+        written = {each.drift.id for each in self.writes}
+        kept = {key: each for key, each in self.memory.open.items() if key not in written}
+        return replace(self, memory=_seen(replace(self.memory, open=kept), world))
+
     def _with(self, others: Mapping[FindingId, Decision]) -> Plan:
         return replace(self, decisions=tuple(others.get(d.drift.id, d) for d in self.decisions))
 
@@ -133,7 +139,7 @@ def plan(
     return Plan(
         decisions=decisions,
         notes=notes,
-        memory=_remember(decisions, notes, missed, world, memory),
+        memory=_seen(_remember(decisions, notes, missed, memory), world),
         flapping=unsteady,
     )
 
@@ -209,25 +215,32 @@ def _remember(
     decisions: tuple[Decision, ...],
     notes: tuple[Note, ...],
     missed: str,
-    world: World,
     memory: Memory,
 ) -> Memory:
-    """What is open now, and what this look may have missed.
-
-    Until a wave of deaths is written, server and boot stay those of before it: the second
-    look must find the same cause.
-    """
+    """What is open as long as nothing is written, and what this look may have missed."""
     open_now = {key: each for key, each in memory.open.items() if key[0] in missed}
     for note in notes:
         open_now[note.notice.id] = _again(note.notice.id, note.since, None, memory)
     for decision in decisions:
         key = decision.drift.id
         open_now[key] = _again(key, decision.since, decision.first_held, memory)
-    wave = any(each.first_held for each in open_now.values())
-    seen = _servers(world)
+    return replace(memory, open=open_now)
+
+
+def _seen(memory: Memory, world: World) -> Memory:
+    """The memory with the servers and the boot that were seen.
+
+    While a wave of deaths is held they stay those of before it: the second look must find the
+    same cause. A server that ended stays known until another takes its place.
+    """
+    wave = any(each.first_held for each in memory.open.values())
+    seen = {
+        socket: answer.server
+        for socket, answer in world.tmux.items()
+        if isinstance(answer, Listing) and answer.server
+    }
     return replace(
         memory,
-        open=open_now,
         servers={**seen, **memory.servers} if wave else {**memory.servers, **seen},
         boot=memory.boot or world.boot if wave else world.boot or memory.boot,
     )
@@ -263,12 +276,3 @@ def _missed(world: World, registry: Registry | None) -> str:
         for answers, letters in blindness
         if any(isinstance(answer, Unknown) for answer in answers)
     )
-
-
-def _servers(world: World) -> Mapping[str, Server]:
-    """The servers that answered; one that ended stays known until another takes its place."""
-    return {
-        socket: answer.server
-        for socket, answer in world.tmux.items()
-        if isinstance(answer, Listing) and answer.server
-    }

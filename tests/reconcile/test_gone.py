@@ -204,6 +204,15 @@ def test_a_death_is_doubtful_when(entry: Entry, world: World, why: str) -> None:
     assert doubtful(gone.from_absence(entry, world, KNOWN)) == why
 
 
+@pytest.mark.parametrize("name", [r"lab\x-creator-claude", "lab$x-creator-claude"])
+def test_a_name_that_tmux_may_show_in_another_way_needs_a_pid_to_be_missed(name: str) -> None:
+    odd = replace(ENTRY, name=SessionName(name))
+
+    assert isinstance(gone.from_absence(odd, GONE, KNOWN), Gone)
+    no_pid = replace(odd, pane_pid=None)
+    assert "more backslashes" in doubtful(gone.from_absence(no_pid, GONE, KNOWN))
+
+
 @pytest.mark.parametrize(
     "memory",
     [

@@ -16,6 +16,9 @@ from reconcile.observed import SessionName
         ("lab-x-creator-claude", "lab-x-creator-claude"),
         ("a.b:c", "a_b_c"),
         ("v1.2.3", "v1_2_3"),
+        ("a\tb\nc\x1b\x7f", r"a\tb\nc\033\177"),
+        ("a\x85\a\b\v\f\r", r"a\302\205\a\b\v\f\r"),
+        (r"a\b $x é", r"a\b $x é"),
         ("", ""),
     ],
 )

@@ -370,6 +370,35 @@ def test_what_is_resolved_is_forgotten_and_new_when_it_comes_back() -> None:
     assert only(back).new
 
 
+def test_what_was_written_is_open_no_more_and_new_when_it_is_back_at_once() -> None:
+    written = planned(GONE, ENTRY).done(GONE)
+
+    back = planned(later(GONE, 30), ENTRY, memory=written.memory)
+
+    assert written.memory.open == {}
+    assert only(back).new
+
+
+def test_what_was_held_back_by_the_writer_stays_open() -> None:
+    refused = planned(GONE, ENTRY).hold_writes("it is locked").done(GONE)
+
+    again = planned(later(GONE, 30), ENTRY, memory=refused.memory)
+
+    assert not only(again).new
+    assert only(again).since == AT
+
+
+def test_once_a_wave_is_written_its_server_is_no_news() -> None:
+    world = replace(GONE, tmux={SOCKET: listing(server=YOUNG_SERVER)}, boot=NEXT_BOOT)
+    first = planned(world, ENTRY)
+
+    written = planned(later(world, 10), ENTRY, memory=first.memory).done(later(world, 10))
+
+    assert (first.memory.servers, first.memory.boot) == (KNOWN.servers, KNOWN.boot)
+    assert written.memory.servers == {SOCKET: YOUNG_SERVER}
+    assert written.memory.boot == NEXT_BOOT
+
+
 OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABCDIMRXGU"}
 
 
