@@ -45,7 +45,8 @@ def _lines(
 ) -> Iterator[str]:
     cause = decision.drift.evidence["cause"]
     noticed = f"{tick.report.at:%H:%M:%S %z}"
-    if before and _name(decision) in judge.sessions_of(before.world.tmux.values()):
+    seen = before and _name(decision) in judge.sessions_of(before.world.tmux.values())
+    if before and seen and before.report.at <= tick.report.at:  # else the clock was set back
         yield f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
     else:
         yield f"Ended before {noticed}: {cause}."

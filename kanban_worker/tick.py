@@ -98,8 +98,14 @@ def default_interval(tick: Tick) -> float:
 class Monitor:
     """Ticks over one registry, remembering what earlier ticks found."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = now) -> None:
-        """Touches nothing yet. `clock` tells the local time, timezone-aware."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = now,
+        timer: Callable[[], float] | None = None,
+    ) -> None:
+        """Touches nothing yet. `clock` tells the local time, timezone-aware; `timer` as in Ages."""
         home = settings.places.home
         self.registry = RegistryFile(settings.registry, state_dir=settings.places.state)
         self.observer = Observer(
@@ -112,6 +118,7 @@ class Monitor:
         self._policy = settings.policy
         self.now = clock
         real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
+        self._ages = Ages(clock, timer)
         self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
         self._lock = paths.monitor_lock(settings.places.state, real_registry)
         self._speaks = False
@@ -123,6 +130,7 @@ class Monitor:
         began, attempts = time.perf_counter(), itertools.count(1)
         forgotten = self.notebook.recall()
         while True:
+        self._keep_ages()
             seen = self._observe()
             judgement = self._judge(seen.world, seen.registry)
             decided = plan.plan(
@@ -149,6 +157,12 @@ class Monitor:
         self._speaks, self.registry.fence = True, fence
 
     def _intended(self, decided: Plan, seen: _Seen) -> Plan:
+    def _keep_ages(self) -> None:
+        before = self.notebook.memory
+        self.notebook.memory = self._ages.kept(before)
+        if self.notebook.memory is not before:
+            self._judged = None  # it holds up to a time
+
         if not self._speaks:
             return decided
         from reconcile import telling  # noqa: PLC0415 - 5 ms that a look without a card saves

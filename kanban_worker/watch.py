@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from kanban_worker import boards, complaints, deaths, signals, tick
+from kanban_worker import ages, boards, complaints, deaths, signals, tick
 from kanban_worker.boards.shape import Board, Lost, Run
 from kanban_worker.config import Settings
 from kanban_worker.signals import Asked
@@ -72,10 +71,7 @@ class Timing:
     """The clock, a timer in seconds that a suspended host does not stop, and a sleep."""
 
     clock: Callable[[], datetime] = tick.now
-    timer: Callable[[], float] = lambda: time.clock_gettime(
-        # Linux: CLOCK_MONOTONIC stands still while the host is suspended. macOS: it does not.
-        getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    )
+    timer: Callable[[], float] = ages.timer
     sleep: Callable[[Asked, float], None] = Asked.wait
 
 
@@ -106,7 +102,7 @@ class Watch:
         """
         self._settings, self._seconds, self._tell = settings, seconds, tell
         self._timing = timing or Timing()
-        self._monitor = Monitor(settings, clock=self._timing.clock)
+        self._monitor = Monitor(settings, clock=self._timing.clock, timer=self._timing.timer)
         self._complain = complain
         self._tenure = Tenure(
             board, self._monitor, timer=self._timing.timer, tell=tell, complain=complain
@@ -228,7 +224,7 @@ class Watch:
 
     # The end. -----------------------------------------------------------------------------------
 
-    def _over(self, began: float, deadline: float | None) -> End | None:
+    def _over(self, began: float, deadline: datetime | None) -> End | None:
         """What ends the watch now, if anything does."""
         if comment := self._tenure.stop:
             who = wording.one_line(comment.author, 80)
@@ -237,24 +233,27 @@ class Watch:
         if self._signal is not None:
             name = signal.Signals(self._signal).name
             return End(how=Ending.SIGNALLED, why=f"ended by {name}", signal=self._signal)
-        if deadline is not None and self._now() >= deadline:
+        if deadline is not None and self._timing.clock() >= deadline:
             return End(how=Ending.DEADLINE, why="the card's max-runtime is nearly over")
         if self._seconds is not None and self._now() - began >= self._seconds:
             return End(how=Ending.ELAPSED, why=f"watched for {self._seconds:g} s, as asked")
         return None
 
-    def _left(self, began: float, deadline: float | None) -> Iterator[float]:
+    def _left(self, began: float, deadline: datetime | None) -> Iterator[float]:
         if deadline is not None:
-            yield max(deadline - self._now(), 0)
+            yield max((deadline - self._timing.clock()).total_seconds(), 0)
         if self._seconds is not None:
             yield max(began + self._seconds - self._now(), 0)
 
-    def _deadline(self, run: Run) -> float | None:
-        """On the timer: a little before the board would end this run, and count it as failed."""
+    def _deadline(self, run: Run) -> datetime | None:
+        """A little before the board would end this run, and count it as failed.
+
+        On the clock, not the timer: it is the clock that the board goes by, whoever sets it.
+        """
         if run.deadline is None:
             return None
-        left = (run.deadline - self._timing.clock()).total_seconds()
-        return self._now() + left - min(FINISH, left / 10)
+        left = run.deadline - self._timing.clock()
+        return run.deadline - min(timedelta(seconds=FINISH), left / 10)
 
     def _finish(self, end: End, run: Run) -> End:
         """The last words, and the card left to people. Raises Lost."""

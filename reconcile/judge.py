@@ -64,6 +64,7 @@ def judge(world: World, registry: Registry | None, memory: Memory, policy: Polic
                 lives[names.normalise(entry.name)] = flapping.life(entry, session, world)
         taken = {names.normalise(entry.name) for entry in registry.entries} | registry.reserved
         findings += _judge_strangers(world, sessions, taken, policy)
+        findings += ids.judge_expiring(world, registry)
     return _sorted(findings, lives, world.at)
 
 
@@ -105,7 +106,8 @@ def _judge_risen(case: Case, session: Session) -> Iterator[Finding]:
     ended = case.entry.terminated_at
     if pane.dead:
         return
-    if ended and case.world.at - ended <= case.policy.grace:
+    # One in the future was written before the clock was set back: it does not tell how long ago.
+    if ended and -identity.CLOCK_SLACK <= case.world.at - ended <= case.policy.grace:
         yield Later(ended + case.policy.grace)
     else:
         text = f"registered as terminated, but its session is alive (pane process {pane.pid})"

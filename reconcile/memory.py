@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconcile.observed import Boot, Server, SessionName
@@ -94,3 +94,27 @@ class Memory:
     """By the source's name."""
     lives: Mapping[SessionName, Life] = field(default_factory=dict)
     """By the session's name as tmux writes it."""
+
+
+def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:
+    """The memory with all times at which something was noticed changed: the clock was set."""
+
+    def known(at: datetime | None) -> datetime | None:
+        return at and time(at)
+
+    return replace(
+        memory,
+        open={
+            key: replace(each, since=time(each.since), first_held=known(each.first_held))
+            for key, each in memory.open.items()
+        },
+        unsaid={key: replace(each, at=time(each.at)) for key, each in memory.unsaid.items()},
+        sources={
+            name: replace(each, since=time(each.since), error_at=known(each.error_at))
+            for name, each in memory.sources.items()
+        },
+        lives={
+            name: replace(each, changes=tuple(map(time, each.changes)))
+            for name, each in memory.lives.items()
+        },
+    )

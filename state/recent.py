@@ -34,8 +34,12 @@ class Recent:
     def and_saved(
         self, before: Snapshot | None, after: Snapshot, saved_at: datetime, now: datetime
     ) -> Recent:
-        """With what a save changed against what was seen before it."""
-        if abs(now - saved_at) > MOMENT:
+        """With what a save changed against what was seen before it.
+
+        A save in the future, as another host's clock or a step of ours leaves it, is one of now.
+        """
+        saved_at = min(saved_at, now)
+        if now - saved_at > MOMENT:
             return self.still(now)
         old = {} if before is None else snapshot.digests(before)
         new = snapshot.digests(after)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from kanban_worker import config
+from kanban_worker import ages, config
 from kanban_worker.cli import Exit, complain, counted, escapes, plain
 from kanban_worker.complaints import Complaints
 from kanban_worker.config import Settings
@@ -27,7 +27,7 @@ PATIENCE = 5.0
 def run(arguments: argparse.Namespace) -> int:
     """Ticks; the exit status is that of the last tick."""
     settings = config.load(arguments, os.environ, Path.home())
-    monitor = Monitor(settings)
+    monitor = Monitor(settings, timer=ages.timer)
     with contextlib.ExitStack() as stack:
         if not arguments.dry_run:
             try:

@@ -36,13 +36,15 @@ from reconcile.observed import (
     Artefact,
     Bound,
     Inside,
+    Missing,
     Pane,
     Unknown,
     World,
 )
 from reconcile.policy import Policy
 
-GRACE = Policy().grace
+GRACE = timedelta(minutes=2)
+"""The documented default."""
 TICK = timedelta(microseconds=1)
 
 
@@ -111,8 +113,13 @@ def test_of_another_session_than_the_registered_one_no_conversation_is_asked() -
         ),
         pytest.param(
             replace(ENTRY, terminated_at=AT + timedelta(hours=1)),
+            True,
+            id="the end is in the future, so nobody knows when it was",
+        ),
+        pytest.param(
+            replace(ENTRY, terminated_at=AT + timedelta(seconds=60)),
             False,
-            id="the end is written ahead",
+            id="another clock is a little ahead",
         ),
         pytest.param(replace(ENTRY, terminated_at=None), True, id="no time was written"),
         pytest.param(
@@ -161,9 +168,30 @@ def test_a_judgement_holds_until(world: World, entry: Entry, until: datetime) ->
     found = judged(world, entry)
 
     assert found == Judgement(until=until)
+    assert found.until > AT
     if until != FOREVER:
         after = judged(replace(world, at=until + TICK), entry)
         assert len(after.notices) == 1
+
+
+def test_a_judgement_holds_until_the_first_of_several_times() -> None:
+    second = replace(SESSION, name=judge.SessionName("lab-y-creator-claude"))
+    world = replace(WORLD, tmux={SOCKET: listing(SESSION, second)}, conversations={})
+    ended = replace(ENTRY, status="terminated", terminated_at=AT)
+    before = replace(ended, name=second.name, terminated_at=AT - timedelta(minutes=1))
+
+    assert judged(world, ended, before).until == AT - timedelta(minutes=1) + GRACE
+
+
+def test_what_is_to_be_written_says_when_it_was_noticed_so_it_is_judged_anew() -> None:
+    assert judged(GONE, ENTRY).until == AT
+
+
+def test_what_is_only_flagged_need_not_be_judged_anew() -> None:
+    stale = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
+
+    assert len(judged(stale, ENTRY).drifts) == 1
+    assert judged(stale, ENTRY).until == FOREVER
 
 
 @pytest.mark.parametrize(
@@ -294,6 +322,10 @@ def test_a_session_that_is_missing_while_its_process_runs_is_told_with_what_cont
             Inside(process=Unknown("access denied"), agent=Unknown("access denied")), id="at all"
         ),
         pytest.param(Inside(process=SHELL, agent=Unknown("access denied")), id="below its shell"),
+        pytest.param(
+            Inside(process=Unknown("access denied"), agent=RUNS_CLAUDE.agent),
+            id="but for its agent",
+        ),
     ],
 )
 def test_a_session_whose_process_cannot_be_seen_is_told(inside: Inside) -> None:
@@ -304,6 +336,7 @@ def test_a_session_whose_process_cannot_be_seen_is_told(inside: Inside) -> None:
 
     assert registered.message == ("lab-x-creator-claude: cannot see what runs in it: access denied")
     assert stranger.drifts == ()
+    assert only(stranger, NoticeKind.BLIND).session == NAME
     assert only(stranger, NoticeKind.BLIND).message == (
         "lab-x-creator-claude: tmux found but not in YAML; "
         "cannot see what runs in it: access denied"
@@ -311,7 +344,7 @@ def test_a_session_whose_process_cannot_be_seen_is_told(inside: Inside) -> None:
 
 
 def test_notices_about_sessions_come_in_the_order_of_their_names() -> None:
-    sessions = [replace(SESSION, name=judge.SessionName(name)) for name in ("b", "a", "c")]
+    sessions = [replace(SESSION, name=judge.SessionName(name)) for name in ("b", "A", "c")]
     entries = [replace(ENTRY, name=each.name, pane_pid=7) for each in sessions]
     world = replace(
         WORLD,
@@ -321,5 +354,30 @@ def test_notices_about_sessions_come_in_the_order_of_their_names() -> None:
 
     found = judged(world, *entries)
 
-    assert [notice.session for notice in found.notices] == [None, "a", "b", "c"]
+    assert [notice.session for notice in found.notices] == [None, "A", "b", "c"]
     assert len(notices(found, NoticeKind.IDENTITY)) == 3
+
+
+def test_the_order_in_which_servers_are_asked_does_not_matter_to_what_is_told() -> None:
+    blind = {SOCKET: Unknown("it hung"), SECOND_SOCKET: Unknown("not permitted")}
+    turned = dict(reversed(blind.items()))
+
+    found = judged(replace(WORLD, tmux=blind), ENTRY)
+
+    assert len(found.notices) == 2
+    assert found == judged(replace(WORLD, tmux=turned), ENTRY)
+
+
+def test_of_a_look_that_found_nothing_at_all_only_that_is_told() -> None:
+    assert only(judged(World(at=AT), ENTRY), NoticeKind.BLIND).message == (
+        "lab-x-creator-claude: not listed by tmux, but no tmux server was asked"
+    )
+
+
+def test_two_ghosts_of_one_session_are_two_notices() -> None:
+    ghosts = {("claude", OWN): Artefact.GHOST, ("claude", NEXT): Artefact.GHOST}
+    world = replace(WORLD, artefacts=ghosts, conversations={})
+
+    found = judged(world, replace(ENTRY, other_ids=(NEXT,)))
+
+    assert len({notice.id for notice in found.notices}) == 2
