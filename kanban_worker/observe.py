@@ -12,32 +12,20 @@ from pathlib import Path
 from kanban_worker import processes
 from kanban_worker.agents.shape import Adapter, LiveAgent
 from kanban_worker.processes import Found, Place, Processes
+from kanban_worker.recorded import Followed, Records, Wanted
 from kanban_worker.tmux import Tmux
 from reconcile import identity, judge, names
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.observed import (
     Answer,
-    Artefact,
-    Bound,
     Conversation,
     Inside,
     Listing,
-    Missing,
     Process,
-    Recorded,
     Session,
     SessionName,
-    Unknown,
     World,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A live session that is registered, or would be."""
-
-    session: Session
-    entry: Entry | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +38,7 @@ class _Fleet:
     places: Sequence[Place]
     missing: Sequence[Entry]
     """The running entries that no listing shows."""
-    recorded: Mapping[Recorded, Entry]
-    """The ids to look for on disk, and the first running entry that records each."""
+    wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +78,7 @@ class Observer:
         self._patterns = patterns
         self._home = str(home)
         self._clock = clock
+        self._records = Records(adapters, self._expanded)
         self._processes = Processes()
         self._boot = processes.boot()  # which outlives this process
         self._last: _Insides | None = None
@@ -102,16 +90,20 @@ class Observer:
         within = self._insides(fleet, world)
         self._last, self.agents = within, within.agents
         conversations = self._conversations(within)
-        return replace(
+        artefacts = self._records.artefacts(fleet.wanted, conversations.values(), world.at)
+        world = replace(
             world,
             rivals=self._tmux.rivals() if fleet.missing else frozenset(),
             left_behind=self._left_behind(fleet),
             inside=within.inside,
             recorded_pids=_recorded_pids(fleet.missing),
             conversations=conversations,
-            artefacts=self._artefacts(fleet, conversations, world.at),
+            artefacts=artefacts,
+            expiring=self._records.expiring(fleet.wanted, artefacts, world.at),
             real_paths=within.real_paths,
         )
+        lineages = self._records.lineages(fleet.followed, within.agents, world)
+        return replace(world, lineages=lineages) if lineages else world
 
     def _left_behind(self, fleet: _Fleet) -> frozenset[str]:
         if not fleet.missing:
@@ -134,16 +126,8 @@ class Observer:
                 for entry in registry.entries
                 if entry.status == RUNNING and judge.find(entry, sessions) is None
             ],
-            recorded=self._recorded(registry),
+            wanted=self._records.wanted(registry),
         )
-
-    def _recorded(self, registry: Registry) -> Mapping[Recorded, Entry]:
-        found: dict[Recorded, Entry] = {}
-        for entry in registry.entries:
-            if entry.status == RUNNING and entry.agent and entry.agent in self.adapters:
-                for conversation in filter(None, (entry.own_id, *entry.other_ids)):
-                    found.setdefault((entry.agent, conversation), entry)
-        return found
 
     def _kinds(self, found: Iterable[Found]) -> Mapping[str, Sequence[LiveAgent]]:
         kinds: dict[str, list[LiveAgent]] = {}
@@ -186,28 +170,6 @@ class Observer:
         for kind, agents in within.kinds.items():
             held.update(self.adapters[kind].conversations(agents))
         return {name: held.get(agent.session) for name, agent in within.agents.items()}
-
-    def _artefacts(
-        self, fleet: _Fleet, conversations: Mapping[SessionName, Conversation], now: datetime
-    ) -> Mapping[Recorded, Artefact | Missing | Unknown]:
-        """What is on disk under each recorded id; what a process has just written to, is."""
-        written = {
-            held.id for held in conversations.values() if isinstance(held, Bound) and held.written
-        }
-        found: dict[Recorded, Artefact | Missing | Unknown] = {}
-        for recorded, entry in fleet.recorded.items():
-            kind, conversation = recorded
-            found[recorded] = (
-                Artefact.PRESENT
-                if conversation in written
-                else self.adapters[kind].artefact(
-                    conversation,
-                    workspace=entry.workspace and self._expanded(entry.workspace),
-                    created_at=entry.created_at,
-                    now=now,
-                )
-            )
-        return found
 
     def _real_paths(
         self, fleet: _Fleet, agents: Mapping[SessionName, LiveAgent]

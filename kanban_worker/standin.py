@@ -28,6 +28,7 @@ from typing import Literal, Protocol, get_args
 
 Kind = Literal["claude", "agy", "codex"]
 
+WORDS = ("prompt", "clear", "branch", "resume")
 KEY_LIMIT = 200
 CURRENT = "2.1.329"
 STALE = "2.1.112"
@@ -50,9 +51,6 @@ class Agent(Protocol):
     def prompt(self) -> None:
         """Exchange a message with the model that is not there."""
 
-    def clear(self) -> None:
-        """Begin a new conversation in the same process."""
-
     def quit(self) -> None:
         """Tidy up as a clean exit does; a killed agent does not get here."""
 
@@ -64,7 +62,7 @@ class Claude:
         """Write the pid file, unless told not to."""
         self.version = STALE if options.stale_pid_file else CURRENT
         self.keeps_id = bool(options.stale_pid_file)
-        self.id = options.session_id or str(uuid.uuid4())
+        self.id = options.session_id or options.resume or str(uuid.uuid4())
         self.cwd = str(Path.cwd().resolve())
         self.started_at = milliseconds()
         self.parent: str | None = None
@@ -80,6 +78,7 @@ class Claude:
 
     def prompt(self) -> None:
         """Append a question and its answer, after the lines every transcript starts with."""
+        self._type("hello")
         if not self.transcript.exists():
             self._begin()
         self._say("user", "hello")
@@ -88,14 +87,43 @@ class Claude:
 
     def clear(self) -> None:
         """Begin a new transcript, which exists at once; old versions keep the old id on file."""
+        self._leave("/clear")
         self.id = str(uuid.uuid4())
         self._begin()
         self._say("user", "<command-name>/clear</command-name>")
         self._update_pid_file()
 
+    def resume(self, other: str) -> None:
+        """Take up another conversation; the old version, too, notes that in its pid file."""
+        self._leave("/resume")
+        self.id, self.parent = other, None
+        append(self.transcript, {"type": "last-prompt", "sessionId": self.id})
+        self._write_pid_file()
+
+    def branch(self) -> None:
+        """Go on in a copy of this conversation, which says what each line is a copy of."""
+        self._leave("/branch")
+        lines = [json.loads(line) for line in self.transcript.read_text().splitlines()]
+        source, self.id = {"sessionId": self.id}, str(uuid.uuid4())
+        for line in lines:
+            if "uuid" in line:
+                origin = source | {"messageUuid": line["uuid"]}
+                append(self.transcript, line | {"sessionId": self.id, "forkedFrom": origin})
+        self._update_pid_file()
+
     def quit(self) -> None:
         """Remove the pid file."""
         self.pid_file.unlink(missing_ok=True)
+
+    def _leave(self, command: str) -> None:
+        """Note what was typed, and what was said last where it was said."""
+        self._type(command)
+        if self.transcript.exists():
+            append(self.transcript, {"type": "last-prompt", "sessionId": self.id})
+
+    def _type(self, text: str) -> None:
+        entry = {"display": text, "pastedContents": {}, "timestamp": milliseconds()}
+        append(self.config / "history.jsonl", entry | {"project": self.cwd, "sessionId": self.id})
 
     def _begin(self) -> None:
         self.parent = None
@@ -166,9 +194,6 @@ class Agy:
             database.executemany("INSERT INTO steps (step_type, status) VALUES (?, ?)", steps)
         database.close()
 
-    def clear(self) -> None:
-        """Do nothing: agy has no such command."""
-
     def quit(self) -> None:
         """Leave everything: the lock file survives, and the kernel lets go of the lock."""
 
@@ -210,9 +235,6 @@ class Codex:
             )
         for event in ("task_started", "user_message", "agent_message", "task_complete"):
             self._line("event_msg", type=event)
-
-    def clear(self) -> None:
-        """Do nothing: Codex keeps its conversation."""
 
     def quit(self) -> None:
         """Leave everything: Codex removes nothing."""
@@ -297,14 +319,17 @@ def write(path: Path, text: str) -> None:
 
 def converse(kind: str, agent: Agent) -> None:
     """Carry out the words that come from the terminal, until `quit` or its end."""
-    words = {"prompt": agent.prompt, "clear": agent.clear}
     done = 0
     say(f"{kind} {done}> ")
     for line in sys.stdin:
-        word = line.strip()
+        word, *rest = line.split() or [""]
         if word == "quit":
             break
-        words.get(word, lambda: say("prompt, clear or quit?\n"))()
+        act = getattr(agent, word, None) if word in WORDS else None
+        if act:
+            act(*rest)
+        else:
+            say(f"{', '.join(WORDS)} or quit?\n")
         done += 1
         say(f"{kind} {done}> ")
     agent.quit()
@@ -325,6 +350,7 @@ def main() -> int:
         return 64
     parser = argparse.ArgumentParser(prog=kind)
     parser.add_argument("--session-id", help="do not draw an id")
+    parser.add_argument("--resume", metavar="ID", help="go on with a conversation of before")
     parser.add_argument("--prompted", action="store_true", help="as if prompted once at the start")
     parser.add_argument("--no-pid-file", action="store_true", help="claude before 2.1.75")
     parser.add_argument("--stale-pid-file", action="store_true", help=f"claude {STALE}")

@@ -32,6 +32,8 @@ class Entry:
     pane_cwd: str | None = None
     own_id: ConversationId | None = None
     """`<agent>_session_id_own`."""
+    own_since: datetime | None = None
+    """When the last conversation in `session_id_history` was left; None where there is none."""
     other_ids: tuple[ConversationId, ...] = ()
     """The ids under `agent_identities` for this entry's own agent kind."""
     fresh: bool = False

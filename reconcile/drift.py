@@ -40,6 +40,7 @@ class NoticeKind(StrEnum):
     ALIVE = "terminated-but-alive"
     SHELL = "agent-exited"
     GHOST = "ghost-transcript"
+    EXPIRING = "expiring-transcript"
     FLAPPING = "flapping"
     BLIND = "cannot-see"
 
@@ -50,6 +51,7 @@ LETTERS: Mapping[NoticeKind, str] = {
     NoticeKind.ALIVE: "R",
     NoticeKind.SHELL: "X",
     NoticeKind.GHOST: "G",
+    NoticeKind.EXPIRING: "E",
     NoticeKind.FLAPPING: "F",
     NoticeKind.BLIND: "U",
 }

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from reconcile import identity
 from reconcile.case import Case, Finding
-from reconcile.desired import AppendItem, Edit, Scalar, SetKey
-from reconcile.drift import Change, Drift, DriftClass, NoticeKind
+from reconcile.desired import (
+    RUNNING,
+    TERMINATED,
+    AppendItem,
+    Edit,
+    Entry,
+    Registry,
+    Scalar,
+    SetKey,
+)
+from reconcile.drift import (
+    LETTERS,
+    Change,
+    Drift,
+    DriftClass,
+    Notice,
+    NoticeKind,
+    finding_id,
+)
 from reconcile.observed import (
     Ambiguous,
     Artefact,
     Bound,
     ConversationId,
+    Lineage,
+    Link,
     Missing,
     Pane,
     Session,
     Unknown,
+    World,
 )
+
+NAMED = 5
+"""How many of the conversations that were left are told; the registry has them all."""
 
 
 def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
@@ -31,28 +54,51 @@ def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
     if not identity.is_same(case.entry, session, pane, case.world):
         return None
     entry, key = case.entry, f"{case.entry.agent}_session_id_own"
+    links, between = _past(case, session, held)
     edits: list[Edit] = [SetKey(session=entry.name, key=key, value=held.id)]
-    if entry.own_id is not None:
-        edits.append(_into_history(case, entry.own_id, held))
+    edits += (_into_history(case, link) for link in links)
+    evidence: dict[str, Scalar] = {"proof": held.proof, "pid": pane.pid, "id": held.id}
+    if between:
+        evidence["between"] = between
     return case.drift(
         DriftClass.ID_MATERIALISED,
         entry.own_id,
         held.id,
-        seen=f"session id materialized {short(held.id)}"
-        + (f" (was {short(entry.own_id)})" if entry.own_id else ""),
+        seen=f"session id materialized {short(held.id)}{_was(links)}"
+        + (f"; what came between is not known: {between}" if between else ""),
         edits=tuple(edits),
         changes=(Change(key=key, before=entry.own_id, after=held.id),),
-        evidence={"proof": held.proof, "pid": pane.pid, "id": held.id},
+        evidence=evidence,
     )
 
 
-def _into_history(case: Case, old: ConversationId, held: Bound) -> AppendItem:
-    item: Mapping[str, Scalar] = {
+def _past(case: Case, session: Session, held: Bound) -> tuple[Sequence[Link], str]:
+    """The conversations that were left for the one that is held, and why some may be missing."""
+    found = case.world.lineages.get(session.name, Lineage())
+    own = case.entry.own_id
+    alone = [Link(id=own, at=None, how="", proof=held.proof)] if own is not None else []
+    if isinstance(found, Unknown):
+        return alone, f"could not look: {found.why}"
+    between = f"ambiguous, any of {', '.join(found.between)}" if found.between else ""
+    return found.links or alone, between
+
+
+def _was(links: Sequence[Link]) -> str:
+    if not links:
+        return ""
+    more = f" and {len(links) - NAMED} more" if len(links) > NAMED else ""
+    return f" (was {', then '.join(short(link.id) for link in links[:NAMED])}{more})"
+
+
+def _into_history(case: Case, link: Link) -> AppendItem:
+    item: dict[str, Scalar] = {
         "agent": case.entry.agent,
-        "id": old,
-        "replaced_at": case.world.at.replace(microsecond=0),
-        "proof": held.proof,
+        "id": link.id,
+        "replaced_at": link.at or case.world.at.replace(microsecond=0),
+        "proof": link.proof,
     }
+    if link.how:
+        item["how"] = link.how
     return AppendItem(session=case.entry.name, key="session_id_history", item=item)
 
 
@@ -69,12 +115,33 @@ def judge_recorded(case: Case, session: Session, moved: Finding | None) -> Itera
     for recorded in dict.fromkeys(filter(None, (own, *case.entry.other_ids))):
         found = case.world.artefacts.get((case.entry.agent or "", recorded))
         if isinstance(found, Missing) and recorded != in_use:
-            text = f"recorded id {recorded} has no transcript ({found.cause})"
+            text = found.said_of(recorded)
             evidence = {"id": recorded, "cause": found.cause}
             yield case.drift(DriftClass.STALE_ID, recorded, seen=text, evidence=evidence)
         elif found is Artefact.GHOST and recorded != in_use:
             text = f"recorded id {recorded} has a file that holds no conversation"
             yield case.notice(NoticeKind.GHOST, text, recorded)
+
+
+def judge_expiring(world: World, registry: Registry) -> Iterator[Finding]:
+    """Recorded conversations that their agent is about to delete, each told of one session."""
+    for (kind, conversation), expiry in world.expiring.items():
+        told = [entry for entry in registry.entries if _records(entry, kind, conversation)]
+        if told:
+            entry = min(told, key=lambda entry: (entry.status != RUNNING, entry.name))
+            text = f"expires on {expiry.at:%Y-%m-%d}: {expiry.rule}"
+            yield Notice(
+                id=finding_id(LETTERS[NoticeKind.EXPIRING], entry.name, conversation),
+                kind=NoticeKind.EXPIRING,
+                session=entry.name,
+                message=f"{entry.name}: recorded id {short(conversation)} {text}",
+            )
+
+
+def _records(entry: Entry, kind: str, conversation: ConversationId) -> bool:
+    """Whether an entry that is judged has this id."""
+    judged = entry.status in {RUNNING, TERMINATED}
+    return judged and entry.agent == kind and conversation in {entry.own_id, *entry.other_ids}
 
 
 def short(conversation: ConversationId) -> str:

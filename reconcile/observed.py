@@ -134,6 +134,30 @@ class Ambiguous:
 Conversation: TypeAlias = Answer[Bound | Ambiguous]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One conversation that an agent left for another."""
+
+    id: ConversationId
+    """The one that was left."""
+    at: datetime | None
+    """When it was left; None where nothing on disk tells."""
+    how: str
+    """`clear`, `resume`, `fork`, `continue`, `start`; "" where nothing on disk tells."""
+    proof: str
+    """What shows it: `clear-marker`, `prompt-history`, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """How an agent came to the conversation that it holds."""
+
+    links: tuple[Link, ...] = ()
+    """The oldest first; the last one leads to what is held. Empty where nothing on disk tells."""
+    between: tuple[ConversationId, ...] = ()
+    """What it may have held besides in that time, or another agent did. Never guessed."""
+
+
 class Artefact(StrEnum):
     """What is on disk under a recorded id."""
 
@@ -144,9 +168,26 @@ class Artefact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Certainly nothing on disk under this id, and the likely cause in a few words."""
+    """Certainly nothing on disk under this id that could be resumed, and the likely cause."""
 
     cause: str
+    """In a few words."""
+    which: str = ""
+    """What kind of transcript there is not: `that can be read`. Empty: there is none at all."""
+
+    def said_of(self, recorded: ConversationId) -> str:
+        """It in a sentence."""
+        which = f" {self.which}" if self.which else ""
+        return f"recorded id {recorded} has no transcript{which} ({self.cause})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """When an agent will delete a conversation that nobody touches until then."""
+
+    at: datetime
+    rule: str
+    """Fit for a person: `Claude Code deletes a transcript 30 days after its last change (…)`."""
 
 
 Recorded: TypeAlias = tuple[str, ConversationId]
@@ -179,6 +220,10 @@ class World:
     recorded_pids: Mapping[int, Answer[Process]] = field(default_factory=dict)
     """The recorded pane pids of running entries whose session no listing shows."""
     conversations: Mapping[SessionName, Conversation] = field(default_factory=dict)
+    lineages: Mapping[SessionName, Lineage | Unknown] = field(default_factory=dict)
+    """For those whose agent holds another conversation than the recorded one."""
     artefacts: Mapping[Recorded, Artefact | Missing | Unknown] = field(default_factory=dict)
+    expiring: Mapping[Recorded, Expiry] = field(default_factory=dict)
+    """Only what is about to expire: what is in use would make each look another world."""
     real_paths: Mapping[str, str] = field(default_factory=dict)
     """Directories as written somewhere, with `~` and symlinks resolved."""

@@ -267,7 +267,7 @@ def _missed(world: World, registry: Registry | None) -> str:
         (panes, "ABCDGIMX"),
         (world.recorded_pids.values(), "A"),
         (world.conversations.values(), "CDGM"),
-        (world.artefacts.values(), "DG"),
+        (world.artefacts.values(), "DEG"),
     )
     if registry is None or world.rivals:
         return every

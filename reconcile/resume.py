@@ -209,7 +209,7 @@ def _absent_place(entry: Entry, directory: Answer[str]) -> Reason:
 
 def _absent(own: ConversationId, found: Artefact | Missing | Unknown) -> Reason:
     if isinstance(found, Missing):
-        return f"recorded id {own} has no transcript ({found.cause})"
+        return found.said_of(own)
     if found is Artefact.GHOST:
         return f"recorded id {own} has a file that holds no conversation"
     return found if isinstance(found, Unknown) else None

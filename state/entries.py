@@ -10,9 +10,11 @@ from reconcile.desired import Entry
 from reconcile.observed import ConversationId, SessionName
 from state import faults
 from state.faults import Fault
-from state.text import scalars, shape, yamldata
+from state.text import scalars, shape, yamldata, yamlnodes
 from state.text.shape import Row
-from state.text.yamlnodes import Tree
+from state.text.yamlnodes import List, Map, Tree
+
+HISTORY = "session_id_history"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,17 @@ def _entry(row: Row) -> Entry:
         pane_command=yamldata.text(pane, "cmd"),
         pane_cwd=yamldata.text(pane, "cwd"),
         own_id=ConversationId(own) if own else None,
+        own_since=_left_last(pairs),
         other_ids=(ConversationId(other),) if other else (),
     )
+
+
+def _left_last(pairs: yamldata.Pairs) -> datetime | None:
+    """When the last conversation of the history was left."""
+    value = yamlnodes.target(pairs[HISTORY][1]) if HISTORY in pairs else None
+    items = value.items if isinstance(value, List) else ()
+    last = yamlnodes.target(items[-1]) if items else None
+    return _moment(yamldata.pairs(last), "replaced_at") if isinstance(last, Map) else None
 
 
 def _moment(pairs: yamldata.Pairs, key: str) -> datetime | None:

@@ -20,6 +20,8 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Expiry,
+    Lineage,
     Missing,
     SessionName,
     Unknown,
@@ -67,6 +69,18 @@ class Agy:
             for agent in agents
         }
 
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """Tell of the start only: nothing in the files says when a conversation began."""
+        del since
+        return pick.one_link(old, held, agent, None)
+
     def artefact(
         self,
         conversation: ConversationId,
@@ -74,9 +88,10 @@ class Agy:
         workspace: str | None,
         created_at: datetime | None,
         now: datetime,
+        at_home: bool = False,
     ) -> Artefact | Missing | Unknown:
         """Look for the conversation's own file; `-wal` and `-shm` alone are none."""
-        del workspace, created_at
+        del workspace, created_at, at_home
         if ids.uuid(conversation) is None:
             return Missing("not a conversation id of agy: those are UUIDs")
         if now != self._asked:
@@ -91,6 +106,11 @@ class Agy:
             if not isinstance(there := files.folder(f"{root}/conversations"), Path):
                 return there or Unknown(f"{root}/conversations is not there (mount or restore it)")
         return Missing("never written or deleted")
+
+    def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
+        """Tell of nothing: agy is not known to delete a conversation."""
+        del conversation, now
+        return None
 
     def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
         """Name it by its id: `--continue` would take the last one of the directory."""

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from kanban_worker.agents import claude_keys, claude_place, claude_transcript, files, ids
+from kanban_worker.agents import (
+    claude_keys,
+    claude_missing,
+    claude_place,
+    claude_retention,
+    claude_transcript,
+    files,
+    ids,
+)
 from kanban_worker.agents.claude_binding import Binding
 from kanban_worker.agents.claude_library import Library
 from kanban_worker.agents.claude_pids import PidFile
+from kanban_worker.agents.claude_transcript import Transcript
 from kanban_worker.agents.kept import Folder, Kept
 from kanban_worker.agents.shape import Activity, LiveAgent
 from reconcile.observed import (
     Answer,
     Artefact,
+    Bound,
     Conversation,
     ConversationId,
+    Expiry,
+    Lineage,
     Missing,
     SessionName,
     Unknown,
 )
+
+_MOST = 8192
 
 _STATES = {"busy": "working", "waiting": "waiting", "idle": "idle", "shell": "idle"}
 
@@ -39,6 +53,7 @@ class Claude:
         self._newest: Kept[datetime | None] = Kept(claude_transcript.newest)
         self._sidechains: dict[str, Folder] = {}
         self._asked: datetime | None = None
+        self._places: dict[ConversationId, tuple[Transcript, str, Missing | None]] = {}
 
     def home(self) -> Answer[Path]:
         """Return the configuration folder in use."""
@@ -48,6 +63,17 @@ class Claude:
         """Return what each agent holds: by its pid file, its arguments, or its new files."""
         return self._binding.tick(agents)
 
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """Follow `/clear`, resume and fork through the transcripts and what was typed."""
+        return self._binding.lineage(old, held, agent, since=since)
+
     def artefact(
         self,
         conversation: ConversationId,
@@ -55,6 +81,7 @@ class Claude:
         workspace: str | None,
         created_at: datetime | None,
         now: datetime,
+        at_home: bool = False,
     ) -> Artefact | Missing | Unknown:
         """Look under the workspace's folders, then in all folders of every configuration.
 
@@ -73,14 +100,17 @@ class Claude:
         if found is None:
             folders = () if workspace is None else self._library.expected(workspace)
             found = self._library.search(conversation, folders)
-        if found is None:
-            return self._missing(conversation, created_at, now)
-        if isinstance(found, Unknown):
-            return found
-        if found.holds is None:
-            path = self._library.path(conversation)
-            return Unknown(f"{path}: no message within 1 MiB of either end (look by hand)")
-        return Artefact.PRESENT if found.holds else Artefact.GHOST
+        path = self._library.path(conversation)
+        if found is None or path is None:
+            return self._nowhere(conversation, workspace, created_at, now)
+        return self._judged(conversation, path, workspace if at_home else None, found)
+
+    def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
+        """Ask the settings only where the last change was long enough ago."""
+        modified_ns = self._library.modified_ns(conversation)
+        if modified_ns is None or claude_retention.is_young(modified_ns, now):
+            return None
+        return claude_retention.expiry(modified_ns, self._library.retention_of(conversation), now)
 
     def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
         """Name it by its id; what is no id would be taken for a title to search for."""
@@ -108,17 +138,49 @@ class Claude:
         state = None if said is None else _STATES.get(said.status or "")
         return Activity(state=state, last=max(times, default=None))
 
-    def _missing(
-        self, conversation: ConversationId, created_at: datetime | None, now: datetime
+    def _judged(
+        self,
+        conversation: ConversationId,
+        path: str,
+        workspace: str | None,
+        found: Transcript | Unknown,
+    ) -> Artefact | Missing | Unknown:
+        if isinstance(found, Unknown):
+            return claude_missing.unreadable(path) or found
+        if found.holds is None:
+            return Unknown(f"{path}: no message within 1 MiB of either end (look by hand)")
+        if not found.holds:
+            return Artefact.GHOST
+        return self._moved(conversation, path, workspace, found) or Artefact.PRESENT
+
+    def _nowhere(
+        self,
+        conversation: ConversationId,
+        workspace: str | None,
+        created_at: datetime | None,
+        now: datetime,
     ) -> Missing | Unknown:
         if blind := self._library.blind():
             return blind
         if conversation in self._binding.named:
             return Missing("not written yet: its agent has had no prompt")
-        days = self._library.retention()
-        if created_at is not None and now - created_at > timedelta(days=days):
-            return Missing(f"expired: older than cleanupPeriodDays ({days}) days")
-        return Missing("never written or deleted")
+        return claude_missing.nowhere(self._library, conversation, workspace, created_at, now)
+
+    def _moved(
+        self, conversation: ConversationId, path: str, workspace: str | None, found: Transcript
+    ) -> Missing | None:
+        """Say that it lies where nobody finds it from the workspace, unless somebody holds it."""
+        if workspace is None:
+            return None
+        known = self._places.get(conversation)
+        if known is None or known[0] is not found or known[1] != workspace:
+            if len(self._places) >= _MOST:
+                self._places.clear()
+            known = (found, workspace, claude_missing.moved(self._library, path, workspace))
+            self._places[conversation] = known
+        if known[2] is None or conversation in self._binding.named | self._library.named():
+            return None
+        return known[2]
 
     def _times(self, path: str) -> Iterator[datetime]:
         """Yield the newest times of a transcript and its sub-agents', newest file first.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from kanban_worker.agents import claude_guess, ids, pick
+from kanban_worker.agents import claude_guess, pick
 from kanban_worker.agents.claude_guess import Nursery, Place
 from kanban_worker.agents.claude_library import Library
 from kanban_worker.agents.claude_pids import PidFile
@@ -18,6 +19,7 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Lineage,
     SessionName,
     Unknown,
 )
@@ -36,13 +38,15 @@ Claim = PidFile | Argument | None | Unknown
 class Binding:
     """The bindings of one tick, and what makes the next one cheap."""
 
-    __slots__ = ("_answers", "_library", "_nursery", "named", "resumable")
+    __slots__ = ("_agents", "_answers", "_claims", "_library", "_nursery", "named", "resumable")
 
     def __init__(self, library: Library) -> None:
         """Nothing is read before the first tick."""
         self._library = library
         self._nursery = Nursery()
         self._answers: dict[SessionName, tuple[Claim, object, Conversation]] = {}
+        self._agents: Sequence[LiveAgent] = ()
+        self._claims: Mapping[SessionName, Claim] = {}
         self.named: frozenset[ConversationId] = frozenset()
         """The conversations that living agents named in this tick."""
         self.resumable: set[ConversationId] = set()
@@ -55,15 +59,40 @@ class Binding:
         claims = {
             agent.session: self._library.pid_file(agent) or _argument(agent) for agent in agents
         }
-        self.named = frozenset(
-            claim.id for claim in claims.values() if isinstance(claim, PidFile | Argument)
-        )
+        self._agents, self._claims = agents, claims
+        self.named = frozenset(self._named().values())
         before, self._answers = self._answers, {}
         guesses = self._guesses(agents, claims)
         return {
             agent.session: guesses.get(agent.session)
             or self._confirmed(agent, claims[agent.session], before.get(agent.session))
             for agent in agents
+        }
+
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """Say how one of this tick's agents came from `old` to what it holds."""
+        from kanban_worker.agents import claude_ground, claude_lineage  # noqa: PLC0415 - rarely asked
+
+        look = claude_ground.Look(
+            library=self._library, nursery=self._nursery, agents=self._agents, named=self._named()
+        )
+        ground = claude_ground.of(look, agent, held, old, since)
+        if isinstance(ground, Unknown):
+            return ground
+        return claude_lineage.trace(old, ground, since)
+
+    def _named(self) -> Mapping[SessionName, ConversationId]:
+        return {
+            session: claim.id
+            for session, claim in self._claims.items()
+            if isinstance(claim, PidFile | Argument)
         }
 
     def _confirmed(
@@ -150,11 +179,7 @@ def _is_unsure(claim: Claim) -> bool:
 
 
 def _argument(agent: LiveAgent) -> Argument | None:
-    """Read the id that was asked for; a fork gets a new one, and JS builds hide their argv."""
-    if "--fork-session" in agent.argv:
-        return None
-    given = ids.argument(agent.argv, ("--session-id", "--resume", "-r"))
-    found = ids.uuid(given)
+    found = claude_guess.asked_for(agent.argv)
     return Argument(id=found) if found is not None else None
 
 

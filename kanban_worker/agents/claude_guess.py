@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from kanban_worker.agents import claude_keys, pick
+from kanban_worker.agents import claude_keys, ids, pick
 from kanban_worker.agents.birth import birth_ns
 from kanban_worker.agents.claude_projects import Projects, modified_ns, stem
 from kanban_worker.agents.claude_transcript import Opening, opening
@@ -35,6 +35,10 @@ class Young:
     born_ns: int
     touched_ns: int
     cleared: bool
+    forked_from: ConversationId | None = None
+    root: str | None = None
+    file_ns: int = 0
+    """When its file was born, which may be later than its first line."""
 
 
 class Nursery:
@@ -60,7 +64,7 @@ class Nursery:
                     return one
                 if one is not None:
                     found.append(one)
-        return tuple(sorted(found, key=lambda one: (one.born_ns, one.id)))
+        return tuple(sorted(_known_apart(found), key=lambda one: (one.born_ns, one.id)))
 
     def _young(self, path: str, place: Place) -> Young | Unknown | None:
         begin = self._openings.get(path)
@@ -74,7 +78,13 @@ class Nursery:
         if born is None or born < place.since_ns:
             return None
         return Young(
-            id=stem(path), born_ns=born, touched_ns=modified_ns(path), cleared=begin.cleared
+            id=stem(path),
+            born_ns=born,
+            touched_ns=modified_ns(path),
+            cleared=begin.cleared,
+            forked_from=begin.forked_from,
+            root=begin.root,
+            file_ns=self._births[path] or born,
         )
 
     def _born(self, path: str, begin: Opening) -> int | None:
@@ -88,6 +98,22 @@ class Nursery:
         if born is None or (first is not None and not begin.copied):
             return first if born is None or first is None else min(born, first)
         return born
+
+
+def _known_apart(found: Iterable[Young]) -> Iterator[Young]:
+    """Tell forks that do not say so (2.1.329 `--fork-session`) from what their lines copy."""
+    roots: set[str] = set()
+    for one in sorted(found, key=lambda one: one.file_ns):
+        copied = one.root is not None and one.root in roots
+        roots |= {one.root} if one.root is not None else set()
+        yield replace(one, cleared=False, born_ns=one.file_ns) if copied else one
+
+
+def asked_for(argv: Sequence[str]) -> ConversationId | None:
+    """Read the id that was asked for; a fork gets a new one, and JS builds hide their argv."""
+    if "--fork-session" in argv:
+        return None
+    return ids.uuid(ids.argument(argv, ("--session-id", "--resume", "-r")))
 
 
 def after_clear(

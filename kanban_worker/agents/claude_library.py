@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
-from kanban_worker.agents import claude_keys, claude_transcript, files, lines
+from kanban_worker.agents import claude_keys, claude_transcript
 from kanban_worker.agents.claude_pids import PidFile, PidFiles
 from kanban_worker.agents.claude_projects import SUFFIX, Projects
+from kanban_worker.agents.claude_prompts import Prompts
+from kanban_worker.agents.claude_retention import Retention, Settings
 from kanban_worker.agents.claude_transcript import Transcript
 from kanban_worker.agents.kept import Kept
 from kanban_worker.agents.shape import LiveAgent
 from reconcile.observed import ConversationId, Unknown
-
-RETENTION_DAYS = 30
-"""`cleanupPeriodDays` where the settings do not say (all versions up to 2.1.329)."""
 
 _MOST = 8192
 
@@ -22,13 +22,14 @@ _MOST = 8192
 class Store:
     """One configuration folder."""
 
-    __slots__ = ("path", "pids", "projects")
+    __slots__ = ("path", "pids", "projects", "prompts")
 
     def __init__(self, path: str) -> None:
         """See which pids have a file; no transcript is looked at yet."""
         self.path = path
         self.pids = PidFiles(path)
         self.projects = Projects(path)
+        self.prompts = Prompts(path)
         self.pids.look()
 
 
@@ -44,7 +45,7 @@ class Library:
         paths = dict.fromkeys((self._own, self._default))
         self.stores = {path: Store(path) for path in paths}
         self._transcripts: Kept[Transcript] = Kept(claude_transcript.transcript)
-        self._settings: Kept[int | None] = Kept(_retention)
+        self._settings = Settings()
         self._where: dict[ConversationId, str] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
 
@@ -76,7 +77,12 @@ class Library:
 
     def named(self) -> frozenset[ConversationId]:
         """Return the conversations that any living process names, in a pane or not."""
-        return frozenset(name for store in self.stores.values() for name in store.pids.ids())
+        return frozenset(found.id for _, found in self.living())
+
+    def living(self) -> Iterator[tuple[int, PidFile]]:
+        """Return what the living processes say of themselves, in a pane or not, by pid."""
+        for store in self.stores.values():
+            yield from store.pids.living()
 
     def folders(self, agent: LiveAgent, cwd: str) -> tuple[tuple[Projects, str], ...]:
         """Return the project folders that an agent may write into when it works in `cwd`."""
@@ -140,13 +146,41 @@ class Library:
             found.pop(self._default, None)
         return next((why for why in found.values() if why is not None), None)
 
-    def retention(self) -> int:
-        """Return after how many days Claude Code deletes a transcript."""
-        for path in self.stores:
-            days = self._settings.get(f"{path}/settings.json")
-            if isinstance(days, int):
-                return days
-        return RETENTION_DAYS
+    def modified_ns(self, conversation: ConversationId) -> int | None:
+        """Return when a transcript was last changed, as of the last look at it."""
+        path = self._where.get(conversation)
+        found = None if path is None else self._transcripts.last(path)
+        return None if found is None else found.modified_ns
+
+    def config_of(self, workspace: str | None) -> str:
+        """Return the configuration folder in which a workspace's transcripts are kept."""
+        for store in self.stores.values() if workspace else ():
+            keys = claude_keys.keys(workspace or "")
+            if any(os.path.isdir(folder) for folder in store.projects.folders(keys)):
+                return store.path
+        return self._own
+
+    def retention(self, config: str) -> Retention:
+        """Return what the settings of one configuration folder say."""
+        return self._settings.retention(config)
+
+    def retention_of(self, conversation: ConversationId) -> Retention:
+        """Return what holds for a transcript that was found."""
+        path = self._where.get(conversation, "")
+        stores = (store for store in self.stores if path.startswith(f"{store}/"))
+        return self.retention(next(stores, self._own))
+
+    def last_prompt(self, conversation: ConversationId) -> datetime | None:
+        """Return when something was last typed in a conversation, as far as that is kept."""
+        typed = (store.prompts.typed() for store in self.stores.values())
+        times = [
+            line.at_ns
+            for found in typed
+            if not isinstance(found, Unknown)
+            for line in found
+            if line.id == conversation
+        ]
+        return datetime.fromtimestamp(max(times) // 10**9, UTC) if times else None
 
     def home(self) -> str:
         """Return the configuration folder in use; the monitor's own if none is."""
@@ -172,9 +206,3 @@ class Library:
 
 def _holds(found: Transcript | Unknown) -> bool:
     return isinstance(found, Transcript) and found.holds is True
-
-
-def _retention(path: str, status: os.stat_result, before: int | None) -> int | None:
-    del status, before
-    days = lines.record(files.content(path)).get("cleanupPeriodDays")
-    return days if isinstance(days, int) and not isinstance(days, bool) and days >= 0 else None

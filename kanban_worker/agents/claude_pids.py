@@ -81,12 +81,12 @@ class PidFiles:
             second = second or found
         return second
 
-    def ids(self) -> Iterator[ConversationId]:
-        """Return what the files of living processes name, agents in no pane included."""
+    def living(self) -> Iterator[tuple[int, PidFile]]:
+        """Return the files of living processes by pid, agents in no pane included."""
         for pid, path in self._files.items():
             found = self._kept.get(path)
             if isinstance(found, PidFile) and not found.foreign and _lives(pid):
-                yield found.id
+                yield pid, found
 
     def _proven(self, path: str, member: Member) -> PidFile | Unknown | None:
         found = self._kept.get(path)

@@ -30,7 +30,7 @@ def misplaced(
     if isinstance(known, Transcript) and known.speaker not in {None, conversation}:
         return f"ambiguous: {library.path(conversation)} ends with messages of {known.speaker}"
     for path in (f"{folder}/{conversation}{SUFFIX}" for folder in folders):
-        found = _directories(path)
+        found = directories(path)
         if isinstance(found, Unknown):
             second = second or found
         elif found is not None:
@@ -49,8 +49,11 @@ def _strange(path: str, found: frozenset[str]) -> str | Unknown:
     return f"{path} was written in {min(found)}, not in its directory"
 
 
-def _directories(path: str) -> frozenset[str] | Unknown | None:
-    """Read both ends: `/cd` (2.1.329) moves a transcript, whose head keeps the old directory."""
+def directories(path: str) -> frozenset[str] | Unknown | None:
+    """Return the directories that a transcript's lines name; None where there is none.
+
+    Both ends are read: `/cd` (2.1.329) moves a transcript, whose head keeps the old one.
+    """
     try:
         opening = claude_transcript.opening(path, os.stat(path), None)
         end = files.tail_with_a_line(path).lines

@@ -25,6 +25,7 @@ class Transcript:
 
     size: int
     inode: int
+    modified_ns: int
     holds: bool | None
     """Whether it has a user or assistant line; None if none is near either end."""
     speaker: ConversationId | None
@@ -43,10 +44,14 @@ class Opening:
     """Whether every such line is a sub-agent's."""
     copied: bool
     """Whether it begins with lines of another conversation (a fork, or 1.0.5x --continue)."""
+    forked_from: ConversationId | None
+    """The conversation that its copied lines are of, where they say so (2.1.329: `/branch`)."""
     cleared: bool
-    """Whether it was begun by `/clear`."""
+    """Whether it begins with `/clear`, and not with a copy of one that its parent began with."""
     cwds: frozenset[str]
     first_at: datetime | None
+    root: str | None
+    """The `uuid` of its first such line: a fork (2.1.329) keeps its parent's."""
 
 
 def transcript(path: str, status: os.stat_result, before: Transcript | None) -> Transcript:
@@ -68,7 +73,13 @@ def transcript(path: str, status: os.stat_result, before: Transcript | None) -> 
             holds = False
         else:
             holds = _is_spoken_in_head(path)
-    return Transcript(size=status.st_size, inode=status.st_ino, holds=holds, speaker=speaker)
+    return Transcript(
+        size=status.st_size,
+        inode=status.st_ino,
+        modified_ns=status.st_mtime_ns,
+        holds=holds,
+        speaker=speaker,
+    )
 
 
 def opening(path: str, status: os.stat_result, before: Opening | None) -> Opening:
@@ -86,14 +97,19 @@ def opening(path: str, status: os.stat_result, before: Opening | None) -> Openin
     found = [lines.record(line) for line in part.lines if line]
     spoken = [entry for entry in found if _is_spoken(entry)]
     times = [at for entry in found if (at := lines.moment(entry.get("timestamp")))]
+    name = os.path.basename(path)
     return Opening(
         settled=bool(spoken) and len(found) >= _CLEAR_WITHIN,
         spoken=bool(spoken) or _cut_speaker(part.cut) is not None,
         sidechain=bool(spoken) and all(entry.get("isSidechain") is True for entry in spoken),
-        copied=_is_copied(os.path.basename(path), spoken),
-        cleared=any(_is_clear(entry) for entry in found[:_CLEAR_WITHIN]),
+        copied=any(_is_copied(name, entry) for entry in spoken),
+        forked_from=next(filter(None, map(_parent, spoken)), None),
+        cleared=any(
+            _is_clear(entry) and not _is_copied(name, entry) for entry in found[:_CLEAR_WITHIN]
+        ),
         cwds=frozenset(cwd for entry in found if (cwd := lines.text(entry.get("cwd")))),
         first_at=min(times, default=None),
+        root=next((lines.text(entry.get("uuid"), ids.LENGTH) for entry in spoken), None),
     )
 
 
@@ -148,8 +164,12 @@ def _speaker(entry: Mapping[str, object]) -> ConversationId | None:
     return ids.uuid(entry.get("sessionId"))
 
 
-def _is_copied(name: str, spoken: Iterable[Mapping[str, object]]) -> bool:
-    return any("forkedFrom" in entry or name != f"{_speaker(entry)}.jsonl" for entry in spoken)
+def _is_copied(name: str, entry: Mapping[str, object]) -> bool:
+    return "forkedFrom" in entry or name != f"{_speaker(entry)}.jsonl"
+
+
+def _parent(entry: Mapping[str, object]) -> ConversationId | None:
+    return ids.uuid(lines.nested(entry.get("forkedFrom")).get("sessionId"))
 
 
 def _is_clear(entry: Mapping[str, object]) -> bool:

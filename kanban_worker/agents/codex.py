@@ -22,6 +22,9 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Expiry,
+    Lineage,
+    Link,
     Missing,
     SessionName,
     Unknown,
@@ -51,6 +54,26 @@ class Codex:
         self._look()
         return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """Take the thread's own start, and from its first line the one that it was forked from."""
+        del since
+        self._size(held.id)  # which finds it, wherever it lies
+        path = self._where.get(held.id)
+        meta = None if path is None else self._homes[self._own].meta(path)
+        if meta is None or isinstance(meta, Unknown):
+            return meta or pick.one_link(old, held, agent, None)
+        if old is not None and meta.forked_from == old and meta.at is not None:
+            at = meta.at.replace(microsecond=0).astimezone()
+            return Lineage(links=(Link(id=old, at=at, how="fork", proof="forked_from_id"),))
+        return pick.one_link(old, held, agent, meta.at)
+
     def artefact(
         self,
         conversation: ConversationId,
@@ -58,9 +81,10 @@ class Codex:
         workspace: str | None,
         created_at: datetime | None,
         now: datetime,
+        at_home: bool = False,
     ) -> Artefact | Missing | Unknown:
         """Look on the day that the id tells, then on all days and in the archive."""
-        del workspace, created_at
+        del workspace, created_at, at_home
         if ids.uuid(conversation) is None:
             return Missing("not a thread id of Codex: those are UUIDs")
         if now != self._asked:
@@ -73,6 +97,11 @@ class Codex:
             return Artefact.PRESENT if size else Artefact.GHOST
         blind = next((why for one in self._homes.values() if (why := one.blind())), None)
         return blind or Missing("never written or deleted")
+
+    def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
+        """Tell of nothing: Codex is not known to delete a thread."""
+        del conversation, now
+        return None
 
     def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
         """Name it by its id, as Codex itself does in its last line: `run codex resume <id>`."""

@@ -28,6 +28,7 @@ class Meta:
     at: datetime | None
     child: bool
     """Whether it is a sub-agent's, which no pane holds."""
+    forked_from: ConversationId | None = None
 
 
 class Rollouts:
@@ -152,6 +153,7 @@ def _parse(entry: Mapping[str, object]) -> Meta | None:
         cwd=lines.text(own.get("cwd")),
         at=lines.moment(own.get("timestamp")) or lines.moment(entry.get("timestamp")),
         child=parent is not None or root not in {None, named},
+        forked_from=ids.uuid(own.get("forked_from_id")),
     )
 
 

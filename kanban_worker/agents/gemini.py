@@ -16,6 +16,8 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Expiry,
+    Lineage,
     Missing,
     SessionName,
     Unknown,
@@ -43,6 +45,21 @@ class Gemini:
         self._look()
         return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """Take the chat's own start: nothing in it says which one it followed."""
+        del since
+        found = self._find(held.id)
+        if isinstance(found, Unknown):
+            return found
+        return pick.one_link(old, held, agent, None if found is None else found.started)
+
     def artefact(
         self,
         conversation: ConversationId,
@@ -50,9 +67,10 @@ class Gemini:
         workspace: str | None,
         created_at: datetime | None,
         now: datetime,
+        at_home: bool = False,
     ) -> Artefact | Missing | Unknown:
         """Look in all workspaces: the file's name has 8 digits of the id, its first line all."""
-        del workspace, created_at
+        del workspace, created_at, at_home
         if ids.uuid(conversation) is None:
             return Missing("not a session id of Gemini CLI: those are UUIDs")
         if now != self._asked:
@@ -65,6 +83,11 @@ class Gemini:
             return Artefact.PRESENT if found.spoken else Artefact.GHOST
         blind = next((why for one in self._homes.values() if (why := one.blind())), None)
         return blind or Missing("never written or deleted")
+
+    def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
+        """Tell of nothing: how Gemini CLI counts its 30 days is not known."""
+        del conversation, now
+        return None
 
     def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
         """Name it by its id; a number would be a place in a list that changes."""

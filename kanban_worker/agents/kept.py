@@ -54,6 +54,11 @@ class Kept(Generic[T]):
         except OSError as error:
             return refusal(path, error)
 
+    def last(self, path: str) -> T | None:
+        """Return what `get` found last, without another look."""
+        kept = self._kept.get(path)
+        return None if kept is None else kept[3]
+
     def _renew(self, path: str, status: os.stat_result, kept: tuple[int, int, int, T] | None) -> T:
         value = self._read(path, status, kept[3] if kept is not None else None)
         if len(self._kept) >= _MOST:

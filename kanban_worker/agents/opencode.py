@@ -15,6 +15,8 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Expiry,
+    Lineage,
     Missing,
     SessionName,
     Unknown,
@@ -40,6 +42,18 @@ class Opencode:
         """Return what each opencode holds: by its arguments, or the only session of its time."""
         return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """Tell of the start only: a session's row does not say which one it followed."""
+        del since
+        return pick.one_link(old, held, agent, None)
+
     def artefact(
         self,
         conversation: ConversationId,
@@ -47,15 +61,21 @@ class Opencode:
         workspace: str | None,
         created_at: datetime | None,
         now: datetime,
+        at_home: bool = False,
     ) -> Artefact | Missing | Unknown:
         """Look for the session's row in every database."""
-        del workspace, created_at, now
+        del workspace, created_at, now, at_home
         if SESSION.fullmatch(conversation) is None:
             return Missing("not a session id of opencode: those begin with ses_")
         found = self._updated(conversation)
         if isinstance(found, Unknown):
             return found
         return Artefact.PRESENT if found is not None else Missing("never written or deleted")
+
+    def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
+        """Tell of nothing: opencode is not known to delete a session."""
+        del conversation, now
+        return None
 
     def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
         """Name it by its id: `--continue` may take another worktree's (1.14.30 and later)."""

@@ -13,6 +13,8 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Lineage,
+    Link,
     SessionName,
     Unknown,
 )
@@ -66,6 +68,22 @@ def by_argument_or_time(
         return found if isinstance(found, Unknown) else settle(found, alone=agent.cwd not in crowd)
 
     return {agent.session: answer(agent) for agent in agents}
+
+
+def one_link(
+    old: ConversationId | None, held: Bound, agent: LiveAgent, began: datetime | None
+) -> Lineage:
+    """Say when a recorded conversation was left for one that began at this time.
+
+    An older one, named in the arguments, was taken up again when the process began.
+    """
+    if old is None:
+        return Lineage()
+    started = agent.family[0].started_at
+    resumed = held.proof == "argv" and (began is None or began < started)
+    at, how = (started, "resume") if resumed else (began, "")
+    when = None if at is None else at.replace(microsecond=0).astimezone()
+    return Lineage(links=(Link(id=old, at=when, how=how, proof=held.proof),))
 
 
 def crowded(agents: Iterable[LiveAgent]) -> frozenset[str]:

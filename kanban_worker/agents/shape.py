@@ -11,8 +11,11 @@ from typing import Protocol
 from reconcile.observed import (
     Answer,
     Artefact,
+    Bound,
     Conversation,
     ConversationId,
+    Expiry,
+    Lineage,
     Missing,
     SessionName,
     Unknown,
@@ -75,6 +78,20 @@ class Adapter(Protocol):
     def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
         """Which conversation each of these agents, all of this kind, holds now."""
 
+    def lineage(
+        self,
+        old: ConversationId | None,
+        held: Bound,
+        agent: LiveAgent,
+        *,
+        since: datetime | None = None,
+    ) -> Lineage | Unknown:
+        """How an agent came to what it was just seen to hold: from `old`, or from its beginning.
+
+        What was left before `since` is recorded already; None where that is not known. It is
+        derived from the files alone, and so is the same however often anybody looked.
+        """
+
     def artefact(
         self,
         conversation: ConversationId,
@@ -82,8 +99,18 @@ class Adapter(Protocol):
         workspace: str | None,
         created_at: datetime | None,
         now: datetime,
+        at_home: bool = False,
     ) -> Artefact | Missing | Unknown:
-        """What is on disk under an id that an entry with this workspace and age records."""
+        """What is on disk under an id that an entry with this workspace and age records.
+
+        With `at_home` it also has to be of that workspace, where that can be told.
+        """
+
+    def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
+        """When the agent will delete what this look has found, if nobody uses it; None if not soon.
+
+        It is asked of each recorded id in each look, so it answers from what was just seen.
+        """
 
     def resume(self, conversation: ConversationId) -> tuple[str, ...] | None:
         """The words of the command that resumes a conversation.

@@ -40,8 +40,14 @@ def restore(tree: Tree, session: str, found: Sequence[Trace]) -> Tree:
     Raises MustMend only for a tree without a shape.
     """
     work = _Work(tree, session)
+    items: dict[str, list[ItemTrace]] = {}
     for one in found:
-        work.take_back(one)
+        if isinstance(one, ItemTrace):
+            items.setdefault(one.key, []).append(one)
+        else:
+            work.take_back(one)
+    for mine in items.values():
+        work.take_out(mine)
     text = splices.apply(tree.text, work.splices())
     try:
         after = yamltext.parse(text, tree.source)
@@ -63,12 +69,10 @@ class _Work:
         self._lines: list[Span] = []
         self._parts: set[int] = set()
 
-    def take_back(self, trace: Trace) -> None:
+    def take_back(self, trace: KeyTrace | EntryTrace) -> None:
         match trace:
             case KeyTrace():
                 self._key(trace, traces.mapping(self.row))
-            case ItemTrace():
-                self._item(trace, traces.mapping(self.row))
             case EntryTrace():
                 self._entry(trace)
 
@@ -103,21 +107,24 @@ class _Work:
         else:
             self._lines.append(removal.line_of_pair(self.text, *pair))
 
-    def _item(self, trace: ItemTrace, entry: Map) -> None:
-        pair = self._pair(trace.key, entry)
-        place = _place(self.text, pair[1], trace.item)
+    def take_out(self, found: Sequence[ItemTrace]) -> None:
+        """Take items out of one list; the first of them tells what stood there before."""
+        first = found[0]
+        pair = self._pair(first.key, traces.mapping(self.row))
         value = pair[1]
-        if place is None or not isinstance(value, List):
-            raise Edited(f"{_named(trace.key)} does not hold the item any more that was added")
-        alone = len(value.items) == 1
+        places = {_place(self.text, value, one.item) for one in found}
+        if None in places or not isinstance(value, List):
+            raise Edited(f"{_named(first.key)} does not hold the item any more that was added")
+        gone = {place for place in places if place is not None}
         if value.flow:
-            self._found += removal.from_flow(self.text, value, {place})
+            self._found += removal.from_flow(self.text, value, gone)
             return
-        self._lines.append(removal.line_of_item(self.text, value.items[place]))
-        if alone and trace.before is None:
+        self._lines += [removal.line_of_item(self.text, value.items[place]) for place in gone]
+        empty = len(value.items) == len(gone)
+        if empty and first.before is None:
             self._lines.append(removal.line_of_key(self.text, pair[0]))
-        elif alone:
-            self._found.append(self._behind(trace.key, pair[0], trace.before))
+        elif empty:
+            self._found.append(self._behind(first.key, pair[0], first.before))
 
     def _behind(self, name: str, key: Node, before: str | None) -> Splice:
         """The empty value that stood behind a key, before lines were put below it."""
@@ -177,21 +184,20 @@ class _Work:
         """Raises NoPlace when anything else has changed, or what should has not."""
         name = self.row.text or ""
         gone = any(isinstance(one, EntryTrace) for one in found)
-        keys = {one.key for one in found if not isinstance(one, EntryTrace)}
+        keys = {one.key: one for one in reversed(found) if not isinstance(one, EntryTrace)}
         was, now = outline.of(self.tree), outline.of(after)
         if difference := outline.compare(
-            _but(was, name, keys, gone=gone), _but(now, name, keys, gone=False)
+            _but(was, name, set(keys), gone=gone), _but(now, name, set(keys), gone=False)
         ):
             raise NoPlace(f"that would also change {difference.what}")
-        for one in found:
-            if isinstance(one, EntryTrace):
-                continue
+        for key, one in keys.items():  # of several items, the first
             row = traces.row_of(shape.find(after), name)
-            text = traces.behind(after.text, alteration.written(traces.mapping(row), one.key))
-            items = now.lists.get((name, one.key), ())
-            fewer = len(was.lists.get((name, one.key), ())) - len(items) == 1
+            text = traces.behind(after.text, alteration.written(traces.mapping(row), key))
+            items = now.lists.get((name, key), ())
+            taken = len([each for each in found if isinstance(each, ItemTrace) and each.key == key])
+            fewer = len(was.lists.get((name, key), ())) - len(items) == taken
             if text != one.before and not (isinstance(one, ItemTrace) and items and fewer):
-                raise NoPlace(f"{_named(one.key)} would not be what it was")
+                raise NoPlace(f"{_named(key)} would not be what it was")
 
 
 def _but(found: Outline, name: str, keys: set[str], *, gone: bool) -> Outline:

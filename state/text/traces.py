@@ -69,11 +69,16 @@ def by_session(
 
 
 def _left(both: _Both, edits: Sequence[Edit]) -> tuple[Trace, ...]:
-    keys = [one.key for one in edits if not isinstance(one, AddEntry)]
+    keys = [one.key for one in edits if isinstance(one, SetKey)]
     if len(set(keys)) < len(keys):
         return ()
+    lists: dict[str, list[AppendItem]] = {}
+    for edit in edits:
+        if isinstance(edit, AppendItem):
+            lists.setdefault(edit.key, []).append(edit)
     try:
-        return tuple(both.trace(edit) for edit in edits)
+        found = [both.trace(edit) for edit in edits if not isinstance(edit, AppendItem)]
+        return (*found, *(one for mine in lists.values() for one in both.items(mine)))
     except NoPlace:
         return ()
 
@@ -89,31 +94,38 @@ class _Both:
     text_before: str
     text_after: str
 
-    def trace(self, edit: Edit) -> Trace:
+    def trace(self, edit: AddEntry | SetKey) -> Trace:
         if isinstance(edit, AddEntry):
             return self._entry(edit)
-        old = alteration.written(mapping(_only(self.rows_before, edit.session)), edit.key)
-        new = alteration.written(mapping(_only(self.rows_after, edit.session)), edit.key)
-        if new is None:
-            raise NoPlace("it was not written")
-        behind_old = behind(self.text_before, old)
-        if isinstance(edit, SetKey):
-            return _key(edit.key, behind_old, behind(self.text_after, new))
-        return self._item(edit, old, new)
+        old, new = self._pairs(edit)
+        return _key(edit.key, behind(self.text_before, old), behind(self.text_after, new))
 
-    def _item(
-        self, edit: AppendItem, old: tuple[Node, Node] | None, new: tuple[Node, Node]
-    ) -> Trace:
-        value = new[1]
+    def items(self, edits: Sequence[AppendItem]) -> list[Trace]:
+        """What the items that were appended to one list have left."""
+        old, new = self._pairs(edits[0])
+        key, value = edits[0].key, new[1]
         if not isinstance(value, List):
             raise NoPlace("it is no list")
         full = old is not None and isinstance(old[1], List) and bool(old[1].items)
         before = MORE if full else behind(self.text_before, old)
         if value.flow and not full:  # `[{…}]` was put in place of nothing, as one value
-            return _key(edit.key, before, behind(self.text_after, new))
-        return ItemTrace(
-            key=edit.key, before=before, item=node_text(self.text_after, value.items[-1])
-        )
+            return [_key(key, before, behind(self.text_after, new))]
+        texts = [node_text(self.text_after, item) for item in value.items[-len(edits) :]]
+        befores = [before, *[MORE] * (len(texts) - 1)]
+        return [
+            ItemTrace(key=key, before=each, item=text)
+            for each, text in zip(befores, texts, strict=True)
+        ]
+
+    def _pairs(
+        self, edit: SetKey | AppendItem
+    ) -> tuple[tuple[Node, Node] | None, tuple[Node, Node]]:
+        """A key and its value, before and after."""
+        old = alteration.written(mapping(_only(self.rows_before, edit.session)), edit.key)
+        new = alteration.written(mapping(_only(self.rows_after, edit.session)), edit.key)
+        if new is None:
+            raise NoPlace("it was not written")
+        return old, new
 
     def _entry(self, edit: AddEntry) -> EntryTrace:
         before = MORE if self.was.rows else behind(self.text_before, self.was.sessions)

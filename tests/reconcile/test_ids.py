@@ -16,6 +16,8 @@ from examples import (
     NAME,
     NEXT,
     OWN,
+    PANE,
+    RUNS_SHELL,
     SESSION,
     SOCKET,
     WORLD,
@@ -25,12 +27,28 @@ from examples import (
 from reconcile import drift
 from reconcile.desired import Entry
 from reconcile.drift import LETTERS, DriftClass, NoticeKind
-from reconcile.observed import Bound, Missing, Unknown, World
+from reconcile.observed import (
+    Ambiguous,
+    Artefact,
+    Bound,
+    Expiry,
+    Inside,
+    Missing,
+    SessionName,
+    Unknown,
+    World,
+)
 
 HOLDS_NONE = replace(WORLD, conversations={NAME: None})
 STALE = replace(HOLDS_NONE, artefacts={("claude", OWN): Missing("retention")})
 MOVED = replace(WORLD, conversations={NAME: Bound(id=NEXT, proof="pid-file", written=True)})
 NULL = replace(ENTRY, own_id=None)
+OTHER = SessionName("lab-y-creator-claude")
+ENDED = replace(ENTRY, status="terminated")
+AMBIGUOUS = replace(WORLD, conversations={NAME: Ambiguous((NEXT, OWN))})
+SHELL = replace(HOLDS_NONE, inside={(SOCKET, "%1"): RUNS_SHELL})
+DENIED = Unknown("access denied")
+HIDDEN = replace(WORLD, inside={(SOCKET, "%1"): Inside(process=DENIED, agent=DENIED)})
 
 
 def ids(world: World, *entries: Entry) -> list[str]:
@@ -48,6 +66,23 @@ def ids(world: World, *entries: Entry) -> list[str]:
         pytest.param(WORLD, [replace(ENTRY, pane_pid=7)], "I-36119971", id="identity"),
         pytest.param(
             replace(WORLD, tmux={SOCKET: Unknown("hung")}), [ENTRY], "U-c4410f72", id="blind"
+        ),
+        pytest.param(AMBIGUOUS, [ENTRY], "M-9141e19b", id="ambiguous"),
+        pytest.param(WORLD, [ENDED], "R-ddef0309", id="terminated, and alive"),
+        pytest.param(SHELL, [ENTRY], "X-5ad39642", id="agent exited"),
+        pytest.param(HIDDEN, [ENTRY], "U-0815180b", id="one session is hidden"),
+        pytest.param(HIDDEN, [], "U-0815180b", id="a stranger is hidden"),
+        pytest.param(
+            replace(HOLDS_NONE, artefacts={("claude", OWN): Artefact.GHOST}),
+            [ENTRY],
+            "G-d3996f62",
+            id="ghost",
+        ),
+        pytest.param(
+            replace(WORLD, expiring={("claude", OWN): Expiry(at=AT, rule="It deletes")}),
+            [ENTRY],
+            "E-d3996f62",
+            id="about to expire",
         ),
     ],
 )
@@ -86,6 +121,11 @@ def test_an_id_stays_the_same_for(
     assert ids(world, entry) == ids(other_world, other_entry)
 
 
+@pytest.mark.usefixtures("abroad")
+def test_an_id_is_this_one_on_a_machine_with_a_zone_of_its_own() -> None:
+    assert ids(GONE, ENTRY) == ["A-cbc8fbb4"]
+
+
 def test_a_registration_has_the_same_id_on_a_machine_in_another_zone() -> None:
     moved = replace(SESSION, created_at=BORN.astimezone(timezone(timedelta(hours=9))))
 
@@ -116,6 +156,50 @@ def test_a_registration_has_the_same_id_on_a_machine_in_another_zone() -> None:
             WORLD,
             [replace(ENTRY, pane_pid=8)],
             id="identity, from another process",
+        ),
+        pytest.param(
+            AMBIGUOUS,
+            [ENTRY],
+            replace(WORLD, conversations={NAME: Ambiguous((NEXT,))}),
+            [ENTRY],
+            id="ambiguous, among others",
+        ),
+        pytest.param(
+            WORLD,
+            [replace(ENDED, created_at=None)],
+            replace(WORLD, tmux={SOCKET: listing(replace(SESSION, created_at=LATER))}),
+            [replace(ENDED, created_at=None)],
+            id="terminated and alive, a later session",
+        ),
+        pytest.param(
+            SHELL,
+            [replace(ENTRY, pane_pid=None)],
+            replace(
+                SHELL,
+                tmux={SOCKET: listing(replace(SESSION, panes=(replace(PANE, pid=7),)))},
+            ),
+            [replace(ENTRY, pane_pid=None)],
+            id="agent exited, from another shell",
+        ),
+        pytest.param(
+            HIDDEN, [ENTRY], replace(WORLD, inside={}), [ENTRY], id="hidden, for another reason"
+        ),
+        pytest.param(
+            HIDDEN, [], replace(WORLD, inside={}), [], id="a hidden stranger, for another reason"
+        ),
+        pytest.param(
+            HIDDEN,
+            [],
+            replace(HIDDEN, tmux={SOCKET: listing(replace(SESSION, name=OTHER))}, conversations={}),
+            [],
+            id="a hidden stranger, another one",
+        ),
+        pytest.param(
+            replace(GONE, recorded_pids={}),
+            [ENTRY],
+            replace(GONE, recorded_pids={ENTRY.pane_pid or 0: DENIED}),
+            [ENTRY],
+            id="perhaps gone, for another doubt",
         ),
     ],
 )

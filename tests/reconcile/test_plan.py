@@ -9,11 +9,13 @@ import pytest
 
 from examples import (
     AT,
+    DEAD_PANE,
     ENTRY,
     GONE,
     KNOWN,
     NEXT_BOOT,
     OWN,
+    PANE,
     PID,
     SECOND_SOCKET,
     SERVER,
@@ -28,7 +30,7 @@ from examples import (
 from reconcile import plan
 from reconcile.desired import Entry, Registry
 from reconcile.memory import Memory, Remembered
-from reconcile.observed import Missing, Process, SessionName, Unknown, World
+from reconcile.observed import Missing, Pane, Process, SessionName, Unknown, World
 from reconcile.plan import Action, Decision, Plan
 from reconcile.policy import Policy
 
@@ -143,6 +145,15 @@ def test_when_nothing_can_be_written_all_writes_are_held_and_what_was_flagged_st
     ]
 
 
+def test_only_what_is_held_for_a_moment_calls_for_another_look_soon() -> None:
+    stale = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
+
+    assert only(planned(GONE, FRESH)).soon
+    assert planned(surviving(), *fleet(3)).decisions[0].soon
+    assert not only(planned(WORLD, NULL)).soon
+    assert not only(planned(stale, ENTRY)).soon
+
+
 # A wave of deaths. ------------------------------------------------------------------------------
 
 
@@ -188,6 +199,43 @@ def test_those_in_doubt_count_for_a_wave_too() -> None:
     assert {decision.why for decision in plan.decisions} == {
         f"{why}; believed when it is still so 10 s later"
     }
+
+
+@pytest.mark.parametrize(
+    ("hidden", "held"),
+    [
+        pytest.param(Pane(pane_id="%2", pid=2), True, id="its recorded pane is dead"),
+        pytest.param(PANE, False, id="all of its panes live"),
+    ],
+)
+def test_one_whose_agent_cannot_be_seen_counts_for_a_wave_when(hidden: Pane, held: bool) -> None:  # noqa: FBT001
+    panes = (hidden,) if hidden is PANE else (DEAD_PANE, hidden)
+    doubtful = replace(SESSION, panes=panes)
+    world = replace(surviving(), tmux={SOCKET: listing(doubtful)})
+
+    plan = planned(world, *fleet(2), ENTRY)
+
+    assert [note.notice.perhaps_gone for note in plan.notes] == [held]
+    assert set(actions(plan)) == {Action.HELD if held else Action.UPDATED}
+
+
+def test_what_is_told_of_the_living_does_not_count_for_a_wave() -> None:
+    risen = replace(ENTRY, status="terminated")
+    world = replace(WORLD, recorded_pids={})
+
+    plan = planned(world, *fleet(2), risen)
+
+    assert len(plan.notes) == 1
+    assert set(actions(plan)) == {Action.UPDATED}
+
+
+def test_of_two_servers_that_changed_the_first_is_named() -> None:
+    memory = replace(KNOWN, servers={SOCKET: SERVER, SECOND_SOCKET: SERVER})
+    world = replace(GONE, tmux={SECOND_SOCKET: None, SOCKET: None})
+
+    why = only(planned(world, ENTRY, memory=memory)).why
+
+    assert why.startswith(f"the tmux server of {SOCKET} is another one")
 
 
 @pytest.mark.parametrize(
@@ -388,6 +436,13 @@ def test_what_was_held_back_by_the_writer_stays_open() -> None:
     assert only(again).since == AT
 
 
+def test_a_wave_at_the_first_look_of_all_leaves_server_and_boot_known() -> None:
+    held = planned(surviving(), *fleet(3), memory=Memory())
+
+    assert set(actions(held)) == {Action.HELD}
+    assert (held.memory.servers, held.memory.boot) == (KNOWN.servers, KNOWN.boot)
+
+
 def test_once_a_wave_is_written_its_server_is_no_news() -> None:
     world = replace(GONE, tmux={SOCKET: listing(server=YOUNG_SERVER)}, boot=NEXT_BOOT)
     first = planned(world, ENTRY)
@@ -399,7 +454,7 @@ def test_once_a_wave_is_written_its_server_is_no_news() -> None:
     assert written.memory.boot == NEXT_BOOT
 
 
-OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABCDIMRXGU"}
+OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABCDIMRXGEFU"}
 
 
 @pytest.mark.parametrize(
@@ -408,11 +463,11 @@ OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABC
         pytest.param(WORLD, "", id="nothing"),
         pytest.param(
             replace(WORLD, tmux={**WORLD.tmux, SECOND_SOCKET: Unknown("hung")}),
-            "ABCDIMRXGU",
+            "ABCDIMRXGEFU",
             id="a tmux server",
         ),
         pytest.param(
-            replace(WORLD, rivals=frozenset({SOCKET})), "ABCDIMRXGU", id="a server with a rival"
+            replace(WORLD, rivals=frozenset({SOCKET})), "ABCDIMRXGEFU", id="a server with a rival"
         ),
         pytest.param(
             replace(WORLD, recorded_pids={7: Unknown("no access")}), "A", id="a recorded process"
@@ -423,7 +478,16 @@ OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABC
             id="a conversation",
         ),
         pytest.param(
-            replace(WORLD, artefacts={("agy", OWN): Unknown("no access")}), "DG", id="an artefact"
+            replace(WORLD, artefacts={("agy", OWN): Unknown("no access")}), "DGE", id="an artefact"
+        ),
+        pytest.param(
+            replace(
+                WORLD,
+                conversations={SessionName("b"): Unknown("no")},
+                artefacts={("agy", OWN): Unknown("no access")},
+            ),
+            "CDMGE",
+            id="a conversation and an artefact",
         ),
         pytest.param(
             replace(

@@ -43,11 +43,12 @@ def ended(session: SessionName = A) -> list[Edit]:
     return [SetKey(session=session, key=key, value=value) for key, value in values.items()]
 
 
-def moved(session: SessionName = A) -> list[Edit]:
-    """Class C, with an id to be kept."""
+def moved(session: SessionName = A, left: int = 1) -> list[Edit]:
+    """Class C, with so many ids to be kept."""
+    items = [ITEM, *(ITEM | {"id": f"87e1000{n}", "how": "clear"} for n in range(1, left))]
     return [
         SetKey(session=session, key="claude_session_id_own", value="0123"),
-        AppendItem(session=session, key="session_id_history", item=ITEM),
+        *(AppendItem(session=session, key="session_id_history", item=item) for item in items),
     ]
 
 
@@ -95,16 +96,17 @@ def test_what_was_edited_and_undone_is_as_it_was_to_the_byte(
     for name in data.draw(st.lists(st.sampled_from(sample.names), unique=True)):
         session = SessionName(name)
         both = data.draw(st.booleans()) and "claude_session_id_own" in entries(sample.data)[name]
-        edits += moved(session) if both else ended(session)
+        left = data.draw(st.integers(1, 3))
+        edits += moved(session, left) if both else ended(session)
     edits += added(*data.draw(st.sampled_from([(), ("new-a",), ("new-a", "new-b")])))
     before = parsed(sample.data)
 
-    after, left = edited(before, edits)
+    after, found = edited(before, edits)
 
     tree = after
-    for name in data.draw(st.permutations(list(left))):
+    for name in data.draw(st.permutations(list(found))):
         others = {key: value for key, value in entries(tree.text.encode()).items() if key != name}
-        tree = restoring.restore(tree, name, left[name])
+        tree = restoring.restore(tree, name, found[name])
         now = entries(tree.text.encode())
         assert {key: value for key, value in now.items() if key != name} == others
     assert encoding.encode(tree.text, sample.data) == sample.data

@@ -162,6 +162,38 @@ class TestClaude:
         assert (record["sessionId"], record["version"]) == (CHOSEN, "2.1.112")
         assert CHOSEN not in transcripts()
 
+    def test_what_is_typed_is_noted_with_the_conversation_that_it_was_typed_in(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.start("c", agent="claude", options=["--prompted", "--session-id", CHOSEN])
+        fleet.send("c", "clear")
+        cleared = pid_file(fleet, "c")["sessionId"]
+        fleet.send("c", f"resume {CHOSEN}")
+        fleet.send("c", "branch")
+
+        typed = [
+            json.loads(line)
+            for line in (Path.home() / ".claude/history.jsonl").read_text().splitlines()
+        ]
+        assert [(each["display"], each["sessionId"]) for each in typed] == [
+            ("hello", CHOSEN),
+            ("/clear", CHOSEN),
+            ("/resume", cleared),
+            ("/branch", CHOSEN),
+        ]
+
+    def test_a_branch_is_a_copy_that_says_so_of_each_line(self, fleet: Fleet) -> None:
+        fleet.start("c", agent="claude", options=["--prompted", "--session-id", CHOSEN])
+
+        fleet.send("c", "branch")
+
+        moved = pid_file(fleet, "c")["sessionId"]
+        lines = transcripts()[moved]
+        assert {line["sessionId"] for line in lines} == {moved}
+        assert {line["forkedFrom"]["sessionId"] for line in lines} == {CHOSEN}
+        own = [line["uuid"] for line in transcripts()[CHOSEN] if "uuid" in line]
+        assert [line["uuid"] for line in lines] == own
+
     def test_it_may_have_no_pid_file_and_a_configuration_elsewhere(
         self, fleet: Fleet, tmp_path: Path
     ) -> None:
@@ -170,7 +202,8 @@ class TestClaude:
 
         fleet.start("c", agent="claude", options=options, environ=environ)
 
-        assert [path.name for path in (tmp_path / "config").iterdir()] == ["projects"]
+        names = {path.name for path in (tmp_path / "config").iterdir()}
+        assert names == {"history.jsonl", "projects"}
         assert not (Path.home() / ".claude").exists()
 
     def test_killed_it_leaves_its_pid_file_behind(self, fleet: Fleet) -> None:

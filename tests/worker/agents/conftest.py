@@ -126,6 +126,24 @@ class ClaudeHost(Host):
             settle(listed, self.at(-600))
         return path
 
+    def typed(self, *said: tuple[float, ConversationId, str], cwd: Path | str) -> Path:
+        """Note what was typed, when and in which conversation, as 2.0.77 to 2.1.329 do."""
+        path = self.config / "history.jsonl"
+        lines: list[Line] = [
+            {
+                "display": text,
+                "pastedContents": {},
+                "timestamp": int(self.at(at).timestamp() * 1000),
+                "project": str(cwd),
+                "sessionId": who,
+            }
+            for at, who, text in said
+        ]
+        with path.open("ab") as stream:
+            stream.write(jsonl(lines))
+        settle(path, self.at(-5))
+        return path
+
     def pid_file(self, agent: LiveAgent, who: ConversationId | None, **more: object) -> Path:
         """Write `sessions/<pid>.json` as 2.1.329 does."""
         first = agent.family[0]

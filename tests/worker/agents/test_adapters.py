@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from kanban_worker import agents
 from kanban_worker.agents import ADAPTERS
 from kanban_worker.agents.shape import Activity
-from reconcile.observed import Ambiguous, Artefact, Bound, ConversationId, Missing, Unknown
+from reconcile.observed import (
+    Ambiguous,
+    Artefact,
+    Bound,
+    ConversationId,
+    Lineage,
+    Missing,
+    Unknown,
+)
 
 if TYPE_CHECKING:
     from tests.worker.agents.conftest import ClaudeHost, Host
@@ -66,6 +74,23 @@ def test_hostile_arguments_and_directories_never_raise(host: Host, kind: str) ->
             agent = host.agent(f"/{word}", kind=kind, argv=(kind, option, word), environ={})
             found = adapter.conversations([agent])[agent.session]
             assert found is None or isinstance(found, Bound | Ambiguous | Unknown)
+
+
+@pytest.mark.parametrize("kind", ["agy", "opencode", "gemini"])
+def test_a_conversation_named_in_the_arguments_was_taken_up_when_the_process_began(
+    host: Host, kind: str
+) -> None:
+    adapter, agent = ADAPTERS[kind](host.home, {}), host.agent("/", kind=kind)
+    old, held = ConversationId("old"), Bound(id=ConversationId("x"), proof="argv", written=True)
+
+    found = adapter.lineage(old, held, agent)
+
+    assert isinstance(found, Lineage)
+    (link,) = found.links
+    assert (link.id, link.how, link.proof) == (old, "resume", "argv")
+    assert link.at == agent.family[0].started_at.replace(microsecond=0)
+    assert adapter.lineage(None, held, agent) == Lineage()
+    assert adapter.expiry(held.id, host.now) is None
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)

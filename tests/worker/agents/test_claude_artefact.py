@@ -200,18 +200,33 @@ def test_an_id_that_was_never_written_is_missing(claude: ClaudeHost, work: Path)
     ("settings", "days", "cause"),
     [
         pytest.param(None, 29, "never written or deleted", id="younger than the default"),
-        pytest.param(None, 31, "expired: older than cleanupPeriodDays (30) days", id="default"),
+        pytest.param(None, 31, "expired: cleanupPeriodDays is 30, the default", id="default"),
         pytest.param(
-            {"cleanupPeriodDays": 7}, 8, "expired: older than cleanupPeriodDays (7) days", id="set"
+            {"cleanupPeriodDays": 7}, 8, "expired: cleanupPeriodDays is 7", id="set shorter"
         ),
         pytest.param({"cleanupPeriodDays": 365}, 31, "never written or deleted", id="set longer"),
         pytest.param(
+            {"cleanupPeriodDays": 10**15}, 31, "never written or deleted", id="set for ever"
+        ),
+        pytest.param(
             {"cleanupPeriodDays": "7"},
             31,
-            "expired: older than cleanupPeriodDays (30) days",
+            "expired: cleanupPeriodDays is 30, the default",
             id="not a number",
         ),
+        pytest.param(
+            {"cleanupPeriodDays": -1},
+            31,
+            "expired: cleanupPeriodDays is 30, the default",
+            id="less than nothing",
+        ),
         pytest.param({"cleanupPeriodDays": True}, 2, "never written or deleted", id="a truth"),
+        pytest.param(
+            {"cleanupPeriodDays": 0},
+            31,
+            "never written or deleted: cleanupPeriodDays is 0",
+            id="nothing is kept",
+        ),
     ],
 )
 def test_an_old_missing_id_is_expired(
@@ -335,7 +350,6 @@ print(ADAPTERS["claude"](Path(sys.argv[1]), {}).artefact(
         pytest.param("projects", 0o444, id="the projects folder, names only"),
         pytest.param("projects/-other", 0o000, id="one project folder"),
         pytest.param("projects/KEY", 0o444, id="the workspace's folder, names only"),
-        pytest.param("projects/KEY/ID.jsonl", 0o000, id="the transcript itself"),
     ],
 )
 def test_without_permission_nothing_is_missing(

@@ -14,7 +14,7 @@ from kanban_worker.agents import claude_projects, files
 from kanban_worker.agents.claude import Claude
 from kanban_worker.agents.claude_keys import key
 from kanban_worker.agents.shape import LiveAgent
-from reconcile.observed import Artefact, Bound, ConversationId
+from reconcile.observed import Artefact, Bound, ConversationId, Lineage
 
 if TYPE_CHECKING:
     from tests.worker.agents.conftest import ClaudeHost, Reads
@@ -51,6 +51,7 @@ def tick(claude: ClaudeHost, adapter: Claude, fleet: Fleet) -> None:
             adapter.artefact(one, workspace=agent.cwd, created_at=claude.now, now=claude.now)
             is Artefact.PRESENT
         )
+        assert adapter.expiry(one, claude.now) is None
 
 
 def test_a_quiet_tick_opens_and_lists_nothing(
@@ -114,7 +115,8 @@ def test_ten_thousand_old_transcripts_are_never_opened_and_listed_once(
             nameless.session: Bound(id=one, proof="born-after-start", written=True)
         }
     assert seen[f"os.listdir {folder}"] == 1
-    assert {what for what in seen if what.startswith("open")} == {f"open {path}"}
+    ours = f"open {claude.home}/"
+    assert {what for what in seen if what.startswith(ours)} == {f"open {path}"}
     with reads() as seen:
         adapter.conversations([nameless])
     assert not seen
@@ -132,6 +134,28 @@ def _counting(dated: list[str]) -> Callable[[str], int]:
         return real(path)
 
     return counting
+
+
+def test_a_long_prompt_history_is_read_at_its_end_once_and_only_when_asked(
+    claude: ClaudeHost, work: Path, reads: Reads
+) -> None:
+    one, agent, adapter = claude.new_id(), claude.agent(work), claude.adapter()
+    claude.write(one, work, at=-3000)
+    path = claude.typed(*[(-2000 + n / 100, one, "x" * 200) for n in range(10_000)], cwd=work)
+    two = claude.new_id()
+    claude.typed((-1000.005, one, "/clear"), cwd=work)
+    claude.write(two, work, claude.cleared(two, work, -1000), at=-1000)
+    claude.pid_file(agent, two)
+    with reads() as seen:
+        bound = adapter.conversations([agent])[agent.session]
+    assert f"open {path}" not in seen
+    assert isinstance(bound, Bound)
+    with reads() as seen:
+        for _ in range(3):
+            found = adapter.lineage(one, bound, agent)
+    assert isinstance(found, Lineage)
+    assert [link.how for link in found.links] == ["clear"]
+    assert seen[f"open {path}"] == 1
 
 
 def test_a_known_transcript_s_head_is_not_read_again_as_it_grows(

@@ -19,6 +19,7 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Lineage,
     Missing,
     Unknown,
 )
@@ -289,3 +290,57 @@ def test_the_marks_of_a_turn_tell_the_state(
     expected = Activity(state=state, last=host.at(-30))
     assert Codex(host.home, {}).activity(one, agent) == expected
     assert Codex(host.home, {}).activity(one, None) == Activity(state=None, last=host.at(-30))
+
+
+# -- what was left for another ------------------------------------------------------------------
+
+
+def left(
+    threads: Threads, work: Path, one: ConversationId, *argv: str, **meta: object
+) -> list[tuple[ConversationId, float | None, str, str]]:
+    """Write a thread for an agent that is recorded with another one; how it came to it."""
+    host, old = threads.host, ConversationId("0dddddd0-0000-7000-8000-000000000001")
+    threads.write(one, work, forked_from_id=old if meta.get("fork") else None)
+    agent = host.agent(work, kind="codex", argv=("codex", *argv))
+    adapter = Codex(host.home, {})
+    bound = adapter.conversations([agent])[agent.session]
+    assert isinstance(bound, Bound)
+    assert adapter.lineage(None, bound, agent) == Lineage()
+    found = adapter.lineage(old, bound, agent)
+    assert isinstance(found, Lineage)
+    assert all(link.id == old for link in found.links)
+    return [
+        (link.id, link.at and round((link.at - host.now).total_seconds()), link.how, link.proof)
+        for link in found.links
+    ]
+
+
+def test_a_thread_tells_when_it_began(threads: Threads, work: Path) -> None:
+    ((_, at, how, proof),) = left(threads, work, threads.new_id())
+
+    assert (at, how, proof) == (pytest.approx(-600, abs=1), "", "born-after-start")
+
+
+def test_a_fork_names_the_thread_that_it_was_made_of(threads: Threads, work: Path) -> None:
+    ((_, at, how, proof),) = left(threads, work, threads.new_id(), fork=True)
+
+    assert (at, how, proof) == (pytest.approx(-600, abs=1), "fork", "forked_from_id")
+
+
+def test_an_older_thread_was_taken_up_when_the_process_began(threads: Threads, work: Path) -> None:
+    one = threads.new_id()
+    threads.host.now = threads.host.at(1)
+    agent = threads.host.agent(work, kind="codex", argv=("codex", "resume", one), started=-60)
+    threads.write(one, work)
+    adapter = Codex(threads.host.home, {})
+    bound = adapter.conversations([agent])[agent.session]
+    assert isinstance(bound, Bound)
+
+    found = adapter.lineage(threads.new_id(), bound, agent)
+
+    assert isinstance(found, Lineage)
+    (link,) = found.links
+    assert (link.how, link.proof) == ("resume", "argv")
+    assert link.at is not None
+    assert round((link.at - threads.host.now).total_seconds()) in {-61, -60}
+    assert adapter.expiry(one, threads.host.now) is None

@@ -19,6 +19,7 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Lineage,
     Missing,
     Unknown,
 )
@@ -262,3 +263,20 @@ def test_a_quiet_tick_opens_and_lists_nothing(
         adapter.conversations([agent])
         look(host, ONE, adapter)
     assert not seen
+
+
+def test_a_chat_tells_when_it_began(host: Host, work: Path) -> None:
+    write(host, ONE)
+    agent, adapter = host.agent(work, kind="gemini"), Gemini(host.home, {})
+    bound = adapter.conversations([agent])[agent.session]
+    assert isinstance(bound, Bound)
+
+    found = adapter.lineage(TWO, bound, agent)
+
+    assert isinstance(found, Lineage)
+    (link,) = found.links
+    assert (link.id, link.how, link.proof) == (TWO, "", "born-after-start")
+    assert link.at is not None
+    assert abs((link.at - host.at(-600)).total_seconds()) <= 1
+    assert adapter.lineage(None, bound, agent) == Lineage()
+    assert adapter.expiry(ONE, host.now) is None
