@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -88,8 +88,9 @@ class Observer:
         fleet = self._fleet(registry, self._tmux.look())
         world = World(at=self._clock(), boot=self._boot, tmux=fleet.listings)
         within = self._insides(fleet, world)
+        asked = self._last.kinds.keys() if self._last else set()
         self._last, self.agents = within, within.agents
-        conversations = self._conversations(within)
+        conversations = self._conversations(within, asked | within.kinds.keys())
         artefacts = self._records.artefacts(fleet.wanted, conversations.values(), world.at)
         world = replace(
             world,
@@ -164,11 +165,13 @@ class Observer:
             if name not in registered and names.registrable(name, self._patterns):
                 yield Followed(next((s for s in named if s.alive), named[0]), None)
 
-    def _conversations(self, within: _Insides) -> Mapping[SessionName, Conversation]:
+    def _conversations(
+        self, within: _Insides, kinds: Collection[str]
+    ) -> Mapping[SessionName, Conversation]:
         """What each agent's adapter says. All agents are shown to it: they claim their own."""
         held: dict[SessionName, Conversation] = {}
-        for kind, agents in within.kinds.items():
-            held.update(self.adapters[kind].conversations(agents))
+        for kind in kinds:  # also one whose last agent has just ended: it names nothing any more
+            held.update(self.adapters[kind].conversations(within.kinds.get(kind, ())))
         return {name: held.get(agent.session) for name, agent in within.agents.items()}
 
     def _real_paths(

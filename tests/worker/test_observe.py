@@ -14,6 +14,7 @@ import pytest
 import fences
 from fleet import Fleet
 from kanban_worker import agents
+from kanban_worker.agents.claude import Claude
 from kanban_worker.observe import Observer
 from kanban_worker.tmux import Tmux
 from reconcile import names
@@ -210,6 +211,22 @@ class TestConversations:
         world = observer(fleet.socket).look(registry(entry()))
 
         assert world.conversations == {}
+
+    def test_when_the_last_agent_of_a_kind_has_ended_nobody_names_a_conversation(
+        self, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        fleet.start("keeper", agent="sleep")
+        fleet.start(X, agent="claude", cwd=tmp_path)
+        watcher = observer(fleet.socket)
+        claude = watcher.adapters["claude"]
+        assert isinstance(claude, Claude)
+        watcher.look(registry(entry()))
+        assert claude._binding.named
+
+        fleet.kill(X)
+        watcher.look(registry(entry()))
+
+        assert claude._binding.named == frozenset()
 
     def test_a_kind_that_no_adapter_knows_has_none(self, fleet: Fleet, tmp_path: Path) -> None:
         program = tmp_path / "aider"
