@@ -18,6 +18,7 @@ from reconcile import identity, judge, names
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.observed import (
     Answer,
+    Boot,
     Conversation,
     Inside,
     Listing,
@@ -97,7 +98,7 @@ class Observer:
             rivals=self._tmux.rivals() if fleet.missing else frozenset(),
             left_behind=self._left_behind(fleet),
             inside=within.inside,
-            recorded_pids=_recorded_pids(fleet.missing),
+            recorded_pids=_recorded_pids(fleet.missing, self._boot),
             conversations=conversations,
             artefacts=artefacts,
             expiring=self._records.expiring(fleet.wanted, artefacts, world.at),
@@ -257,9 +258,9 @@ def _agents(
             yield each.session.name, within.agent
 
 
-def _recorded_pids(missing: Iterable[Entry]) -> Mapping[int, Answer[Process]]:
+def _recorded_pids(missing: Iterable[Entry], booted: Boot | None) -> Mapping[int, Answer[Process]]:
     return {
-        entry.pane_pid: processes.process(entry.pane_pid)
+        entry.pane_pid: processes.process(entry.pane_pid, booted)
         for entry in missing
         if entry.pane_pid is not None
     }

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _Identity: TypeAlias = tuple[str, str, int, str | None, bool]
 _SETTLED = timedelta(seconds=10)
 """A younger agent may still start the process that holds its conversation."""
-_ALWAYS = datetime.max.replace(tzinfo=UTC)
+_NEVER, _ALWAYS = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _AFRESH = timedelta(minutes=10)
 """How often panes that nobody follows are looked into again."""
 
@@ -77,6 +77,7 @@ class Processes:
         self._places: Sequence[Place] = ()
         self._found: Mapping[tuple[str, str], Found] = {}
         self._ends = _Ends()
+        self._looked_at = _NEVER
 
     def look(
         self, places: Sequence[Place], servers: Iterable[int], now: datetime
@@ -86,7 +87,11 @@ class Processes:
         The same places, with nothing changed in any of them, give the same object again.
         """
         ended = self._ends.seen()
-        unchanged = places is self._places and not ended
+        set_back = now < self._looked_at
+        if set_back:  # what was to be believed for a moment would be for an hour
+            self._known = {key: each for key, each in self._known.items() if each.until == _ALWAYS}
+        self._looked_at = now
+        unchanged = places is self._places and not (ended or set_back)
         if not (unchanged and all(found.until > now for found in self._found.values())):
             self._found = self._look_again(places, servers, now, ended)
             self._places = places
@@ -116,13 +121,20 @@ class Processes:
         return found
 
 
-def process(pid: int) -> Answer[Process]:
-    """The process with this pid; None when there is certainly none, or it has ended."""
+def process(pid: int, booted: Boot | None = None) -> Answer[Process]:
+    """The process with this pid; None when there is certainly none, or it has ended.
+
+    The system counts its start from the boot, and moves the boot when the clock is set forward:
+    a pane's process would seem to be younger than its session. `booted` is from before that.
+    """
     try:
         if not psutil.pid_exists(pid):  # Process() would take a thread's id, and raise below 0
             return None
         found = psutil.Process(pid)
-        return _process(found, _argv(found))
+        seen = _process(found, _argv(found))
+        now = boot() if booted else None
+        moved = max(now.at - booted.at, timedelta(0)) if now and booted else timedelta(0)
+        return replace(seen, started_at=seen.started_at - moved)
     except (psutil.NoSuchProcess, OverflowError):
         return None
     except (psutil.Error, OSError) as error:

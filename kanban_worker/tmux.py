@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import shutil
 import stat
@@ -73,6 +74,7 @@ class Tmux:
         self._deadline = deadline
         # A mark that no session name and no directory can hold: nobody can guess it.
         self._mark = f"@{os.urandom(8).hex()}@"
+        self._looks = itertools.count(1)
         self._last: dict[str, tuple[list[str], Listing]] = {}
         self._stuck: dict[str, Future[tmux_cmd]] = {}
 
@@ -102,8 +104,12 @@ class Tmux:
             f"{self._mark}{numbers}{self._mark}#{{session_name}}{self._mark}#{{session_path}}"
         )
         server = libtmux.Server(socket_path=socket, tmux_bin=self._tmux_bin)
+        # A listing that was cut behind a row would lack sessions that live, and so would an answer
+        # to an earlier look. So each ends in a word that only this look knows.
+        end = f"{self._mark}end of look {next(self._looks)}"
         # -u: without it a C locale turns every non-ASCII letter of a name into "_".
-        call = functools.partial(server.cmd, "-u", "list-panes", "-a", "-F", template)
+        listing = ("-u", "list-panes", "-a", "-F", template)
+        call = functools.partial(server.cmd, *listing, ";", "display-message", "-p", end)
         try:
             done = self._in_time(socket, call)
         except TimeoutError:
@@ -117,7 +123,7 @@ class Tmux:
             return Unknown(f"tmux could not be started for {socket!r}: {error}")
         # What is on stderr beside an answer is not tmux's: the loader warns there, say.
         answered = done.stdout and not done.returncode
-        return self._read(socket, done.stdout) if answered else self._refusal(socket, done)
+        return self._read(socket, done.stdout, end) if answered else self._refusal(socket, done)
 
     def _in_time(self, socket: str, call: Callable[[], tmux_cmd]) -> tmux_cmd:
         """What the call returns or raises, or TimeoutError when the deadline has passed.
@@ -158,15 +164,18 @@ class Tmux:
         why = " ".join(done.stderr)[-200:] or f"no rows, exit status {done.returncode}"
         return Unknown(f"tmux on {socket}: {why}")
 
-    def _read(self, socket: str, lines: list[str]) -> Answer[Listing]:
+    def _read(self, socket: str, lines: list[str], end: str) -> Answer[Listing]:
+        *rows, last_line = lines
+        if last_line != end:
+            return Unknown(f"tmux on {socket} printed a listing that is cut short, or an older one")
         last = self._last.get(socket)
-        if last and last[0] == lines:
+        if last and last[0] == rows:
             return last[1]
         try:
-            listing = _listing(socket, "\n".join(lines).split(self._mark)[1:])
+            listing = _listing(socket, "\n".join(rows).split(self._mark)[1:])
         except (ValueError, OverflowError, OSError) as error:
             return Unknown(f"tmux on {socket} printed a row that cannot be read: {error}")
-        self._last[socket] = (lines, listing)
+        self._last[socket] = (rows, listing)
         return listing
 
 

@@ -20,7 +20,7 @@ class Hours:
         self.passed = 0.0
         """What the timer shows, in seconds: a suspended host does not stop it."""
         self._wall = datetime.now().astimezone()
-        self._due: list[tuple[float, Callable[[], None]]] = []
+        self._due: list[tuple[float, Callable[[], object]]] = []
 
     @property
     def timing(self) -> Timing:
@@ -39,7 +39,7 @@ class Hours:
         """Let the whole host stand still: both clocks go on, nobody runs."""
         self.passed += seconds
 
-    def at(self, seconds: float, happens: Callable[[], None]) -> None:
+    def at(self, seconds: float, happens: Callable[[], object]) -> None:
         """Let something happen when the timer shows so many seconds."""
         self._due.append((seconds, happens))
         self._due.sort(key=lambda each: each[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -227,6 +228,22 @@ class TestConversations:
         watcher.look(registry(entry()))
 
         assert claude._binding.named == frozenset()
+
+    def test_a_process_is_as_old_as_it_was_before_the_clock_was_set_forward(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.start("keeper", agent="sleep")
+        pid = fleet.start("renamed", agent="sleep")
+        watcher = observer(fleet.socket)
+        before = watcher.look(registry(entry(pane_pid=pid))).recorded_pids[pid]
+        assert watcher._boot is not None
+        watcher._boot = replace(watcher._boot, at=watcher._boot.at - timedelta(hours=1))
+
+        after = watcher.look(registry(entry(pane_pid=pid))).recorded_pids[pid]
+
+        assert isinstance(before, Process)
+        assert isinstance(after, Process)
+        assert before.started_at - after.started_at == timedelta(hours=1)
 
     def test_a_kind_that_no_adapter_knows_has_none(self, fleet: Fleet, tmp_path: Path) -> None:
         program = tmp_path / "aider"

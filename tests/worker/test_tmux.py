@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 import fences
+import tmux_words
 from fleet import Fleet
 from kanban_worker import tmux
 from kanban_worker.tmux import Tmux
@@ -179,41 +180,8 @@ class TestUnknown:
 
         assert "Permission denied" in why(as_nobody(lambda: look(fleet.socket)))
 
-    def test_another_protocol_version_is_unknown(self, tmp_path: Path) -> None:
-        says = 'echo "protocol version mismatch (client 8, server 7)" >&2; exit 1'
-
-        answer = look(tmp_path / "s", tmux_bin=script(tmp_path, says))
-
-        assert "protocol version mismatch" in why(answer)
-
     @pytest.mark.parametrize(
-        ("says", "status"),
-        [
-            pytest.param(
-                "tmux: error while loading shared libraries: libevent_core-2.1.so.7: "
-                "cannot open shared object file: No such file or directory",
-                127,
-                id="a library is missing",
-            ),
-            pytest.param(
-                "/usr/local/bin/tmux: line 2: /opt/tmux: No such file or directory",
-                127,
-                id="a wrapper points nowhere",
-            ),
-            pytest.param(
-                "error connecting to {path} (No such file or directory)",
-                2,
-                id="tmux's words with another exit status",
-            ),
-            pytest.param(
-                "error connecting to /elsewhere/s (No such file or directory)",
-                1,
-                id="tmux's words about another socket",
-            ),
-            pytest.param("lost server", 1, id="the server ended meanwhile"),
-            pytest.param("server exited unexpectedly", 1, id="the server crashed meanwhile"),
-            pytest.param("create window failed: fork failed", 1, id="the system is out of forks"),
-        ],
+        ("says", "status"), tmux_words.UNKNOWN.values(), ids=tmux_words.UNKNOWN
     )
     def test_only_tmuxs_own_words_about_this_socket_mean_that_there_is_none(
         self, tmp_path: Path, says: str, status: int
@@ -221,9 +189,10 @@ class TestUnknown:
         path = tmp_path / "s"
         text = says.format(path=path)
 
-        answer = look(path, tmux_bin=script(tmp_path, f"echo '{text}' >&2; exit {status}"))
+        said = f"cat >&2 <<'END'\n{text}\nEND\nexit {status}"
+        answer = look(path, tmux_bin=script(tmp_path, said))
 
-        assert text in why(answer)
+        assert (text or f"no rows, exit status {status}") in why(answer)
 
     def test_a_path_that_holds_tmuxs_words_changes_nothing(self, fence: fences.Fence) -> None:
         folder = fence.tmux / "no server running on"
@@ -313,9 +282,18 @@ class TestUnknown:
     )
     def test_an_answer_that_cannot_be_read_is_unknown(self, tmp_path: Path, printed: str) -> None:
         watcher = Tmux([str(tmp_path / "s")], tmux_bin=script(tmp_path, f"cat {tmp_path}/answer"))
-        (tmp_path / "answer").write_text(printed.format(mark=watcher._mark))
+        end = f"{watcher._mark}end of look 1"
+        (tmp_path / "answer").write_text(f"{printed}\n".format(mark=watcher._mark) + end)
 
-        why(watcher.look()[str(tmp_path / "s")])
+        assert "a row that cannot be read" in why(watcher.look()[str(tmp_path / "s")])
+
+    def test_the_answer_to_an_earlier_look_is_unknown(self, fleet: Fleet, tmp_path: Path) -> None:
+        fleet.start("a", agent="sleep")
+        keeps = f'[ -e {tmp_path}/kept ] || tmux "$@" > {tmp_path}/kept; cat {tmp_path}/kept'
+        watcher = Tmux([str(fleet.socket)], tmux_bin=script(tmp_path, keeps))
+        assert isinstance(watcher.look()[str(fleet.socket)], Listing)
+
+        assert "an older one" in why(watcher.look()[str(fleet.socket)])
 
     def test_one_blind_socket_does_not_hide_the_other(
         self, fleet: Fleet, fence: fences.Fence
