@@ -22,7 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from kanban_worker import agents, sources
+from kanban_worker import agents, endings, sources
+from kanban_worker.ages import Ages
 from kanban_worker.config import Settings
 from kanban_worker.observe import Observer
 from kanban_worker.tmux import Tmux
@@ -117,8 +118,8 @@ class Monitor:
         )
         self._policy = settings.policy
         self.now = clock
-        real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
         self._ages = Ages(clock, timer)
+        real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
         self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
         self._lock = paths.monitor_lock(settings.places.state, real_registry)
         self._speaks = False
@@ -129,8 +130,8 @@ class Monitor:
         """One look and what follows from it. A dry run writes nothing of any kind."""
         began, attempts = time.perf_counter(), itertools.count(1)
         forgotten = self.notebook.recall()
-        while True:
         self._keep_ages()
+        while True:
             seen = self._observe()
             judgement = self._judge(seen.world, seen.registry)
             decided = plan.plan(
@@ -156,13 +157,13 @@ class Monitor:
         """
         self._speaks, self.registry.fence = True, fence
 
-    def _intended(self, decided: Plan, seen: _Seen) -> Plan:
     def _keep_ages(self) -> None:
         before = self.notebook.memory
         self.notebook.memory = self._ages.kept(before)
         if self.notebook.memory is not before:
             self._judged = None  # it holds up to a time
 
+    def _intended(self, decided: Plan, seen: _Seen) -> Plan:
         if not self._speaks:
             return decided
         from reconcile import telling  # noqa: PLC0415 - 5 ms that a look without a card saves
@@ -182,6 +183,11 @@ class Monitor:
             troubles.append(error)
         registry = document.registry if document else None
         world = self.observer.look(registry or Registry())
+        if document and document.cut:
+            if torn := endings.torn(document.cut, world, self._policy.patterns):
+                document, registry, troubles = None, None, [torn]
+            else:
+                self.registry.trust(document)
         return _Seen(
             document=document,
             registry=registry,

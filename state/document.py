@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconcile.desired import Registry
 from reconcile.observed import SessionName
 from state.faults import Fault
+from state.lastgood import Cut
 from state.text.yamlnodes import Tree
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Document:
     rows: Mapping[SessionName, int]
     """The line of each entry, by normalised name."""
     tree: Tree
+    cut: Cut | None = None
+    """Set when its end alone is missing: to be torn or trusted, by what runs."""
 
     @property
     def source(self) -> str:

@@ -45,7 +45,7 @@ def private_folder(path: Path) -> None:
 def replace(path: Path, data: bytes) -> None:
     """Put `data` at `path`, whole or not at all, readable for the owner alone."""
     private_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_for(path)
     try:
         write_new(temporary, data, PRIVATE_FILE)
         temporary.replace(path)
@@ -68,10 +68,24 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
         os.close(file)
 
 
+def temporary_for(path: Path) -> Path:
+    """Where this process writes what is to take the place of `path`.
+
+    What killed processes left there is cleared away.
+    """
+    begin, end = f".{path.name}.", ".tmp"
+    with contextlib.suppress(OSError):
+        for left in path.parent.iterdir():
+            pid = left.name.removeprefix(begin).removesuffix(end)
+            if left.name == f"{begin}{pid}{end}" and pid.isdecimal() and not _runs(int(pid)):
+                left.unlink(missing_ok=True)
+    return path.with_name(f"{begin}{os.getpid()}{end}")
+
+
 def create(path: Path, data: bytes) -> None:
     """Put `data` at a new `path`. Raises FileExistsError when there is something already."""
     private_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_for(path)
     try:
         write_new(temporary, data, PRIVATE_FILE)
         path.hardlink_to(temporary)  # Unlike a rename it never overwrites.
@@ -81,15 +95,23 @@ def create(path: Path, data: bytes) -> None:
 
 
 def append(path: Path, line: bytes) -> None:
-    """Append one line, on disk when this returns. A torn last line is ended first."""
+    """Append one line, on disk when this returns. A torn last line is ended first.
+
+    Where that fails, the file is as it was, unless somebody else has written to it as well.
+    """
     private_folder(path.parent)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     file = os.open(path, flags, PRIVATE_FILE)
     try:
         size = os.fstat(file).st_size
         torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-        _write_all(file, (b"\n" if torn else b"") + line + b"\n")
-        os.fsync(file)
+        data = (b"\n" if torn else b"") + line + b"\n"
+        try:
+            _write_all(file, data)
+            os.fsync(file)
+        except BaseException:
+            _take_back(file, size, data)
+            raise
     finally:
         os.close(file)
 
@@ -102,6 +124,23 @@ def sync_folder(path: Path) -> None:
             os.fsync(file)
         finally:
             os.close(file)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's; no pid at all
+        return True
+    return True
+
+
+def _take_back(file: int, size: int, data: bytes) -> None:
+    """Cut off what there is of `data` behind the first `size` bytes: a full disk allows that."""
+    with contextlib.suppress(OSError):
+        if data.startswith(os.pread(file, len(data) + 1, size)):
+            os.ftruncate(file, size)
 
 
 def _write_all(file: int, data: bytes) -> None:

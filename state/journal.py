@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 from reconcile.desired import Scalar
 from state import durable
+from state.errors import CouldNot
 from state.text import scalars, traces
 from state.text.traces import Trace
 
@@ -19,6 +21,7 @@ VERSION: Final = 1
 LONGEST_LINE: Final = 65536
 """Bytes; a longer record loses its evidence, then its traces; a longer line is not read."""
 _LONGEST_VALUE: Final = 1024
+_OVERTAKEN: Final = "the next change found the registry as it was before this one"
 
 Value = Scalar | Mapping[str, Scalar]
 
@@ -109,8 +112,47 @@ def read(path: Path) -> History:
         raise durable.could_not(f"journal {path} could not be read", error) from None
     voids = {one[0]: one[1] for one in found if isinstance(one, tuple)}
     changes = [_written(one, voids) for one in found if isinstance(one, dict)]
-    good = tuple(change for change in changes if change is not None)
+    good = tuple(_settled([change for change in changes if change is not None]))
     return History(changes=good, skipped=len(found) - len(good) - len(voids))
+
+
+def left_by_undo(path: Path, data: bytes) -> bool:
+    """Whether a registry with these bytes is what an undo made of it."""
+    with contextlib.suppress(CouldNot):
+        found = hashlib.sha256(data).hexdigest()
+        changes = read(path).changes
+        return any(one.undoes and not one.void and one.sums[1] == found for one in changes)
+    return False
+
+
+def _settled(changes: Iterable[Written]) -> Iterator[Written]:
+    """The changes, with those void whose writer was killed before it made them.
+
+    They are written ahead; the next write gives them away by beginning from the same bytes.
+    """
+    began: dict[str, str] = {}
+    settled: list[Written] = []
+    for write in reversed(_writes(changes)):
+        registry, before = write[0].registry, write[0].sums[0]
+        overtaken = before and before == began.get(registry)
+        void = [replace(one, void=one.void or _OVERTAKEN) for one in write] if overtaken else write
+        settled += reversed(void)
+        began[registry] = before
+    return reversed(settled)
+
+
+def _writes(changes: Iterable[Written]) -> list[list[Written]]:
+    """The changes of each write. A second try may have the same sums, and the same changes."""
+    writes: list[list[Written]] = []
+    seen: set[object] = set()
+    for one in changes:
+        this = one.registry, one.sums
+        if this not in seen or (this, one.session, one.drift) in seen:
+            writes.append([])
+            seen = {this}
+        seen.add((this, one.session, one.drift))
+        writes[-1].append(one)
+    return writes
 
 
 def _append(path: Path, lines: bytes) -> None:

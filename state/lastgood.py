@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from reconcile.observed import SessionName
 from state import durable, snapshot
 from state.errors import MustMend
 from state.snapshot import Snapshot
-from state.text import yamltext
+from state.text import scalars, yamltext
+
+if TYPE_CHECKING:
+    from state.document import Document
 
 _MANY: Final = 3
 """Losing this many entries, and half of them, is not what people do on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A text that is the beginning of the last good one, and ends between two lines.
+
+    Whoever deletes the newest session leaves it, and so does whoever saves the file while it is
+    read, or a full disk. Only what runs can tell.
+    """
+
+    session: SessionName
+    """Whose entry is gone, or has lost its last lines."""
+    gone: bool
+    place: str
+    """The file, and the line and column of its end."""
+    copy: Path
+
+    def error(self, why: str) -> MustMend:
+        """What to tell when it is taken as torn; `why` is a clause about the session."""
+        lost = "is gone" if self.gone else "has lost its last lines"
+        return MustMend(
+            f'{self.place}: entry "{scalars.shown(self.session)}" {lost} and {why}, so it is '
+            f"{_torn(self.copy)}"
+        )
 
 
 def load(path: Path) -> bytes | None:
@@ -31,6 +60,23 @@ def keep(path: Path, data: bytes) -> None:
         raise durable.could_not(f"last good copy {path} could not be written", error) from None
 
 
+def renew(path: Path, document: Document, *, written_from: bytes | None = None) -> bool:
+    """Make this text the last good one; False when it is already. Raises CouldNot.
+
+    The only copy that has what this text lost is kept beside it. A write of ours loses nothing
+    of the text that it was `written_from`.
+    """
+    kept = load(path)
+    if kept == document.raw:
+        return False
+    if kept is not None and kept != written_from:
+        before = parsed(kept, document.source)
+        if before and (document.cut or before.reading.names - document.rows.keys()):
+            keep(path.with_suffix(".before.yaml"), kept)
+    keep(path, document.raw)
+    return True
+
+
 def parsed(data: bytes | None, source: str) -> Snapshot | None:
     """The copy as a snapshot; None when it is missing or damaged itself."""
     if data is None:
@@ -42,21 +88,41 @@ def parsed(data: bytes | None, source: str) -> Snapshot | None:
 
 
 def torn(good: Snapshot, found: Snapshot, copy: Path) -> MustMend | None:
-    """The error for a text that lost what the last good one had; None for a person's edit.
+    """The error for a text that lost what the last good one had; None for what may be an edit.
 
     Torn is: no document left; at least three and at least half of the entries gone; or the
-    beginning of the last good text, cut inside a line or with entries lost. Only when it lacks
-    just the last entry, cleanly, that is what a tool that deletes a session leaves.
+    beginning of the last good text, cut inside a line or with several entries lost.
     """
     before = good.reading.names
     lost = len(before - found.reading.names)
     if not before or not _suspicious(good, found, lost):
         return None
+    seen = f"{lost} of {len(before)} entries are gone" if lost else "the last line is cut off"
+    return MustMend(f"{_end(found)}: {seen}, so it is {_torn(copy)}")
+
+
+def cut(good: Snapshot, found: Snapshot, copy: Path) -> Cut | None:
+    """What only its end tells from the last good text, where that is a part of an entry or more.
+
+    Of a text that is not `torn`: there the last entry alone can be concerned.
+    """
+    if not _is_beginning(good, found):
+        return None
+    before, after = snapshot.digests(good), snapshot.digests(found)
+    for session in before:
+        if before[session] != after.get(session):
+            return Cut(session=session, gone=session not in after, place=_end(found), copy=copy)
+    return None
+
+
+def _end(found: Snapshot) -> str:
     text = found.tree.text
     line, column = yamltext.position(text, len(text))
-    seen = f"{lost} of {len(before)} entries are gone" if lost else "the last line is cut off"
-    return MustMend(
-        f"registry {found.tree.source}, line {line}, column {column} (its end): {seen}, so it is "
+    return f"registry {found.tree.source}, line {line}, column {column} (its end)"
+
+
+def _torn(copy: Path) -> str:
+    return (
         f"taken as torn. Nothing was written. Put back the last good copy, {copy}, or, if it was "
         "on purpose, run: agent-sessions check --accept"
     )
@@ -65,12 +131,16 @@ def torn(good: Snapshot, found: Snapshot, copy: Path) -> MustMend | None:
 def _suspicious(good: Snapshot, found: Snapshot, lost: int) -> bool:
     if not found.holds_a_document:
         return True
-    beginning = len(found.data) < len(good.data) and good.data.startswith(found.data)
-    if beginning and (lost > 1 or _inside_line(good.data, len(found.data))):
-        return True
-    if beginning and lost and _damaged(good, found):
-        return True
+    if _is_beginning(good, found):
+        if lost > 1 or _inside_line(good.tree.text, len(found.tree.text)):
+            return True
+        if lost and _damaged(good, found):
+            return True
     return lost >= _MANY and 2 * lost >= len(good.reading.names)
+
+
+def _is_beginning(good: Snapshot, found: Snapshot) -> bool:
+    return found.tree.text != good.tree.text and good.tree.text.startswith(found.tree.text)
 
 
 def _damaged(good: Snapshot, found: Snapshot) -> bool:
@@ -81,7 +151,6 @@ def _damaged(good: Snapshot, found: Snapshot) -> bool:
     return not set(found.reading.faults) <= set(good.reading.faults)
 
 
-def _inside_line(data: bytes, at: int) -> bool:
+def _inside_line(text: str, at: int) -> bool:
     """Whether a cut at `at` leaves the line it is in without its end."""
-    rest = data[at : at + 1]
-    return data[at - 1 : at] not in (b"\n", b"\r") and rest not in (b"\n", b"\r")
+    return text[at - 1 : at] not in ("\n", "\r") and text[at : at + 1] not in ("\n", "\r")

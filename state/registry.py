@@ -7,6 +7,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from reconcile.desired import AddEntry, Edit, Entry, Registry
 from state import durable, encoding, entries, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
+from state.lastgood import Cut
 from state.recent import Recent
 from state.snapshot import Raw, Snapshot
 from state.text import yamltext
@@ -46,9 +48,10 @@ class RegistryFile:
         self._state = state_dir
         self._timeout, self._sleep = lock_timeout, sleep
         self.fence: Callable[[], None] | None = None
-        """Asked under the lock, before each write; raises to forbid it."""
+        """Asked under the lock, before a write and at its last moment; raises to forbid it."""
         self._seen: Snapshot | None = None
         self._failed: tuple[bytes, MustMend] | None = None
+        self._doubted: tuple[Snapshot, Cut] | None = None
         self._recent = Recent()
 
     def read(self, now: datetime, *, accept_loss: bool = False) -> Document:
@@ -65,21 +68,16 @@ class RegistryFile:
             raise type(error)(f"{error}{self._where_the_copy_is()}") from None
         return self._present(found, raw, real_path, now)
 
-    def remember(self, document: Document) -> None:
-        """Make this text the last good one, for the next process too. Raises CouldNot.
+    def trust(self, document: Document) -> None:
+        """Take a text whose end is missing for what a person wants."""
+        if self._doubted is not None and self._doubted[0].data == document.raw:
+            self._seen, self._doubted = self._doubted[0], None
 
-        One that lost entries does not replace the only copy that has them.
-        """
-        copy = paths.last_good(self._state, document.real_path)
-        kept = lastgood.load(copy)
-        if kept == document.raw:
-            return
-        before = (
-            lastgood.parsed(kept, self.path.name) if len(kept or b"") > len(document.raw) else None
-        )
-        if kept and before and before.reading.names - document.rows.keys():
-            lastgood.keep(copy.with_suffix(".before.yaml"), kept)
-        lastgood.keep(copy, document.raw)
+    def remember(self, document: Document) -> None:
+        """Make this text the last good one, for the next process too. Raises CouldNot."""
+        if lastgood.renew(paths.last_good(self._state, document.real_path), document):
+            with contextlib.suppress(CouldNot, OSError):
+                self._clear_away(document.real_path)
 
     def write(
         self, document: Document, edits: Sequence[Edit], records: Sequence[Record] = ()
@@ -114,8 +112,7 @@ class RegistryFile:
         What is not `ours` is a person's edit to the next process, and left alone for a moment.
         """
         with contextlib.suppress(CouldNot):
-            if not ours:
-                self.remember(document)
+            self.remember(document)
         raw = self._replace(document, encoding.encode(tree.text, document.raw), records)
         return Moved() if raw is None else self._adopt(document, raw, tree, ours=ours)
 
@@ -158,10 +155,14 @@ class RegistryFile:
     def _snapshot(self, raw: Raw, now: datetime, *, accept_loss: bool) -> Snapshot:
         """Parse what is new; raise what is known to be wrong with these very bytes."""
         if self._seen is not None and self._seen.data == raw.data:
+            self._settle(self._seen, raw, now)
             return self._seen
         accepted = accept_loss or lastgood.load(self._copy()) == raw.data
-        if not accepted and self._failed is not None and self._failed[0] == raw.data:
-            raise type(self._failed[1])(str(self._failed[1]))
+        if not accepted:
+            if self._failed is not None and self._failed[0] == raw.data:
+                raise type(self._failed[1])(str(self._failed[1]))
+            if self._doubted is not None and self._doubted[0].data == raw.data:
+                return self._doubted[0]
         try:
             found = snapshot.of(raw.data, self.path.name)
             before = self._before(found)
@@ -172,8 +173,17 @@ class RegistryFile:
             self._failed = raw.data, error
             raise
         self._recent = self._recent.and_saved(before, found, _saved_at(raw), now)
-        self._seen, self._failed = found, None
+        cut = None if before is None or accepted else self._cut(before, found)
+        self._failed, self._doubted = None, (found, cut) if cut else None
+        if not cut:
+            self._seen = found
         return found
+
+    def _settle(self, seen: Snapshot, raw: Raw, now: datetime) -> None:
+        """What was missing at the end is there again."""
+        if self._doubted is not None:
+            self._recent = self._recent.and_saved(self._doubted[0], seen, _saved_at(raw), now)
+            self._doubted = None
 
     def _before(self, found: Snapshot) -> Snapshot | None:
         """What was seen last: by this process, else by the one that kept the last good copy."""
@@ -197,6 +207,16 @@ class RegistryFile:
         if error is not None:
             raise error
 
+    def _cut(self, before: Snapshot, found: Snapshot) -> Cut | None:
+        """What is missing at the end, unless an undo took it away."""
+        cut = lastgood.cut(before, found, self._copy())
+        if cut is None:
+            return None
+        from state import journal  # noqa: PLC0415 - as in _replace
+
+        undone = journal.left_by_undo(self._state / paths.JOURNAL, found.data)
+        return None if undone else cut
+
     def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
         self._recent = self._recent.still(now)
         return Document(
@@ -212,6 +232,7 @@ class RegistryFile:
             faults=found.reading.faults,
             rows=found.reading.lines,
             tree=found.tree,
+            cut=self._doubted[1] if self._doubted and self._doubted[0] is found else None,
         )
 
     def _marked(self, found: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -224,15 +245,33 @@ class RegistryFile:
             for entry in found
         )
 
+    def _clear_away(self, real_path: Path) -> None:
+        """What a writer left that was killed just after its new file was in place."""
+        from state import replacement  # noqa: PLC0415 - as in _replace
+
+        left = replacement.temporary_for(real_path)
+        if left.exists():
+            with self._locked(real_path):
+                left.unlink(missing_ok=True)
+
+    def _locked(self, real_path: Path) -> AbstractContextManager[None]:
+        from state import locking  # noqa: PLC0415 - as in _replace
+
+        lock = real_path.with_name(f"{real_path.name}.lock")
+        return locking.held(lock, timeout=self._timeout, sleep=self._sleep)
+
     def _replace(self, document: Document, data: bytes, records: Sequence[Record]) -> Raw | None:
         """What only writers need is imported here: locking alone costs up to 90 ms."""
-        from state import locking, replacement  # noqa: PLC0415
+        from state import replacement  # noqa: PLC0415
 
         this = replacement.Replacement(
-            document=document, data=data, journal_path=self._state / paths.JOURNAL, records=records
+            document=document,
+            data=data,
+            journal_path=self._state / paths.JOURNAL,
+            records=records,
+            fence=self.fence,
         )
-        lock = document.real_path.with_name(document.real_path.name + ".lock")
-        with locking.held(lock, timeout=self._timeout, sleep=self._sleep):
+        with self._locked(document.real_path):
             if self.fence is not None:
                 self.fence()
             return replacement.make(this, self._real_path)
@@ -240,11 +279,12 @@ class RegistryFile:
     def _adopt(self, before: Document, raw: Raw, tree: Tree, *, ours: bool) -> Document:
         """What we wrote is what was seen last: our own edits are not a person's."""
         self._seen = Snapshot(data=raw.data, tree=tree, reading=entries.read(tree))
-        self._failed = None
+        self._failed = self._doubted = None
         after = self._present(self._seen, raw, before.real_path, before.read_at)
         with contextlib.suppress(CouldNot):  # The registry is written; its copy can wait.
             if ours:
-                self.remember(after)
+                copy = paths.last_good(self._state, after.real_path)
+                lastgood.renew(copy, after, written_from=before.raw)
         return after
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from state import durable, journal, snapshot
+from state import durable, journal, placing, snapshot
 from state.document import Document
 from state.errors import CouldNot
 from state.snapshot import Raw
@@ -23,39 +23,38 @@ class Replacement:
     data: bytes
     journal_path: Path
     records: Sequence[journal.Record]
+    fence: Callable[[], None] | None = None
+    """Asked at the last moment; raises to forbid it."""
 
 
 def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
     """The file as written; None when somebody else saved it since it was read.
 
-    The caller holds the lock. Raises CouldNot, with the old file intact and the records void.
+    The caller holds the lock. Raises CouldNot, with the old file intact. The records are written
+    once the new file is on the disk, and are void when it does not take its place.
     """
     found = _unmoved(this, real_path_now)
     if found is None:
         return None
-    changes = journal.append(
-        this.journal_path,
-        this.document.real_path,
-        this.records,
-        before=this.document.raw,
-        after=this.data,
-    )
+    real_path = this.document.real_path
+    temporary = temporary_for(real_path)
     try:
-        info = _swapped(this, found, real_path_now)
+        info = _prepared(temporary, this.data, found.info)
+        if _unmoved(this, real_path_now) is None or not _made(this, temporary, real_path_now):
+            return None
     except OSError as error:
-        failed = _failure(this.document.path, error)
-        _void(this.journal_path, changes, str(failed))
-        raise failed from None
-    except BaseException as error:
-        if not _took_place(this):
-            _void(this.journal_path, changes, repr(error))
-        raise
-    if info is None:
-        _void(this.journal_path, changes, "the file was saved by somebody else meanwhile")
-        return None
+        raise _failure(this.document.path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # The new file is in place, whatever the folder says.
-        durable.sync_folder(this.document.real_path.parent)
+        durable.sync_folder(real_path.parent)
     return Raw(data=this.data, info=info)  # Not read again: it may be another's by now.
+
+
+def temporary_for(real_path: Path) -> Path:
+    """A fixed name: whoever holds the lock may clear away what a killed writer left."""
+    return real_path.with_name(f".{real_path.name}.agent-sessions-monitor.tmp")
 
 
 def _unmoved(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
@@ -70,26 +69,40 @@ def _unmoved(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None
     return found if found.data == document.raw else None
 
 
-def _swapped(
-    this: Replacement, found: Raw, real_path_now: Callable[[], Path]
-) -> os.stat_result | None:
-    """What the system says about the new file; None when the old one has moved."""
-    real_path = this.document.real_path
-    # A fixed name: whoever holds the lock may clear away what a killed writer left.
-    temporary = real_path.with_name(f".{real_path.name}.agent-sessions-monitor.tmp")
+def _prepared(temporary: Path, data: bytes, like: os.stat_result) -> os.stat_result:
+    """What the system says about the new file."""
+    durable.write_new(temporary, data, stat.S_IMODE(like.st_mode))
+    _give(temporary, like)
+    return temporary.stat()
+
+
+def _made(this: Replacement, temporary: Path, real_path_now: Callable[[], Path]) -> bool:
+    """Whether the new file took its place; written ahead in the journal."""
+    changes = journal.append(
+        this.journal_path,
+        this.document.real_path,
+        this.records,
+        before=this.document.raw,
+        after=this.data,
+    )
     try:
-        durable.write_new(temporary, this.data, stat.S_IMODE(found.info.st_mode))
-        _give(temporary, found.info)
-        if _unmoved(this, real_path_now) is None:
-            temporary.unlink()
-            return None
-        info = temporary.stat()
-        temporary.replace(real_path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        swapped = _swapped(this, temporary, real_path_now)
+    except BaseException as error:
+        if not _took_place(this):
+            _void(this.journal_path, changes, _why(this, error))
         raise
-    return info
+    if not swapped:
+        _void(this.journal_path, changes, "the file was saved by somebody else meanwhile")
+    return swapped
+
+
+def _swapped(this: Replacement, temporary: Path, real_path_now: Callable[[], Path]) -> bool:
+    if _unmoved(this, real_path_now) is None:
+        return False
+    if this.fence:
+        this.fence()
+    real_path = this.document.real_path
+    return placing.put(temporary, real_path, before=this.document.raw, after=this.data)
 
 
 def _took_place(this: Replacement) -> bool:
@@ -111,6 +124,12 @@ def _give(path: Path, info: os.stat_result) -> None:
 
 def _failure(path: Path, error: OSError) -> CouldNot:
     return durable.could_not(f"registry {path} could not be written (the old one is intact)", error)
+
+
+def _why(this: Replacement, error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return str(_failure(this.document.path, error))
+    return str(error) if isinstance(error, CouldNot) else repr(error)
 
 
 def _void(path: Path, changes: Sequence[str], why: str) -> None:

@@ -56,6 +56,8 @@ class Card:
     status: str
     run: str = ""
     """The board's id of the run that works on it; empty when none does."""
+    runs: tuple[str, ...] = ()
+    """The ids of all its runs, the oldest first, where the way tells them."""
     holder: str = ""
     """Who that run is, for a person: `pid 4711 on build`."""
     goal: bool = False

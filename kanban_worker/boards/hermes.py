@@ -44,7 +44,7 @@ class Hermes:
         self._address, self._tools = address, tools
         self._database = Database(address.board)
         self._lock = f"{socket.gethostname()}:{os.getpid()}"
-        self._claimed = False
+        self._claimed = ""
         self._run = Run(card="", id="", author=card.AUTHOR, adopted=False)
 
     @property
@@ -56,20 +56,20 @@ class Hermes:
         """As `Board.claim`."""
         name = card.named(self._address)
         before = self._whole(name)
-        if run := card.dispatched(self._address, name):
-            self._adopt(before, run)
-        elif self._claimed or (
-            before.status == card.READY and self._database.claim(name, self._lock)
-        ):
-            self._claimed = True  # also for a second try, when looking at it failed
-        else:
-            raise card.unworkable(self._whole(name))
+        adopted = card.dispatched(self._address, name)
+        if adopted:
+            self._adopt(before, adopted)
+        elif not self._claimed and before.status == card.READY:
+            self._claimed = self._database.claim(name, self._lock)
+        run = adopted or self._claimed  # also for a second try, when looking at it failed
         now = self._whole(name)
+        if not run:
+            raise card.unworkable(now)
         self._run = replace(
             self._run,
             card=name,
-            id=run or now.run,
-            adopted=bool(run),
+            id=run,
+            adopted=bool(adopted),
             heard=card.heard(before),
             deadline=now.deadline,
         )
@@ -104,9 +104,11 @@ class Hermes:
         if self._usable:
             number = self._call(self._usable, "kanban_comment", body=body).get("comment_id")
             return None if number is None else CommentId(str(number))
-        return CommentId(
-            str(self._act(self._database.comment, self._run.card, self._run.author, body))
-        )
+        run = self._run
+        number = self._act(self._database.comment, run.card, run.id, run.author, body)
+        if number is None:
+            self._refused("the comment")
+        return CommentId(str(number))
 
     def heartbeat(self, note: str) -> None:
         """As `Board.heartbeat`."""

@@ -75,6 +75,7 @@ class HermesCli:
         self._program: str = found
         self._until = 0.0
         self._granted = False
+        self._earlier: tuple[str, ...] = ()
         self._run = Run(card="", id="", author=card.AUTHOR, adopted=False)
 
     @property
@@ -100,18 +101,20 @@ class HermesCli:
         return self._run
 
     def _claimed(self, before: Card) -> str:
-        if self._granted:  # and looking at it failed
-            return before.run
-        if before.status != card.READY:
-            raise card.unworkable(before)
-        said = self._call("claim", f"--ttl={CLAIM_SECONDS}", before.id)
-        self._granted = f"Claimed {before.id}" in said.out.splitlines()
-        after = self._known(before.id)
-        if self._granted:
-            return after.run
-        if after.status != card.READY:
-            raise card.unworkable(after)
-        raise CouldNot(f"card {before.id} could not be claimed: {said.trouble}")
+        after = before  # of a second try, when looking at it failed
+        if not self._granted:
+            if before.status != card.READY:
+                raise card.unworkable(before)
+            self._earlier = before.runs
+            said = self._call("claim", f"--ttl={CLAIM_SECONDS}", before.id)
+            self._granted = f"Claimed {before.id}" in said.out.splitlines()
+            after = self._known(before.id)
+            if not self._granted:
+                if after.status != card.READY:
+                    raise card.unworkable(after)
+                raise CouldNot(f"card {before.id} could not be claimed: {said.trouble}")
+        # The first new one: the card may be another run's already.
+        return next((run for run in after.runs if run not in self._earlier), after.run)
 
     def look(self, after: CommentId | None) -> Look | Unknown:
         """As `Board.look`."""

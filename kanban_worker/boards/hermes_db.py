@@ -87,18 +87,22 @@ class Database:
             run = self._kb.get_run(connection, task.current_run_id or 0) if whole else None
         return _card(task, comments, events, run)
 
-    def claim(self, name: str, claimer: str) -> bool:
-        """Claim a ready card for `<host>:<pid>`; whether that was granted."""
+    def claim(self, name: str, claimer: str) -> str:
+        """Claim a ready card for `<host>:<pid>`; the run that this began, empty where none."""
         with self._opened() as connection:
-            granted = self._kb.claim_task(connection, name, claimer=claimer) is not None
-        if granted:
-            self._tell_pid(name)
-        return granted
+            claimed = self._kb.claim_task(connection, name, claimer=claimer)
+        if claimed is None:
+            return ""
+        run = str(claimed.current_run_id)
+        self._tell_pid(name, run)
+        return run
 
-    def comment(self, name: str, author: str, text: str) -> int:
-        """Comment on a card; the comment's id."""
-        with self._opened() as connection:
+    def comment(self, name: str, run: str, author: str, text: str) -> int | None:
+        """Comment on a card; the comment's id, None where the card is not the run's."""
+        with self._opened() as connection, contextlib.suppress(sqlite3.IntegrityError):
+            _pin(connection, "INSERT ON task_comments", "NEW.task_id", run)
             return int(self._kb.add_comment(connection, name, author, redacted(text)))
+        return None
 
     def beat(self, name: str, run: str, lock: str, note: str) -> bool:
         """Record that a run lives, and extend its claim; False where the card is not the run's."""
@@ -120,14 +124,16 @@ class Database:
             )
         return blocked
 
-    def _tell_pid(self, name: str) -> None:
+    def _tell_pid(self, name: str, run: str) -> None:
         """Record this process, so that its end is seen and its time limit holds.
 
         Without it the claim is still ours, and runs out where no heartbeat comes.
         """
         tell = getattr(self._kb, "_set_worker_pid", None)
         if tell is not None:
-            with contextlib.suppress(CouldNot), self._opened() as connection:
+            refused = contextlib.suppress(sqlite3.IntegrityError)
+            with contextlib.suppress(CouldNot), self._opened() as connection, refused:
+                _pin(connection, "UPDATE ON tasks", "OLD.id", run)
                 tell(connection, name, os.getpid())
 
     @contextlib.contextmanager
@@ -164,6 +170,21 @@ class Database:
         path = self._kb.kanban_db_path(board=self._board)
         if not path.exists():
             raise MustMend(f"there is no board at {path}: `hermes kanban init` makes one")
+
+
+def _pin(connection: Any, act: str, card_id: str, run: str) -> None:  # noqa: ANN401 (Hermes' own)
+    """Let SQLite refuse an act on this connection once the card is another run's: IntegrityError.
+
+    A look before the act would leave a moment between the two. Where tables have other names, that
+    look is all there is.
+    """
+    ours = f"id = {card_id} AND status = 'running' AND current_run_id = {int(run)}"
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute(
+            f"CREATE TEMP TRIGGER pinned BEFORE {act} "  # noqa: S608 - our own words, a number
+            f"WHEN NOT EXISTS (SELECT 1 FROM tasks WHERE {ours}) "
+            "BEGIN SELECT RAISE(ABORT, 'the card is another run''s'); END"
+        )
 
 
 def _module() -> Any:  # noqa: ANN401 - Hermes has no types, and may not be there

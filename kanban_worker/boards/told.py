@@ -35,6 +35,7 @@ def _card(answer: Mapping[str, Any]) -> Card:
         id=name,
         status=status,
         run=str(run.get("id", "")),
+        runs=tuple(str(number) for number in sorted(_number(each.get("id")) for each in runs)),
         holder=_holder(run),
         block_kind=_text(task["block_kind"]) if "block_kind" in task else _last_kind(events),
         block_recurrences=_number(task.get("block_recurrences")),

@@ -293,6 +293,24 @@ def test_a_torn_registry_is_named_with_the_place_of_the_last_good_copy(
     assert desk.copy.read_bytes() == good
 
 
+def test_a_last_entry_that_is_gone_is_torn_off_until_its_session_ends(desk: Desk) -> None:
+    *others, last = lived(desk)
+    desk.write(*others)
+    untouched = Untouched(desk)
+
+    torn = desk.once()
+
+    assert torn.status == 64
+    assert 'entry "lab-3-creator-claude" is gone and its session still runs' in torn.complaints()
+    assert torn.report["drifts"] == []
+    untouched.check()
+    desk.fleet.kill("lab-3-creator-claude")
+    done = desk.once()
+    assert done.status == 0
+    assert by_class(done.report)["A"]["action"] == "updated"
+    assert last in desk.copy.with_suffix(".before.yaml").read_text()
+
+
 def test_an_entry_that_somebody_removed_by_hand_is_no_torn_file(desk: Desk) -> None:
     keeper, ended, living, *others = lived(desk)
     desk.write(keeper, ended, *others)

@@ -99,6 +99,12 @@ def test_an_end_that_was_written_before_is_told_as_what_it_replaces() -> None:
     assert drift.changes[1] == Change(key="terminated_at", before=LATER, after=NOTICED)
 
 
+def test_what_an_entry_does_not_name_is_told_as_empty() -> None:
+    drift = only(judged(GONE, replace(ENTRY, workspace=None, agent=None)), DriftClass.TMUX_GONE)
+
+    assert (drift.workspace, drift.agent) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
@@ -193,7 +199,8 @@ def test_while_one_server_hides_even_a_dead_pane_is_no_death() -> None:
 
 def test_of_two_servers_with_such_a_session_the_one_with_the_recorded_process_counts() -> None:
     other = replace(SESSION, socket=SECOND_SOCKET, panes=(Pane(pane_id="%1", pid=7),))
-    world = replace(WORLD, tmux={SECOND_SOCKET: listing(other), SOCKET: listing(SESSION)})
+    ours = replace(SESSION, panes=(Pane(pane_id="%2", pid=2), *SESSION.panes))
+    world = replace(WORLD, tmux={SECOND_SOCKET: listing(other), SOCKET: listing(ours)})
 
     assert judged(world, ENTRY) == Judgement()
 
@@ -350,6 +357,28 @@ def test_of_two_servers_with_such_a_session_a_living_one_is_registered() -> None
     assert only(judged(world), DriftClass.UNREGISTERED).evidence["socket"] == SOCKET
 
 
+def test_of_two_servers_with_such_a_living_session_that_of_the_first_is_registered() -> None:
+    other = replace(SESSION, socket=SECOND_SOCKET)
+    world = replace(
+        WORLD,
+        tmux={SECOND_SOCKET: listing(other), SOCKET: listing(SESSION)},
+        inside={(SOCKET, "%1"): RUNS_CLAUDE, (SECOND_SOCKET, "%1"): RUNS_CLAUDE},
+    )
+
+    assert only(judged(world), DriftClass.UNREGISTERED).evidence["socket"] == SECOND_SOCKET
+
+
+def test_a_session_that_lives_beside_a_dead_pane_is_registered() -> None:
+    living = Pane(pane_id="%2", pid=2)
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(replace(SESSION, panes=(DEAD_PANE, living)))},
+        inside={(SOCKET, "%2"): RUNS_CLAUDE},
+    )
+
+    assert only(judged(world), DriftClass.UNREGISTERED).evidence["pane"] == "%2"
+
+
 # C: session id materialised. --------------------------------------------------------------------
 
 
@@ -413,6 +442,12 @@ def test_an_id_that_moved_is_recorded_and_the_old_one_kept() -> None:
             "lab-x-creator-claude: session id materialized s-12345678ab",
             id="one that is short enough to be told whole",
         ),
+        pytest.param(
+            holding(Bound(id=ConversationId("s-12345678abc"), proof="argv", written=True)),
+            NULL,
+            "lab-x-creator-claude: session id materialized s-12…abc",
+            id="one that is a little longer than that",
+        ),
     ],
 )
 def test_an_id_is_told_in_these_words(world: World, entry: Entry, sentence: str) -> None:
@@ -471,6 +506,7 @@ def test_all_recorded_ids_are_checked_and_each_once() -> None:
     found = judged(world, replace(ENTRY, other_ids=(OWN, NEXT)))
 
     assert sorted(str(drift.evidence["id"]) for drift in found.drifts) == [OWN, NEXT]
+    assert found == judged(world, replace(ENTRY, own_id=None, other_ids=(NEXT, OWN)))
 
 
 @pytest.mark.parametrize(

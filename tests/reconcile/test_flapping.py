@@ -10,23 +10,27 @@ import pytest
 
 from examples import (
     AT,
+    DEAD_PANE,
     ENTRY,
     GONE,
     KNOWN,
     NAME,
     PANE,
     PID,
+    RUNS_CLAUDE,
     RUNS_SHELL,
+    SECOND_SOCKET,
     SESSION,
     SOCKET,
     WORLD,
     listing,
 )
+from reconcile import flapping as flapping_module
 from reconcile import judge, plan, telling
 from reconcile.desired import Entry, Registry
 from reconcile.drift import DriftClass, NoticeKind
 from reconcile.memory import Life, Memory
-from reconcile.observed import Inside, Unknown, World
+from reconcile.observed import Inside, SessionName, Unknown, World
 from reconcile.plan import Action, Plan
 from reconcile.policy import Policy
 
@@ -118,6 +122,65 @@ def test_it_is_held_until_a_whole_window_is_without_a_change() -> None:
         assert flapping(story.look(world, timedelta(minutes=9)))
 
 
+def test_a_death_that_is_held_for_long_is_not_said_while_the_session_flaps() -> None:
+    story = Story()
+    story.looks([UP, DOWN, UP, DOWN, UP, DOWN])
+    said = list(story.said)
+
+    (held,) = story.look(DOWN, timedelta(minutes=5)).decisions
+
+    assert held.action is Action.HELD
+    assert story.said == said
+
+
+def test_each_session_that_flaps_has_a_notice_of_its_own() -> None:
+    still, other = (SessionName(f"lab-{letter}-creator-claude") for letter in "ab")
+    up = Life(made=SESSION.created_at, pid=PID)
+    flaps = replace(up, changes=(AT,) * 4)
+    memory = replace(KNOWN, lives={still: up, NAME: flaps, other: flaps})
+
+    found = list(flapping_module.notices(memory, AT))
+
+    assert [notice.session for notice in found] == [NAME, other]
+    assert [notice.id[:2] for notice in found] == ["F-", "F-"]
+    assert found[0].id != found[1].id
+
+
+def test_while_one_session_moves_the_others_are_not_forgotten() -> None:
+    other = SessionName("lab-b-creator-claude")
+    lives = {other: Life(made=SESSION.created_at, pid=PID, changes=(AT,))}
+    story = Story(memory=replace(KNOWN, lives=lives))
+
+    story.look(UP)
+
+    assert story.memory.lives.keys() == {other, NAME}
+
+
+def test_an_ended_session_that_comes_and_goes_flaps_as_well() -> None:
+    story = Story(entry=replace(ENTRY, status="terminated", terminated_at=AT))
+
+    assert flapping(story.looks([UP, DOWN] * 3))
+
+
+def test_a_session_whose_pane_is_dead_is_down() -> None:
+    dead = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, panes=(DEAD_PANE,)))})
+
+    assert flapping(Story().looks([UP, dead] * 3))
+
+
+def test_of_several_panes_the_recorded_one_tells_and_another_may_come_and_go() -> None:
+    def beside(pid: int, recorded: Inside) -> World:
+        panes = (PANE, replace(PANE, pane_id="%2", pid=pid))
+        return replace(
+            WORLD,
+            tmux={SOCKET: listing(replace(SESSION, panes=panes))},
+            inside={(SOCKET, "%1"): recorded, (SOCKET, "%2"): RUNS_CLAUDE},
+        )
+
+    assert flapping(Story().looks([beside(2, RUNS_CLAUDE), beside(2, RUNS_SHELL)] * 3))
+    assert not flapping(Story().looks([beside(pid, RUNS_CLAUDE) for pid in range(2, 9)]))
+
+
 @pytest.mark.parametrize("gap", [timedelta(minutes=4), timedelta(hours=1)])
 def test_slow_changes_are_each_believed(gap: timedelta) -> None:
     story = Story()
@@ -145,6 +208,7 @@ def test_a_session_made_anew_between_two_looks_went_down_and_up() -> None:
     ]
 
     assert not flapping(story.looks(again[:2]))
+    assert len(story.memory.lives[NAME].changes) == 2
     assert flapping(story.look(again[2]))
 
 
@@ -156,7 +220,19 @@ def test_a_session_made_moments_before_it_was_first_seen_came_up() -> None:
     assert flapping(story.look(DOWN))
 
 
-@pytest.mark.parametrize("unsure", [BLIND, HIDDEN, replace(DOWN, rivals=frozenset({SOCKET}))])
+@pytest.mark.parametrize(
+    "unsure",
+    [
+        pytest.param(BLIND, id="the server did not answer"),
+        pytest.param(
+            replace(DOWN, tmux={SOCKET: listing(), SECOND_SOCKET: Unknown("no answer")}),
+            id="one of two servers did not answer",
+        ),
+        pytest.param(replace(DOWN, tmux={}), id="no server was asked"),
+        pytest.param(replace(DOWN, rivals=frozenset({SOCKET})), id="it has a rival"),
+        pytest.param(HIDDEN, id="what runs in it is hidden"),
+    ],
+)
 def test_what_could_not_be_seen_is_no_change(unsure: World) -> None:
     story = Story()
 

@@ -17,6 +17,7 @@ from examples import (
     KNOWN,
     LATER,
     NEXT_BOOT,
+    PANE,
     PID,
     SECOND_SOCKET,
     SERVER,
@@ -34,6 +35,7 @@ from reconcile.observed import Pane, Process, SessionName, Unknown, World
 STRANGER = Process(pid=PID, started_at=LATER, command="vim", cwd="/srv")
 """A process that has the recorded pid by chance: younger, and at home elsewhere."""
 SLACK = timedelta(seconds=60)
+SECOND = Pane(pane_id="%2", pid=7)
 NO_PID = replace(ENTRY, pane_pid=None)
 NOTHING_THERE = replace(GONE, tmux={SOCKET: None})
 
@@ -75,6 +77,12 @@ def doubtful(verdict: Gone | Unknown) -> str:
             id="no server, and the host was started after the session was made",
         ),
         pytest.param(
+            replace(NO_PID, created_at=None),
+            replace(NOTHING_THERE, boot=NEXT_BOOT),
+            Memory(boot=BOOT),
+            id="no server, and the boot is another one than last time",
+        ),
+        pytest.param(
             ENTRY,
             replace(GONE, recorded_pids={PID: STRANGER}),
             KNOWN,
@@ -106,6 +114,12 @@ def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> 
             replace(GONE, tmux={SOCKET: Unknown("tmux gave no answer")}),
             "tmux gave no answer",
             id="its server did not answer",
+        ),
+        pytest.param(
+            ENTRY,
+            replace(GONE, tmux={SOCKET: Unknown("not permitted"), SECOND_SOCKET: Unknown("hung")}),
+            "not permitted",
+            id="two servers did not answer, and the first is told",
         ),
         pytest.param(
             ENTRY,
@@ -151,11 +165,11 @@ def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> 
             replace(
                 GONE,
                 tmux={
-                    SOCKET: listing(
-                        replace(SESSION, name=SessionName("b"), panes=(Pane(pane_id="%2", pid=7),)),
-                        replace(SESSION, name=SessionName("renamed")),
-                    ),
                     SECOND_SOCKET: None,
+                    SOCKET: listing(
+                        replace(SESSION, name=SessionName("b"), panes=(SECOND,)),
+                        replace(SESSION, name=SessionName("renamed"), panes=(SECOND, PANE)),
+                    ),
                 },
                 recorded_pids={PID: replace(STRANGER, started_at=BORN)},
             ),
@@ -179,6 +193,18 @@ def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> 
             replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=f"{HOME}/src")}),
             f"its pane process {PID} (vim) still runs, in no session that was listed",
             id="a younger process runs below the workspace",
+        ),
+        pytest.param(
+            replace(ENTRY, pane_cwd="/opt/y"),
+            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=HOME)}),
+            f"its pane process {PID} (vim) still runs, in no session that was listed",
+            id="a younger process runs in the workspace, and the pane was elsewhere",
+        ),
+        pytest.param(
+            replace(ENTRY, pane_cwd="/opt/y"),
+            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd="/opt/y/src")}),
+            f"its pane process {PID} (vim) still runs, in no session that was listed",
+            id="a younger process runs where the pane was, outside the workspace",
         ),
         pytest.param(
             ENTRY,
@@ -210,7 +236,9 @@ def test_a_name_that_tmux_may_show_in_another_way_needs_a_pid_to_be_missed(name:
 
     assert isinstance(gone.from_absence(odd, GONE, KNOWN), Gone)
     no_pid = replace(odd, pane_pid=None)
-    assert "more backslashes" in doubtful(gone.from_absence(no_pid, GONE, KNOWN))
+    assert doubtful(gone.from_absence(no_pid, GONE, KNOWN)) == (
+        "tmux may show its name with more backslashes (copy it from tmux ls)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -234,6 +262,12 @@ def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
     why = doubtful(gone.from_absence(entry, NOTHING_THERE, memory))
 
     assert why == "no tmux server runs, and nothing shows that one ever did here"
+
+
+def test_a_boot_hardly_younger_than_the_session_proves_nothing() -> None:
+    world = replace(NOTHING_THERE, boot=replace(NEXT_BOOT, at=BORN + SLACK))
+
+    assert doubtful(gone.from_absence(NO_PID, world, Memory()))
 
 
 @pytest.mark.parametrize(
@@ -261,6 +295,20 @@ def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
             Memory(),
             Cause.SERVER_DIED,
             id="the server is younger than the session",
+        ),
+        pytest.param(
+            ENTRY,
+            replace(GONE, tmux={SOCKET: listing(server=replace(SERVER, started_at=BORN + SLACK))}),
+            Memory(),
+            Cause.SESSION_CLOSED,
+            id="the server is hardly younger than the session",
+        ),
+        pytest.param(
+            ENTRY,
+            replace(NOTHING_THERE, left_behind=frozenset({SOCKET})),
+            Memory(),
+            Cause.SERVER_DIED,
+            id="a server that was never seen left its socket behind",
         ),
         pytest.param(
             ENTRY,

@@ -142,7 +142,8 @@ def test_a_dead_pane_holds_nothing_and_one_nobody_looked_into_is_unknown() -> No
     world = look()
 
     assert identity.inside(SESSION, DEAD_PANE, world).hidden is None
-    assert identity.inside(SESSION, PANE, world).hidden == Unknown("it was not looked for")
+    nobody = Unknown("it was not looked for")
+    assert identity.inside(SESSION, PANE, world) == Inside(process=nobody, agent=nobody)
 
 
 SUBDIRECTORY = replace(CLAUDE, cwd=f"{HOME}/src")
@@ -257,6 +258,20 @@ def test_a_session_is_the_registered_one_when(entry: Entry, session: Session, wo
             id="it runs in another directory",
         ),
         pytest.param(
+            ENTRY,
+            AWAY,
+            look(Inside(process=ELSEWHERE, agent=None)),
+            "workspace was ~/lab/x, is /srv",
+            id="what runs in another directory is no agent",
+        ),
+        pytest.param(
+            replace(ENTRY, workspace="/srvX"),
+            AWAY,
+            look(RUNS_ELSEWHERE),
+            "workspace was /srvX, is /srv",
+            id="the workspace's name only begins like the directory's",
+        ),
+        pytest.param(
             replace(ENTRY, workspace="/sr"),
             AWAY,
             look(RUNS_ELSEWHERE),
@@ -313,7 +328,22 @@ def test_another_directory_is_not_claimed_and_sameness_neither_when(inside: Insi
         pytest.param(ENTRY, look(RUNS_SHELL), False, id="no agent runs"),
         pytest.param(ENTRY, look(HIDDEN_AGENT), False, id="the agent could not be seen"),
         pytest.param(ENTRY, look(HIDDEN), False, id="nothing could be seen"),
+        pytest.param(
+            ENTRY,
+            look(Inside(process=Unknown("access denied"), agent=RUNS_CLAUDE.agent)),
+            False,
+            id="its pane's process could not be seen",
+        ),
     ],
 )
 def test_sameness_is_claimed_when(entry: Entry, world: World, same: bool) -> None:  # noqa: FBT001
     assert identity.is_same(entry, SESSION, PANE, world) is same
+
+
+def test_an_unknown_directory_is_in_no_workspace() -> None:
+    nowhere = replace(CLAUDE, cwd="")
+    world = look(Inside(process=nowhere, agent=Agent(kind="claude", process=nowhere)))
+
+    session = replace(SESSION, directory="")
+
+    assert not identity.is_same(replace(ENTRY, workspace="/"), session, PANE, world)

@@ -122,6 +122,11 @@ def test_what_came_before_the_first_recorded_id_is_kept_as_well() -> None:
         pytest.param(Lineage(links=(CLEARED,)), " (was 87dc…000)", id="one"),
         pytest.param(Lineage(links=(CLEARED, RESUMED)), " (was 87dc…000, then 1111…001)", id="two"),
         pytest.param(
+            Lineage(links=(CLEARED, *(replace(RESUMED, id=one) for one in MIDDLE[:4]))),
+            " (was 87dc…000, then 1111…001, then 2111…002, then 3111…003, then 4111…004)",
+            id="as many as are told",
+        ),
+        pytest.param(
             Lineage(links=(CLEARED, *(replace(RESUMED, id=one) for one in MIDDLE))),
             " (was 87dc…000, then 1111…001, then 2111…002, then 3111…003, then 4111…004"
             " and 3 more)",
@@ -187,7 +192,9 @@ def expiring(world: World, one: ConversationId = OWN) -> World:
 
 
 def told(world: World, *entries: Entry) -> list[str]:
-    return [each.message for each in notices(judged(world, *entries), NoticeKind.EXPIRING)]
+    found = notices(judged(world, *entries), NoticeKind.EXPIRING)
+    assert all(each.message.startswith(f"{each.session}: ") for each in found)
+    return [each.message for each in found]
 
 
 @pytest.mark.parametrize(

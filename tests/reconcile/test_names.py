@@ -19,6 +19,7 @@ from reconcile.observed import SessionName
         ("a\tb\nc\x1b\x7f", r"a\tb\nc\033\177"),
         ("a\x85\a\b\v\f\r", r"a\302\205\a\b\v\f\r"),
         (r"a\b $x é", r"a\b $x é"),
+        ("\x01\x1f ~\x7f\x80\x9f\xa0", "\\001\\037 ~\\177\\302\\200\\302\\237\xa0"),
         ("", ""),
     ],
 )
@@ -58,6 +59,8 @@ def test_no_pattern_registers_nothing() -> None:
         ("lab-x-creator-claude", "claude"),
         ("x-agy", "agy"),
         ("codex", "codex"),
+        ("x-gemini", "gemini"),
+        ("x-opencode", "opencode"),
         ("lab-x-creator-vim", None),
         ("lab-x-claude-2", None),
         ("", None),

@@ -198,12 +198,33 @@ def test_times_are_told_in_utc() -> None:
     assert report.as_json(local) == report.as_json(replace(local, at=AT))
 
 
+@pytest.mark.usefixtures("abroad")
+def test_times_are_told_in_utc_whatever_the_machine_s_own_zone() -> None:
+    assert report.as_json(told(planned(WORLD, ENTRY)))["tick"] == {
+        "at": "2026-11-20T10:00:00Z",
+        "dry_run": False,
+        "duration_ms": 14.2,
+        "host": "mill",
+        "boot_id": "boot-1",
+    }
+
+
+SEEING = {name: SOURCES[name] for name in ("tmux", "registry", "agy")}
+
+
 def test_a_report_is_blind_when_one_source_is_unknown() -> None:
-    seeing = {name: SOURCES[name] for name in ("tmux", "registry", "agy")}
     whole = told(planned(WORLD, ENTRY))
 
     assert whole.blind
-    assert not replace(whole, sources=seeing).blind
+    assert not replace(whole, sources=SEEING).blind
+
+
+def test_a_report_is_blind_when_one_session_cannot_be_seen() -> None:
+    hidden = replace(WORLD, inside={})
+    other = replace(ENTRY, pane_pid=7)
+
+    assert replace(told(planned(hidden, ENTRY)), sources=SEEING).blind
+    assert not replace(told(planned(WORLD, other)), sources=SEEING).blind
 
 
 class TestHealth:
@@ -249,6 +270,13 @@ class TestHealth:
                 "since": "2026-11-20T10:00:00Z",
                 "last_error": {"why": "it hangs", "at": "2026-11-20T10:00:00Z"},
             }
+        }
+
+    def test_a_source_that_was_always_well_has_no_last_trouble(self) -> None:
+        found = report.health({"tmux": self.GOOD}, {}, AT)
+        whole = replace(told(planned(WORLD, ENTRY)), sources={"tmux": self.GOOD}, health=found)
+        assert report.as_json(whole)["sources"] == {
+            "tmux": {"state": "ok", "since": "2026-11-20T10:00:00Z"}
         }
 
 

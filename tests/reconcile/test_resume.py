@@ -22,6 +22,7 @@ from examples import (
     NOTICED,
     OWN,
     PID,
+    RUNS_SHELL,
     SECOND_SOCKET,
     SESSION,
     SOCKET,
@@ -39,6 +40,7 @@ from reconcile.observed import (
     Conversation,
     ConversationId,
     Missing,
+    Pane,
     SessionName,
     Unknown,
     World,
@@ -105,6 +107,7 @@ def test_other_drifts_end_nobody() -> None:
 
     assert resume.ended(ENTRY, drifts) is None
     assert resume.ended(replace(ENTRY, status="paused"), ()) is None
+    assert resume.ended(replace(ENTRY, name=OTHER), judged(GONE, ENTRY).drifts) is None
 
 
 # Why not ------------------------------------------------------------------------------------------
@@ -225,6 +228,17 @@ def test_a_dead_pane_that_tmux_still_shows_is_no_life() -> None:
     assert decide(world=world).command == COMMAND
 
 
+def test_a_shell_beside_the_dead_pane_is_no_life() -> None:
+    panes = (DEAD_PANE, Pane(pane_id="%2", pid=2))
+    world = replace(
+        GONE,
+        tmux={SOCKET: listing(replace(SESSION, panes=panes))},
+        inside={(SOCKET, "%2"): RUNS_SHELL},
+    )
+
+    assert decide(world=world).command == COMMAND
+
+
 def test_without_any_tmux_server_the_ended_stay_ended() -> None:
     assert decide(world=replace(GONE, tmux={SOCKET: None})).command == COMMAND
 
@@ -256,6 +270,12 @@ def test_an_id_that_two_entries_record_is_nobody_s(other: Entry) -> None:
 
     assert found.command is None
     assert found.why == f"ambiguous: its id {OWN} is also recorded for {OTHER}"
+
+
+def test_all_that_record_its_id_are_named_in_order() -> None:
+    others = [replace(DEAD, name=SessionName(name)) for name in ("z", "b", "y")]
+
+    assert decide(DEAD, *others).why == f"ambiguous: its id {OWN} is also recorded for b, y, z"
 
 
 @pytest.mark.parametrize(

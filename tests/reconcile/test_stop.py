@@ -78,6 +78,28 @@ YES = {
         "shall we stop?",
         "I think you should stop",
         "please do stop",
+        "monitor should stop",
+        "monitoring must stop",
+        "the monitoring has to stop",
+        "the watch needs to stop",
+        "you have to stop",
+        "we want you to stop",
+        "I need you to stop",
+        "I would like you to stop",
+        "I ask you to stop",
+        "I think you can stop",
+        "I think you may stop",
+        "I think we should stop",
+        "will you stop?",
+        "you stop!",
+        "you are free to stop",
+        "could we stop this?",
+        "may we stop?",
+        "we'd like you to stop",
+        "I told you to stop",
+        "let us stop",
+        "its time to stop",
+        "it is time to stop",
     ],
     "a name before it": [
         "@monitor stop",
@@ -85,6 +107,9 @@ YES = {
         "stop @lab-monitor",
         "monitor: stop",
         "monitor, stop",
+        "the monitor: stop",
+        "worker: stop",
+        "bot: stop",
         "@monitor `stop`",
         # How the worker is called is not known here, so a mention of anybody is left out.
         "@ann please stop",
@@ -115,6 +140,11 @@ YES = {
         "stop, we are done",
         "stop — we are done",
         "stop - ann",
+        "stop \u2013 ann",
+        "stop \u2014 ann",
+        "stop\u2026ann",
+        "the test is over, stop",
+        "that was the last, stop",
         "Stop (all is done).",
         "all is done... stop",
         "we're leaving, please stop too",
@@ -135,6 +165,7 @@ YES = {
         "please stop, I'll tell you when to go on",
         "> are you still there?\nyes, stop",
         "```\nsystemctl restart x\n```\nstop",
+        "```sh\nsystemctl restart x\n  ```\nstop",
     ],
     "other words for it, alone": [
         "halt",
@@ -152,6 +183,10 @@ YES = {
         "you can finish watching",
         "I want to stop monitoring",
         "we'd like to stop the monitor",
+        "I need to stop monitoring",
+        "I would like to stop the monitor",
+        "I'd like to stop watching",
+        "this should stop monitoring",
         "it should stop monitoring",
     ],
     "the last word counts": [
@@ -251,11 +286,13 @@ NO = {
         "pause",
         "cancel the stop",
         "I want to end monitoring costs",
+        "end it because the watch is costly",
     ],
     "not now": [
         "if it stops, tell me",
         "if it fails, stop",
         "if it fails,\nstop",
+        "if it fails, you should\nstop",
         "stop if it fails",
         "stop, when the tests are through",
         "stop when the tests are through",
@@ -298,6 +335,32 @@ NO = {
         "stop - not yet",
         "stop, no, don't",
         "stop and go on",
+        "stop it and go on",
+        "stop. go on and go on",
+        "stop. carry on",
+        "stop. resume",
+        "stop. restart",
+        "stop. start",
+        "stop. keep going",
+        "stop. keep on",
+        "stop. keep running",
+        "stop. forget it",
+        "stop. forget that",
+        "stop. cancel that",
+        "stop. ignore this",
+        "stop. ignore my last comment",
+        "stop. dont stop",
+        "stop. do not stop",
+        "stop. never stop",
+        "stop\nnevermind",
+        "stop\nnvm",
+        "stop\nno no",
+        "stop\nnope",
+        "stop\nnot",
+        "stop\ndon't",
+        "stop\ndont",
+        "stop\ndo not",
+        "stop\nno don't",
         "stop\nnever mind",
         "please stop. Actually, please continue!",
         "you can stop. Sorry, I mean: scratch that.\nscratch that",
@@ -422,7 +485,8 @@ def test_a_long_text_has_an_answer_too(text: str) -> None:
     assert stop.asks_to_stop(text) in {True, False}
 
 
-FILL = "x" * stop.READ_AT_MOST
+READ = 4096
+FILL = "x" * READ
 
 
 def test_a_request_at_the_start_of_a_long_comment_counts() -> None:
@@ -435,11 +499,12 @@ def test_what_stands_further_down_a_long_comment_is_not_read() -> None:
 
 
 def test_a_sentence_that_was_cut_off_is_not_read() -> None:
-    line = "x" * (stop.READ_AT_MOST - len(".\nstop"))
+    line = "x" * (READ - len(".\nstop"))
 
     assert stop.asks_to_stop(f"{line}.\nstop")
+    assert not stop.asks_to_stop(f"{line}.\nstop!")
     assert not stop.asks_to_stop(f"{line}.\nstopping distance")
 
 
 def test_spaces_around_a_comment_are_not_counted() -> None:
-    assert stop.asks_to_stop(" " * stop.READ_AT_MOST + "stop" + " " * stop.READ_AT_MOST)
+    assert stop.asks_to_stop(" " * READ + "stop" + " " * READ)

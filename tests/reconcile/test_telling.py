@@ -21,7 +21,9 @@ POLICY = Policy()
 ENDED = replace(ENTRY, status=TERMINATED)
 STALE = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
 FRESH = replace(ENTRY, fresh=True)
+OTHER = replace(ENDED, name=SessionName("lab-y-creator-claude"))
 BLIND = replace(WORLD, tmux={next(iter(WORLD.tmux)): Unknown("it hangs")})
+SOON = AT + timedelta(seconds=1)
 
 
 def intended(plan: Plan, memory: Memory = KNOWN, *, seconds: float = 0, **more: object) -> Plan:
@@ -61,6 +63,7 @@ def test_what_is_to_be_written_waits_for_its_write() -> None:
         "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). Marked terminated."
     )
     assert only(plan.memory).awaited == Awaited(session=NAME, value=TERMINATED)
+    assert only(plan.memory).wave == ""
     assert telling.due(plan.memory, AT) == ()
 
 
@@ -129,7 +132,7 @@ def test_a_notice_is_said_at_once() -> None:
 
     plan = intended(planned(WORLD, alive))
 
-    assert only(plan.memory).text == plan.notes[0].notice.message
+    assert only(plan.memory) == Unsaid(text=plan.notes[0].notice.message, at=AT)
 
 
 def test_a_blink_is_not_worth_a_comment_and_lasting_blindness_is() -> None:
@@ -153,8 +156,18 @@ def test_what_kept_the_tick_from_looking_is_said_when_it_lasts() -> None:
     )
 
     assert first.unsaid == {}
-    assert only(later.memory).text == "line 41: twice"
+    assert only(later.memory) == Unsaid(text="line 41: twice", at=AT + timedelta(seconds=120))
     assert again.memory.unsaid == later.memory.unsaid
+
+
+def test_each_trouble_is_said_by_itself() -> None:
+    troubles = {"one": "line 41: twice", "two": "the disk is full"}
+    first = intended(planned(WORLD, ENTRY), **troubles).memory
+
+    later = intended(planned(WORLD, ENTRY, memory=first), first, seconds=120, **troubles).memory
+
+    assert [each.text for each in later.unsaid.values()] == [*troubles.values()]
+    assert all(key.startswith("U-") for key in later.unsaid)
 
 
 # After the writes. ------------------------------------------------------------------------------
@@ -175,6 +188,7 @@ def test_what_could_not_be_written_is_taken_back_and_is_new_the_next_time() -> N
     after = telling.settled(plan, Registry(entries=(ENTRY,)))
 
     assert after.memory.unsaid == {}
+    assert [*after.memory.open.values()] == [Remembered(since=AT)]
     again = intended(planned(GONE, ENTRY, memory=after.memory), after.memory)
     assert only(again.memory)
 
@@ -197,7 +211,7 @@ class TestACrashBetweenIntentAndWrite:
         left = intended(planned(world, *entries)).memory
 
         plan = intended(planned(world, after, memory=left), left)
-        memory = telling.settled(plan, Registry(entries=(after,))).memory
+        memory = telling.settled(plan, Registry(entries=(OTHER, after))).memory
 
         assert len(telling.due(memory, AT)) == 1
 
@@ -214,7 +228,7 @@ class TestACrashBetweenIntentAndWrite:
 
         plan = intended(planned(WORLD, ENTRY, memory=left), left)
 
-        assert telling.settled(plan, Registry(entries=(ENTRY,))).memory.unsaid == {}
+        assert telling.settled(plan, Registry(entries=(ENTRY, OTHER))).memory.unsaid == {}
 
     def test_without_a_registry_nothing_is_decided(self) -> None:
         left = intended(planned(GONE, ENTRY)).memory
@@ -244,12 +258,12 @@ def test_six_are_one_digest_with_the_list() -> None:
 
 
 def test_a_digest_lists_so_many_and_counts_the_rest() -> None:
-    (saying,) = telling.due(unsaid(telling.LISTED + 3), AT)
+    (whole,), (one_more,) = telling.due(unsaid(100), AT), telling.due(unsaid(101), AT)
 
-    lines = saying.text.splitlines()
-    assert len(lines) == telling.LISTED + 2
-    assert lines[-1] == "- and 3 more: agent-sessions status"
-    assert len(saying.ids) == telling.LISTED + 3
+    assert whole.text.splitlines()[-1] == "- [D-00000063] number 99"
+    assert one_more.text.splitlines()[1:-1] == whole.text.splitlines()[1:]
+    assert one_more.text.splitlines()[-1] == "- and 1 more: agent-sessions status"
+    assert len(one_more.ids) == 101
 
 
 def test_sessions_that_ended_together_are_one_comment_with_the_cause() -> None:
@@ -261,12 +275,76 @@ def test_sessions_that_ended_together_are_one_comment_with_the_cause() -> None:
     together, alone = telling.due(memory, AT)
 
     head, *lines = together.text.splitlines()
+    assert together.key.startswith("S-")
     assert head == f"[{together.key}] 3 running sessions ended together: tmux-server-died"
     assert lines[:-1] == [f"- [D-{n:08x}] number {n}" for n in range(3)]
     assert lines[-1] == "Resume them: agent-sessions resume-plan"
     assert alone.text == "[D-0000000f] another"
     again, _ = telling.due(telling.under_way(memory, [together], None), AT)
     assert again.text == together.text
+
+
+def test_a_wave_is_a_comment_beside_the_digest_of_all_else() -> None:
+    wave = {f"A-{n:08x}": Unsaid(text="x", at=AT, wave="host-reboot") for n in range(3)}
+    memory = unsaid(6)
+
+    together, digest = telling.due(replace(memory, unsaid={**memory.unsaid, **wave}), AT)
+
+    assert together.ids == tuple(wave)
+    assert digest.ids == tuple(memory.unsaid)
+
+
+def test_all_that_ended_a_wave_is_named_in_order() -> None:
+    causes = ("pane-killed (9)", "session-closed", "pane-exited (1)", "host-reboot")
+    wave = {f"A-{n:08x}": Unsaid(text="x", at=AT, wave=each) for n, each in enumerate(causes)}
+
+    (saying,) = telling.due(Memory(unsaid=wave), AT)
+
+    assert saying.text.splitlines()[0].endswith(
+        "together: host-reboot and pane-exited (1) and pane-killed (9) and session-closed"
+    )
+
+
+def test_one_death_among_other_findings_is_no_wave() -> None:
+    memory = unsaid(5)
+    death = {"A-00000000": Unsaid(text="x", at=AT, wave="host-reboot")}
+
+    (digest,) = telling.due(replace(memory, unsaid={**memory.unsaid, **death}), AT)
+
+    assert digest.text.splitlines()[0] == f"[{digest.key}] 6 findings at once:"
+
+
+def test_the_key_of_a_digest_tells_what_it_lists_and_nothing_else() -> None:
+    six = unsaid(6)
+    turned = {key: replace(each, at=AT - (each.at - AT)) for key, each in six.unsaid.items()}
+
+    (one,), (same,) = telling.due(six, AT), telling.due(replace(six, unsaid=turned), AT)
+    (other,) = telling.due(unsaid(7), AT)
+
+    assert one.ids == same.ids[::-1]
+    assert one.key == same.key != other.key
+
+
+def test_what_was_found_together_is_said_in_the_order_of_the_texts_and_then_of_the_ids() -> None:
+    a, b, late = Unsaid(text="a", at=AT), Unsaid(text="b", at=AT), Unsaid(text="", at=SOON)
+    found = {"D-4": late, "D-3": a, "D-1": b, "D-2": a}
+
+    assert [each.key for each in telling.due(Memory(unsaid=found), AT)] == [
+        *("D-2", "D-3", "D-1", "D-4")
+    ]
+
+
+def test_two_comments_under_way_stay_two() -> None:
+    """Though what they tell was found by turns."""
+    found = {
+        f"D-{n:08x}": Unsaid(text="x", at=AT + timedelta(seconds=n), key=f"S-0000000{n % 2}")
+        for n in range(4)
+    }
+
+    assert [each.ids for each in telling.due(Memory(unsaid=found), AT)] == [
+        ("D-00000000", "D-00000002"),
+        ("D-00000001", "D-00000003"),
+    ]
 
 
 def test_one_that_ended_alone_is_said_alone_and_each_wave_by_itself() -> None:
@@ -298,6 +376,16 @@ def test_a_late_comment_says_when_it_was_found() -> None:
     (saying,) = telling.due(unsaid(1), AT + timedelta(hours=1))
 
     assert saying.text == "[D-00000000] number 0 (found 2026-11-20 10:00:00 +0000, said late)"
+
+
+def test_a_comment_is_not_late_within_the_minute() -> None:
+    minute = AT + timedelta(minutes=1)
+    (in_time,), (late,) = (
+        telling.due(unsaid(1), moment) for moment in (minute, minute + timedelta(microseconds=1))
+    )
+
+    assert in_time.text == "[D-00000000] number 0"
+    assert late.text.endswith("said late)")
 
 
 def test_details_stand_below_a_finding_that_is_said_alone() -> None:
@@ -352,6 +440,7 @@ def test_what_was_told_is_due_no_more() -> None:
 
     assert telling.due(memory, AT) == (second,)
     assert memory.open[first.key].comment_id == "17"
+    assert memory.open[second.key] == Remembered(since=AT)
     assert telling.told(replace(memory, open={}), second, None).unsaid == {}
 
 
@@ -363,7 +452,17 @@ def test_what_comes_from_outside_is_made_safe() -> None:
 
     assert secret not in saying.text
     assert "\n" not in saying.text
-    assert len(saying.text) <= telling.LONGEST + 20
+
+
+def test_a_finding_has_a_thousand_characters_alone_and_three_hundred_in_a_digest() -> None:
+    alone = {"D-00000000": Unsaid(text="y" * 5000, at=AT)}
+    several = {f"D-{n:08x}": Unsaid(text="y" * 5000, at=AT) for n in range(6)}
+
+    (saying,) = telling.due(Memory(unsaid=alone), AT)
+    (digest,) = telling.due(Memory(unsaid=several), AT)
+
+    assert saying.text == f"[D-00000000] {'y' * 999}…"
+    assert digest.text.splitlines()[1] == f"- [D-00000000] {'y' * 299}…"
 
 
 # The card. --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,19 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_so_is_what_other_killed_processes_left_but_not_what_another_is_writing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    for name in (ended.pid, os.getppid(), "x"):
+        (tmp_path / f".file.{name}.tmp").touch()
+    durable.replace(path, b"new")
+    others = {f".file.{os.getppid()}.tmp", ".file.x.tmp"}
+    assert {each.name for each in tmp_path.iterdir()} == {"file", *others}
+
+
 def test_a_file_is_created_only_where_there_is_none(tmp_path: Path) -> None:
     path = tmp_path / "file"
     durable.create(path, b"first")
@@ -67,6 +81,39 @@ def test_an_appended_line_stands_alone_even_behind_a_torn_one(
     path.write_bytes(there)
     durable.append(path, b"x")
     assert path.read_bytes() == after
+
+
+@pytest.mark.parametrize("there", [b"", b"a\n", b"a"])
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), KeyboardInterrupt()])
+def test_an_append_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, there: bytes, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(there)
+
+    def fsync(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(type(error)):
+        durable.append(path, b"x")
+    assert path.read_bytes() == there
+
+
+def test_an_append_that_fails_takes_back_nothing_of_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+
+    def fsync(_: int) -> None:
+        with path.open("ab") as other:
+            other.write(b"theirs\n")
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="broken"):
+        durable.append(path, b"x")
+    assert path.read_bytes() == b"x\ntheirs\n"
 
 
 @pytest.mark.parametrize(

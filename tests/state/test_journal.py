@@ -90,6 +90,27 @@ def test_a_voided_change_says_why(tmp_path: Path) -> None:
     assert journal.read(path).skipped == 0
 
 
+@pytest.mark.parametrize("later", [NOW, NOW.replace(second=1)])
+def test_a_change_that_was_tried_again_from_the_same_bytes_did_not_take_place(
+    tmp_path: Path, later: datetime
+) -> None:
+    """Its writer was killed before it: the second one may come in the same second."""
+    path = tmp_path / "journal.jsonl"
+    append(path, RECORD, replace(RECORD, session="lab-y"))
+    append(path, replace(RECORD, at=later), replace(RECORD, session="lab-y", at=later))
+    changes = journal.read(path).changes
+    assert [one.void is None for one in changes] == [False, False, True, True]
+
+
+def test_a_change_that_was_undone_before_it_was_made_again_did_take_place(tmp_path: Path) -> None:
+    path, registry = tmp_path / "journal.jsonl", Path("/r.yaml")
+    for before, after in ((b"1", b"2"), (b"2", b"1"), (b"1", b"2")):
+        journal.append(path, registry, [RECORD], before=before, after=after)
+        journal.append(path, Path("/other.yaml"), [RECORD], before=b"1", after=after)
+    history = journal.read(path)
+    assert [one.void for one in history.changes if one.registry == "/r.yaml"] == [None] * 3
+
+
 def test_a_journal_cut_at_any_byte_keeps_what_is_whole_and_takes_the_next_line(
     tmp_path: Path,
 ) -> None:

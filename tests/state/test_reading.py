@@ -175,11 +175,14 @@ def test_nothing_is_fresh_in_a_file_saved_a_while_ago(home: Home) -> None:
     assert home.fresh(SAVED + timedelta(seconds=6)) == set()
 
 
-def test_a_file_from_the_future_is_not_fresh_for_ever(home: Home) -> None:
+def test_a_file_from_the_future_is_fresh_for_a_moment_and_not_for_ever(home: Home) -> None:
+    now = SAVED - timedelta(hours=1)
     home.save(text_of("a"))
-    assert home.fresh(SAVED - timedelta(hours=1)) == set()
+    assert home.fresh(now) == {"a"}
+    assert home.fresh(now + timedelta(seconds=6)) == set()
     home.save(text_of("a", "b"))
-    assert home.fresh(SAVED - timedelta(seconds=1)) == {"b"}
+    assert home.fresh(now + timedelta(seconds=9)) == {"b"}
+    assert home.fresh(now + timedelta(seconds=15)) == set()
 
 
 def test_only_what_differs_from_the_last_look_is_fresh(home: Home) -> None:
@@ -330,6 +333,106 @@ def test_a_file_cut_at_any_byte_never_loses_an_entry_or_a_value_in_silence(
         # A clean end may be a person's: of the last entry, or of its last keys.
         assert kept == list(left) or len(left) == 3
         assert len(kept) >= 2
+        assert (document.cut is None) == (kept == list(good.registry.entries))
+
+
+ENTRY_C = "  - name: c.d\n    status: running\n"
+TAIL = "    note: |\n      one\n      two\n"
+
+
+def test_an_entry_that_is_missing_at_the_end_is_told_with_its_place(home: Home) -> None:
+    home.save(text_of("a", "b") + ENTRY_C)
+    home.file.remember(home.file.read(LATER))
+    home.save(text_of("a", "b"))
+    for file in (home.file, home.process()):
+        cut = file.read(LATER).cut
+        assert cut is not None
+        assert (cut.session, cut.gone) == ("c_d", True)
+        assert str(cut.error("its session still runs")) == (
+            'registry agent-sessions.yaml, line 7, column 1 (its end): entry "c_d" is gone and its '
+            "session still runs, so it is taken as torn. Nothing was written. Put back the last "
+            f"good copy, {paths.last_good(home.state, home.path)}, or, if it was on purpose, run: "
+            "agent-sessions check --accept"
+        )
+
+
+@pytest.mark.parametrize("left", ["", "    note: |\n", "    note: |\n      one\n"])
+def test_lines_that_are_missing_at_the_end_are_told(home: Home, left: str) -> None:
+    home.save(text_of("a", "b") + TAIL)
+    home.file.read(LATER)
+    home.save(text_of("a", "b") + left)
+    cut = home.file.read(LATER).cut
+    assert cut is not None
+    assert (cut.session, cut.gone) == ("b", False)
+    assert 'entry "b" has lost its last lines and ' in str(cut.error("it runs"))
+
+
+@pytest.mark.parametrize(
+    "less",
+    [
+        pytest.param(text_of("b", "c"), id="another entry"),
+        pytest.param("# by a person\n" + text_of("a", "b"), id="a further edit"),
+        pytest.param(text_of("a", "b", "c"), id="only a comment"),
+        pytest.param((text_of("a", "b", "c") + "# end\n")[:-1], id="only a line end"),
+    ],
+)
+def test_a_text_that_lacks_something_else_is_an_edit(home: Home, less: str) -> None:
+    home.save(text_of("a", "b", "c") + "# end\n")
+    home.file.read(LATER)
+    home.save(less)
+    assert home.file.read(LATER).cut is None
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_lines_are_told_apart_in_every_encoding(home: Home, codec: str) -> None:
+    home.save(text_of("a", "b").encode(codec))
+    home.file.read(LATER)
+    home.save(text_of("a").encode(codec))
+    cut = home.file.read(LATER).cut
+    assert cut is not None
+    assert cut.session == "b"
+
+
+def test_an_end_stays_missed_until_it_is_trusted(home: Home) -> None:
+    home.save(text_of("a", "b"))
+    home.file.read(LATER)
+    home.save(text_of("a"))
+    first, second = home.file.read(LATER), home.file.read(LATER)
+    assert first.cut is second.cut is not None
+    assert second.tree is first.tree, "it is parsed once"
+    home.file.trust(second)
+    assert home.file.read(LATER).cut is None
+    home.save(text_of())
+    assert home.file.read(LATER).cut is not None, "it is what was seen last"
+
+
+def test_a_trust_that_comes_too_late_does_nothing(home: Home) -> None:
+    home.save(text_of("a", "b", "c"))
+    home.file.read(LATER)
+    home.save(text_of("a", "b"))
+    before = home.file.read(LATER)
+    home.save(text_of("a", "b", "c"))
+    home.file.read(LATER)
+    home.file.trust(before)
+    home.save(text_of("a", "b"))
+    assert home.file.read(LATER).cut is not None
+
+
+def test_an_end_that_another_process_accepted_is_not_missed(home: Home) -> None:
+    home.save(text_of("a", "b"))
+    home.file.remember(home.file.read(LATER))
+    home.save(text_of("a"))
+    assert home.file.read(LATER).cut is not None
+    other = home.process()
+    other.remember(other.read(LATER, accept_loss=True))
+    assert home.file.read(LATER).cut is None
+
+
+def test_an_entry_that_lost_its_end_a_moment_ago_is_fresh(home: Home) -> None:
+    home.save(text_of("a", "b") + TAIL)
+    home.file.read(LATER)
+    home.save(text_of("a", "b"), LATER)
+    assert home.fresh(LATER) == {"b"}
 
 
 def test_a_dry_look_writes_nothing_and_imports_nothing_for_writing(home: Home) -> None:
@@ -387,3 +490,21 @@ def test_a_copy_that_has_entries_which_the_registry_lost_is_kept_beside_the_new_
     copy = paths.last_good(home.state, home.path)
     assert copy.read_text() == text_of("a")
     assert copy.with_suffix(".before.yaml").read_text() == text_of("a", "b")
+
+
+def test_it_is_kept_also_when_the_registry_grew_otherwise(home: Home) -> None:
+    home.save(text_of("a", "b"))
+    home.file.remember(home.file.read(LATER))
+    home.save(text_of("a") + "    note: longer than what was lost, by far\n")
+    home.file.remember(home.file.read(LATER))
+    copy = paths.last_good(home.state, home.path)
+    assert copy.with_suffix(".before.yaml").read_text() == text_of("a", "b")
+
+
+def test_it_is_kept_also_when_only_the_end_of_an_entry_was_lost(home: Home) -> None:
+    home.save(text_of("a", "b") + TAIL)
+    home.file.remember(home.file.read(LATER))
+    home.save(text_of("a", "b"))
+    home.file.remember(home.file.read(LATER))
+    copy = paths.last_good(home.state, home.path)
+    assert copy.with_suffix(".before.yaml").read_text() == text_of("a", "b") + TAIL

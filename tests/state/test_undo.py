@@ -141,6 +141,20 @@ def test_an_added_entry_goes_and_is_left_out_as_if_a_person_had_removed_it(home:
     assert found.reserved == {"c"}
 
 
+def test_an_added_entry_that_was_undone_is_not_missed_at_the_end(home: Home) -> None:
+    running = RegistryFile(home.path, state_dir=home.state)
+    change = home.change(AddEntry(session=SessionName("c"), fields=FIELDS), kind="B")
+    with_c = home.path.read_bytes()
+    running.read(LATER)
+    home.undo(change)
+    for file in (running, RegistryFile(home.path, state_dir=home.state)):
+        assert file.read(LATER).cut is None
+
+    home.path.write_bytes(with_c[: with_c.index(b"    claude_session_id_own")])
+    other = RegistryFile(home.path, state_dir=home.state)
+    assert other.read(LATER).cut is not None, "an undo is no licence for others"
+
+
 def test_an_entry_that_was_restored_is_as_fresh_as_one_that_a_person_edited(home: Home) -> None:
     home.undo(home.change(*end("a")))
     other = RegistryFile(home.path, state_dir=home.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from reconcile.desired import AddEntry, SetKey
 from reconcile.observed import SessionName
-from state import journal, locking, paths, replacement
+from state import journal, locking, paths, placing, replacement
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, Lost, MustMend
 from state.journal import KeyChange, Record
@@ -86,6 +87,17 @@ def test_a_write_changes_the_file_and_is_what_was_seen_last(home: Home) -> None:
     assert not any(entry.fresh for entry in again.registry.entries)
     assert not any(entry.fresh for entry in home.process().read(now).registry.entries)
     assert home.leftovers() == []
+
+
+def test_what_a_person_took_away_is_kept_when_a_write_comes_right_after_it(home: Home) -> None:
+    more = TEXT + "  - name: c\n    status: paused\n"
+    home.save(more)
+    home.file.remember(home.read())
+    home.save(TEXT)
+    home.file.write(home.read(), [END_A], [RECORD])
+    copy = paths.last_good(home.state, home.path)
+    assert copy.read_text() == AFTER
+    assert copy.with_suffix(".before.yaml").read_text() == more
 
 
 def test_the_fence_is_asked_under_the_lock_and_its_word_holds(home: Home) -> None:
@@ -180,6 +192,24 @@ def test_a_save_between_the_first_and_the_last_comparison_is_not_overwritten(
     assert home.file.write(document, [END_A], [RECORD]) == Moved()
     assert home.path.read_text() == TEXT + "# by a person\n"
     assert home.leftovers() == []
+    assert not home.journal.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files change places on Linux only")
+def test_a_save_after_the_last_comparison_is_not_overwritten(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = home.read()
+    put = placing.put
+
+    def late(*places: Path, before: bytes, after: bytes) -> bool:
+        home.save(TEXT + "# by a person\n")
+        return put(*places, before=before, after=after)
+
+    monkeypatch.setattr(placing, "put", late)
+    assert home.file.write(document, [END_A], [RECORD]) == Moved()
+    assert home.path.read_text() == TEXT + "# by a person\n"
+    assert home.leftovers() == []
     (change,) = journal.read(home.journal).changes
     assert change.void == "the file was saved by somebody else meanwhile"
 
@@ -189,7 +219,10 @@ def test_a_save_right_after_ours_is_a_persons_edit(
 ) -> None:
     document = home.read()
     theirs = AFTER + "  - name: c\n"
-    monkeypatch.setattr(replacement.durable, "sync_folder", lambda _: home.save(theirs))
+    beside = {home.folder: theirs}
+    monkeypatch.setattr(
+        replacement.durable, "sync_folder", lambda path: path in beside and home.save(beside[path])
+    )
     written = home.file.write(document, [END_A])
     assert isinstance(written, Written)
     assert written.document.raw == AFTER.encode()
@@ -228,7 +261,7 @@ def script(home: Home, body: str) -> str:
     return (
         f"import os, signal, sys; sys.path[:0] = {sys.path!r}\n"
         "from datetime import *; from pathlib import Path\n"
-        "from state import registry, errors, replacement, durable, journal, locking\n"
+        "from state import registry, errors, replacement, durable, journal, locking, placing\n"
         "import portalocker\n"
         "from reconcile.desired import *\n"
         f"home = Path({str(home.folder)!r})\n"
@@ -295,7 +328,7 @@ def test_the_wait_for_the_lock_ends_when_it_is_free(home: Home) -> None:
     assert len(slept) == 1
 
 
-def test_a_disk_that_is_full_leaves_the_old_file_and_voids_the_record(home: Home) -> None:
+def test_a_disk_that_is_full_leaves_the_old_file_and_no_record(home: Home) -> None:
     home.save(TEXT + "# " + "x" * 20_000 + "\n")
     limit = (
         "import resource; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -306,8 +339,20 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_voids_the_record(home: Home
     assert "could not be written (the old one is intact): the limit on file size is reached" in said
     assert home.path.read_text().startswith(TEXT)
     assert home.leftovers() == []
+    assert not home.journal.exists()
+
+
+def test_a_rename_that_fails_voids_the_record(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(*_: object, **__: object) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(placing, "put", put)
+    with pytest.raises(CouldNot, match=r"the old one is intact\): the disk reports an error"):
+        home.file.write(home.read(), [END_A], [RECORD])
+    assert home.path.read_text() == TEXT
+    assert home.leftovers() == []
     (change,) = journal.read(home.journal).changes
-    assert change.void is not None
+    assert "the disk reports an error" in str(change.void)
 
 
 def test_a_journal_that_cannot_be_written_stops_the_write(home: Home) -> None:
@@ -347,7 +392,7 @@ STEPS = (
     "journal.append",
     "durable.write_new",
     "replacement._give",
-    "os.replace",
+    "placing.put",
     "durable.sync_folder",
 )
 
@@ -359,8 +404,6 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_file(
 ) -> None:
     kill = "os.kill(os.getpid(), signal.SIGKILL)"
     module, name = step.rsplit(".", 1)
-    if step == "os.replace":  # Path.replace calls it.
-        module = "os"
     body = (
         f"real = {module}.{name}\n"
         "def step(*args, **kwargs):\n"
@@ -373,7 +416,9 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_file(
     done = subprocess.run([sys.executable, "-c", script(home, body)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert home.path.read_text() in (TEXT, AFTER)
-    written = home.file.write(home.read(), [END_A], [RECORD])
+    document = home.read()
+    home.file.remember(document)  # as each tick does
+    written = home.file.write(document, [END_A], [RECORD])
     assert isinstance(written, Written)
     assert home.path.read_text() == AFTER
     assert home.leftovers() == []
