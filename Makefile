@@ -12,7 +12,7 @@ PARALLEL := --numprocesses=4 --dist=worksteal
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults reliability cover lint bench test-newest tmux clean
+.PHONY: help demo test test-faults mutants reliability cover lint bench test-newest tmux clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +24,10 @@ test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with i
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
-	$(BIN)/python -m pytest tests/faults $(PARALLEL)
+	$(BIN)/python -m pytest tests/faults --ignore=tests/faults/test_mutants.py $(PARALLEL)
+
+mutants: $(VENV)/.dev ## the core changed on purpose; no gate yet, for not all survivors are listed
+	$(BIN)/python -m pytest tests/faults/test_mutants.py
 
 reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
 	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md

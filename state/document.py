@@ -35,7 +35,7 @@ class Document:
     """The line of each entry, by normalised name."""
     tree: Tree
     cut: Cut | None = None
-    """Set when its end alone is missing: to be torn or trusted, by what runs."""
+    """Set when its end is missing: whether it is torn, only what runs can tell."""
 
     @property
     def source(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reconcile import names
+from reconcile.desired import Entry
 from reconcile.observed import SessionName
 from state import durable, snapshot
 from state.errors import MustMend
@@ -70,8 +72,9 @@ def renew(path: Path, document: Document, *, written_from: bytes | None = None) 
     if kept == document.raw:
         return False
     if kept is not None and kept != written_from:
-        before = parsed(kept, document.source)
-        if before and (document.cut or before.reading.names - document.rows.keys()):
+        less = kept.startswith(document.raw)
+        before = None if less else parsed(kept, document.source)
+        if less or (before and before.reading.names - document.rows.keys()):
             keep(path.with_suffix(".before.yaml"), kept)
     keep(path, document.raw)
     return True
@@ -102,17 +105,25 @@ def torn(good: Snapshot, found: Snapshot, copy: Path) -> MustMend | None:
 
 
 def cut(good: Snapshot, found: Snapshot, copy: Path) -> Cut | None:
-    """What only its end tells from the last good text, where that is a part of an entry or more.
+    """What only its end tells from the last good text, where it is something to judge by.
 
     Of a text that is not `torn`: there the last entry alone can be concerned.
     """
     if not _is_beginning(good, found):
         return None
-    before, after = snapshot.digests(good), snapshot.digests(found)
+    before, after = _judged(good), _judged(found)
     for session in before:
         if before[session] != after.get(session):
-            return Cut(session=session, gone=session not in after, place=_end(found), copy=copy)
+            gone = session not in found.reading.names
+            return Cut(session=session, gone=gone, place=_end(found), copy=copy)
     return None
+
+
+def _judged(found: Snapshot) -> dict[SessionName, Entry]:
+    """The entries, but for ids that nothing is ever written for: whoever drops those mends."""
+    return {
+        names.normalise(entry.name): replace(entry, other_ids=()) for entry in found.reading.entries
+    }
 
 
 def _end(found: Snapshot) -> str:
@@ -152,5 +163,5 @@ def _damaged(good: Snapshot, found: Snapshot) -> bool:
 
 
 def _inside_line(text: str, at: int) -> bool:
-    """Whether a cut at `at` leaves the line it is in without its end."""
-    return text[at - 1 : at] not in ("\n", "\r") and text[at : at + 1] not in ("\n", "\r")
+    """Whether a cut at `at` leaves a line without its end; editors leave only the last one so."""
+    return text[at - 1 : at] not in ("\n", "\r") and bool(text[at:].strip())

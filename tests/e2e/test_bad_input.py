@@ -582,7 +582,7 @@ def test_a_memory_that_cannot_be_written_is_named(desk: Desk, which: str) -> Non
     ("limit", "what"),
     [
         pytest.param(0, "could not be ", id="nothing can be written"),
-        pytest.param(1, "journal .*could not be written", id="next to nothing"),
+        pytest.param(1, "registry .*could not be written", id="next to nothing"),
         pytest.param(
             32_768, "registry .*could not be written \\(the old one is intact\\)", id="some"
         ),

@@ -150,7 +150,7 @@ def test_an_added_entry_that_was_undone_is_not_missed_at_the_end(home: Home) -> 
     for file in (running, RegistryFile(home.path, state_dir=home.state)):
         assert file.read(LATER).cut is None
 
-    home.path.write_bytes(with_c[: with_c.index(b"    claude_session_id_own")])
+    home.path.write_bytes(with_c[: with_c.rindex(b"    status")])
     other = RegistryFile(home.path, state_dir=home.state)
     assert other.read(LATER).cut is not None, "an undo is no licence for others"
 

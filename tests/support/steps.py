@@ -1,0 +1,289 @@
+"""The steps that a life is made of, each chosen by numbers, so that it can be told again.
+
+A step whose turn it cannot be (nothing to kill, say) does nothing and answers False.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import handwriting
+from life import Life
+from sight import as_tmux
+
+T = TypeVar("T")
+
+NAMES = (
+    *(f"lab-{one}-creator-claude" for one in ("api", "docs", "web", "v1.2", "tools")),
+    *("scratch", "notes"),
+)
+"""As a person writes them; the last two are registered by nobody but a person."""
+KEEPER = "kept-for-ever"
+"""A paused entry that nobody touches, so that the registry is never empty."""
+GAPS = (1, 1, 1, 5, 6, 10, 11, 11, 30, 30, 180, 180, 3600)
+STATUSES = ("paused", "terminated", "running", "running")
+AGES = (0, 0, 3600)
+"""Seconds: saved just now, or long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A kind of step and the numbers that it draws from."""
+
+    kind: str
+    numbers: tuple[int, int, int]
+
+    @property
+    def gap(self) -> float:
+        """Seconds since the last tick."""
+        return GAPS[self.numbers[0] % len(GAPS)]
+
+    def told(self) -> str:
+        """The step in one line."""
+        return (
+            f"{self.kind} {self.gap:g} s" if self.kind == "tick" else f"{self.kind} {self.numbers}"
+        )
+
+
+def drawn(seed: int, count: int) -> Iterator[Step]:
+    """Steps in any order; about every third one is a tick."""
+    chance = random.Random(seed)  # noqa: S311 - the same again for the same seed is the point
+    kinds = [kind for kind, (weight, _) in STEPS.items() for _ in range(weight)]
+    for _ in range(count):
+        numbers = (chance.randrange(720), chance.randrange(720), chance.randrange(720))
+        yield Step(chance.choice(kinds), numbers)
+
+
+def take(life: Life, step: Step) -> bool:
+    """Whether the step took place."""
+    return STEPS[step.kind][1](life, *step.numbers)
+
+
+def _one(number: int, among: Iterator[T] | list[T] | tuple[T, ...]) -> T | None:
+    found = list(among)
+    return found[number % len(found)] if found else None
+
+
+def _session(life: Life, number: int, wanted: Callable[[str], object]) -> str | None:
+    return _one(number, [name for name in sorted(life.sessions) if wanted(name)])
+
+
+def _agent(life: Life, number: int) -> str | None:
+    return _session(life, number, lambda name: life.sessions[name].agent)
+
+
+def _unwritten(life: Life, number: int) -> str | None:
+    written = {as_tmux(name) for name in handwriting.entries(life.text)}
+    return _one(number, [name for name in NAMES if as_tmux(name) not in written])
+
+
+def _entry(life: Life, number: int) -> str | None:
+    return _one(number, [name for name in handwriting.entries(life.text) if name != KEEPER])
+
+
+# tmux and its sessions. -------------------------------------------------------------------------
+
+
+def _start(life: Life, name: int, wrapped: int, names_itself: int) -> bool:
+    wanted = NAMES[name % len(NAMES)]
+    if as_tmux(wanted) in life.sessions:
+        return False
+    life.start(wanted, wrapped=wrapped % 3 > 0, names_itself=names_itself % 4 > 0)
+    return True
+
+
+def _kill(life: Life, name: int, *_: int) -> bool:
+    chosen = _one(name, sorted(life.sessions))
+    if chosen:
+        life.kill(chosen)
+    return bool(chosen)
+
+
+def _kill_some(life: Life, name: int, more: int, _: int) -> bool:
+    chosen = sorted(life.sessions)[name % 2 :][: 2 + more % 4]
+    for each in chosen:
+        life.kill(each)
+    return bool(chosen)
+
+
+def _rename(life: Life, name: int, to: int, _: int) -> bool:
+    chosen = _one(name, sorted(life.sessions))
+    free = _one(to, [each for each in NAMES if as_tmux(each) not in life.sessions])
+    if chosen and free:
+        life.rename(chosen, free)
+    return bool(chosen and free)
+
+
+def _exit(life: Life, name: int, by: int, _: int) -> bool:
+    chosen = _agent(life, name)
+    if chosen:
+        life.exit(chosen, (signal.SIGTERM, signal.SIGKILL)[by % 2])
+    return bool(chosen)
+
+
+def _run_again(life: Life, name: int, *_: int) -> bool:
+    chosen = _session(
+        life, name, lambda name: not (life.sessions[name].agent or life.sessions[name].ended)
+    )
+    if chosen:
+        life.run_again(chosen)
+    return bool(chosen)
+
+
+def _kill_server(life: Life, *_: int) -> bool:
+    if life.server:
+        life.kill_server()
+        return True
+    return False
+
+
+def _reboot(life: Life, clean: int, *_: int) -> bool:
+    life.reboot(clean=clean % 2 > 0)
+    return True
+
+
+# The agents. ------------------------------------------------------------------------------------
+
+
+def _prompt(life: Life, name: int, *_: int) -> bool:
+    chosen = _agent(life, name)
+    if chosen:
+        life.prompt(chosen)
+    return bool(chosen)
+
+
+def _clear(life: Life, name: int, *_: int) -> bool:
+    chosen = _agent(life, name)
+    if chosen:
+        life.clear(chosen)
+    return bool(chosen)
+
+
+def _resume(life: Life, name: int, which: int, _: int) -> bool:
+    chosen = _session(life, name, lambda name: life.sessions[name].held)
+    conversation = _one(which, list(life.files.on_disk))
+    if chosen and conversation:
+        life.hold(chosen, conversation)
+    return bool(chosen and conversation)
+
+
+def _delete(life: Life, which: int, *_: int) -> bool:
+    chosen = _one(which, list(life.files.on_disk))
+    if chosen:
+        life.files.delete(chosen)
+    return bool(chosen)
+
+
+# A person's edits. ------------------------------------------------------------------------------
+
+
+def _edit_status(life: Life, name: int, status: int, age: int) -> bool:
+    chosen = _entry(life, name)
+    if chosen:
+        word = STATUSES[status % len(STATUSES)]
+        text = handwriting.set_key(life.text, chosen, "status", word)
+        if word == "terminated":
+            at = (life.at - timedelta(seconds=(0, 100, 7200)[age % 3])).isoformat()
+            text = handwriting.set_key(text, chosen, "terminated_at", at)
+        life.save(text, age=AGES[age % len(AGES)])
+    return bool(chosen)
+
+
+def _edit_id(life: Life, name: int, which: int, age: int) -> bool:
+    chosen = _entry(life, name)
+    if chosen:
+        ids = ["null", str(uuid.UUID(int=which)), *life.files.conversations]
+        key = "claude_session_id_own"
+        text = handwriting.set_key(life.text, chosen, key, ids[which % len(ids)])
+        life.save(text, age=AGES[age % len(AGES)])
+    return bool(chosen)
+
+
+def _delete_entry(life: Life, name: int, _: int, age: int) -> bool:
+    chosen = _entry(life, name)
+    if chosen == list(handwriting.entries(life.text))[-1]:
+        return False  # a cut at the end of the file looks the same
+    if chosen and not life.lost:
+        life.save(handwriting.remove(life.text, chosen), age=AGES[age % len(AGES)])
+        life.lost = True
+    return bool(chosen)
+
+
+def _rename_entry(life: Life, name: int, to: int, age: int) -> bool:
+    chosen = _entry(life, name)
+    free = _unwritten(life, to)
+    if not (chosen and free) or life.lost:
+        return False
+    life.save(handwriting.rename(life.text, chosen, free), age=AGES[age % len(AGES)])
+    life.lost = True
+    return True
+
+
+def _add_entry(life: Life, name: int, how: int, age: int) -> bool:
+    free = _unwritten(life, name)
+    if not free:
+        return False
+    elsewhere = str(life.home / "elsewhere")
+    choices: tuple[Mapping[str, str], ...] = (
+        {},
+        {},
+        {"claude_session_id_own": "null"},
+        {"claude_session_id_own": _one(how, list(life.files.conversations)) or "null"},
+        {"agent_identities": f"{{claude: {{session_id: {uuid.UUID(int=how)}}}}}"},
+        {"created_at": (life.at - timedelta(days=3)).isoformat()},
+        {"workspace": elsewhere},
+        {"workspace": f"~/lab/{free}"},
+        {"agent": "agy"},
+        {"pane": f"{{pid: {2**22 + how}, cmd: claude, cwd: {elsewhere}}}"},
+        {"pane": "null", "status": "paused"},
+        {"status": "terminated"},
+    )
+    written = life.entry(free, **choices[how % len(choices)])
+    life.save(handwriting.append(life.text, written), age=AGES[age % len(AGES)])
+    return True
+
+
+def _write_note(life: Life, name: int, what: int, age: int) -> bool:
+    chosen = _entry(life, name)
+    if chosen:
+        text = life.text
+        if what % 2:
+            text = handwriting.add_note(text, chosen, f"note {what}")
+        else:
+            text = handwriting.set_key(text, chosen, "mood", f"fine-{what}")
+        life.save(text, age=AGES[age % len(AGES)])
+    return bool(chosen)
+
+
+def _elsewhere(*_: object) -> bool:
+    raise NotImplementedError
+
+
+STEPS: Mapping[str, tuple[int, Callable[[Life, int, int, int], bool]]] = {
+    "tick": (30, _elsewhere),
+    "crash": (2, _elsewhere),
+    "start": (12, _start),
+    "kill": (4, _kill),
+    "kill some": (1, _kill_some),
+    "rename": (3, _rename),
+    "exit": (5, _exit),
+    "run again": (3, _run_again),
+    "kill server": (1, _kill_server),
+    "reboot": (1, _reboot),
+    "prompt": (8, _prompt),
+    "clear": (4, _clear),
+    "resume": (3, _resume),
+    "delete transcript": (3, _delete),
+    "edit status": (5, _edit_status),
+    "edit id": (3, _edit_id),
+    "delete entry": (3, _delete_entry),
+    "rename entry": (2, _rename_entry),
+    "add entry": (5, _add_entry),
+    "write note": (3, _write_note),
+}
