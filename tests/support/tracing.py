@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import PurePath
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 COMPUTING = frozenset(
@@ -75,7 +75,7 @@ class Tracer:
         self._reached = reached
         self._telling = False
         self._under_way: dict[int, Point] = {}
-        self._verdicts: dict[tuple[str, str], bool] = {}
+        self._verdicts: dict[tuple[object, str], bool] = {}
 
     def start(self) -> None:
         """Begins, in this thread and all that it starts from now on. It can be started once."""
@@ -98,14 +98,16 @@ class Tracer:
             self._returned(function)
 
     def _called(self, frame: FrameType, function: Any) -> None:  # noqa: ANN401 - any C function
-        key = function.__module__ or type(function.__self__).__module__, function.__qualname__
+        owner = function.__self__
+        kind = owner if isinstance(owner, ModuleType | type) else type(owner)
+        key = kind, function.__name__  # `__qualname__` is made anew each time, which costs more
         counts = self._verdicts.get(key)
         if counts is None:
-            counts = self._verdicts[key] = key[0] not in COMPUTING and key[1] not in READING
+            counts = self._verdicts[key] = _counts(function)
         if not counts or _only_reads(function):
             return
-        name = _named(*key, frame)
-        if key[1] == OPENING:  # whether for writing, its audit is about to tell
+        name = _named(*_described(function), frame)
+        if function.__name__ == OPENING:  # whether for writing, its audit is about to tell
             self._under_way[threading.get_ident()] = Point(0, "", name)
         else:
             self._begin(name)
@@ -146,6 +148,16 @@ class Tracer:
         self._telling = True
         self._reached(point)
         self._telling = False
+
+
+def _described(function: Any) -> tuple[str, str]:  # noqa: ANN401 - any C function
+    """Its module, and its name in there."""
+    return function.__module__ or type(function.__self__).__module__, function.__qualname__
+
+
+def _counts(function: Any) -> bool:  # noqa: ANN401 - any C function
+    module, name = _described(function)
+    return module not in COMPUTING and name not in READING
 
 
 def _only_reads(function: Any) -> bool:  # noqa: ANN401 - any C function
