@@ -37,7 +37,10 @@ class Entry:
     other_ids: tuple[ConversationId, ...] = ()
     """The ids under `agent_identities` for this entry's own agent kind."""
     fresh: bool = False
-    """Just edited by a person: differs from what was last seen, in a file saved moments ago."""
+    """Just edited by a person: differs from what was last seen, in a file saved moments ago.
+
+    Or `terminated_at` is that fresh, whoever wrote it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

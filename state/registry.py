@@ -18,7 +18,7 @@ from state import durable, encoding, entries, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
 from state.lastgood import Cut
-from state.recent import Recent
+from state.recent import MOMENT, Recent
 from state.snapshot import Raw, Snapshot
 from state.text import yamltext
 from state.text.yamlnodes import Tree
@@ -226,7 +226,7 @@ class RegistryFile:
             saved_at=_saved_at(raw),
             read_at=now,
             registry=Registry(
-                entries=self._marked(found.reading.entries),
+                entries=self._marked(found.reading.entries, now),
                 reserved=found.reading.reserved | self._recent.removed.keys(),
             ),
             faults=found.reading.faults,
@@ -235,14 +235,17 @@ class RegistryFile:
             cut=self._doubted[1] if self._doubted and self._doubted[0] is found else None,
         )
 
-    def _marked(self, found: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """The entries, with those marked fresh that a person has just edited."""
-        changed = self._recent.changed
-        if not changed:
-            return found
+    def _marked(self, found: tuple[Entry, ...], now: datetime) -> tuple[Entry, ...]:
+        """The entries, with those marked fresh that a person has just edited, or just ended."""
         return tuple(
-            dataclasses.replace(entry, fresh=names.normalise(entry.name) in changed)
-            for entry in found
+            dataclasses.replace(each, fresh=True) if self._is_fresh(each, now) else each
+            for each in found
+        )
+
+    def _is_fresh(self, entry: Entry, now: datetime) -> bool:
+        changed, ended = self._recent.changed, entry.terminated_at
+        return bool(changed and names.normalise(entry.name) in changed) or (
+            ended is not None and abs(now - ended) <= MOMENT
         )
 
     def _clear_away(self, real_path: Path) -> None:

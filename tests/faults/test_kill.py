@@ -16,7 +16,7 @@ import syscalls
 from desk import Desk
 from fences import Fence
 from forkserver import Order
-from incident import FIRST, GONE, KEPT, NEW, STALE, TALKS, Incident
+from incident import GONE, KEPT, NEW, SECONDS, STALE, TALKS, Incident
 from office import Office
 
 pytestmark = hermes.needed
@@ -98,7 +98,7 @@ def test_the_tracer_misses_no_system_call_that_modifies_a_file(
 ) -> None:
     output = tmp_path / "strace"
     with incident.served(under=syscalls.recorder(output)) as server:
-        server.work(Order(incident.card, FIRST, traced=True, marked=True))
+        server.work(Order(incident.card, SECONDS, traced=True, marked=True))
 
     home = incident.office.desk.fence.home
     found = list(syscalls.modifying(output, home, *incident.places))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import fences
+import shards
 import steps
 from fleet import Fleet
 from game import DivergenceError, Game
@@ -19,9 +20,17 @@ from shrinking import shrunk
 from steps import Step
 
 SEED = int(os.environ.get("SEED", "1"))
-LIVES = 8
-STEPS = 2500
+LIVES = 4
+STEPS = 4000
 """Of each life; about a fifth of them cannot take place and does not count."""
+ACTIONS = {"updated", "held", "flagged", "notice"}
+EVERYTHING = ACTIONS | {
+    *("A", "B", "C", "D", "flapping", "cannot-see", "ambiguous-id"),
+    *("identity-changed", "terminated-but-alive", "agent-exited"),
+}
+"""What the lives have to show together, or they prove little."""
+LEAST = 10_000
+"""Steps that take place."""
 
 
 def lived(story: Sequence[Step]) -> tuple[Game, int, str]:
@@ -45,12 +54,22 @@ def told(story: Sequence[Step], why: str) -> str:
 
 @pytest.mark.parametrize("number", range(LIVES))
 def test_a_life_of_any_steps_is_told_as_the_oracle_tells_it(
-    number: int, figure: Callable[[str, str], None]
+    number: int,
+    figure: Callable[[str, str], None],
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
 ) -> None:
-    story = list(steps.drawn(SEED * 1000 + number, STEPS))
+    seed = SEED * 1000 + number
+    story = list(steps.drawn(seed, STEPS))
 
     game, end, why = lived(story)
 
-    assert not why, f"seed {SEED * 1000 + number}, step {end}: {told(story[:end], why)}"
-    seen = f"seed {SEED * 1000 + number}: {game.taken} steps, {game.ticks} ticks"
-    figure("model", f"{seen}: 0 divergences")
+    assert not why, f"seed {seed}, step {end}: {told(story[:end], why)}"
+    folder = shards.common(tmp_path_factory, worker_id, "model")
+    counted = {"steps": game.taken, "ticks": game.ticks, **game.found}
+    if total := shards.summed(folder, number, LIVES, counted):
+        assert total["steps"] >= LEAST
+        assert total.keys() >= EVERYTHING
+        found = sum(total[kind] for kind in EVERYTHING - ACTIONS)
+        text = f"{total['steps']} steps in {LIVES} lives (seed {SEED}), {total['ticks']} ticks"
+        figure("model", f"{text}, {found} findings: 0 divergences")

@@ -21,7 +21,7 @@ import shards
 from desk import Desk
 from fences import Fence
 from forkserver import Order
-from incident import FIRST, Incident
+from incident import SECONDS, Incident
 from office import Office
 from state import journal
 from waiting import retry_until
@@ -56,8 +56,8 @@ def test_superseded_between_any_two_of_its_calls_it_does_nothing_more(
         rename = next(n for n, name in enumerate(calls, 1) if " in placing." in name)
         for number in range(1, len(calls) + 1)[shard::SHARDS]:
             incident.restore()
-            order = Order(incident.card, FIRST, number, "before", signal.SIGSTOP)
-            assert os.WIFSTOPPED(server.work(order).status)
+            hangs = Order(incident.card, SECONDS, number=number, signal=signal.SIGSTOP)
+            assert os.WIFSTOPPED(server.work(hangs).status)
             if is_locked(office.home.board):  # by the worker itself: nobody can take its card now
                 server.resume()
                 continue

@@ -3,8 +3,8 @@
     with forkserver.serving(office.environ) as server:
         server.warm(Order(card, seconds=1))             # one whole run: what does it import?
         ended = server.work(Order(card, seconds=1))     # one more
-        ended = server.work(Order(card, seconds=1, number=17, when="before"))  # killed at a call
-        server.work(Order(card, seconds=1, number=17, when="before", signal=SIGSTOP))
+        ended = server.work(Order(card, seconds=1, number=17, when="after"))  # killed at a call
+        server.work(Order(card, seconds=1, number=17, signal=SIGSTOP))
         ended = server.resume()
 
 A worker that is forked takes a tenth of a second, where one that is started takes a whole one. It
@@ -47,10 +47,12 @@ class Order:
 
     card: str
     seconds: float
+    later: float = 0.0
+    """How many seconds its clocks are ahead."""
     number: int = 0
     """The call at which it is hit, from 1; 0: none."""
-    when: str = ""
-    """`before` or `after` that call."""
+    when: str = "before"
+    """Or `after` that call."""
     signal: int = signal.SIGKILL
     traced: bool = False
     marked: bool = False
@@ -164,6 +166,8 @@ class Child:
 
     def _worked(self, order: Order) -> Ended:
         complaints: list[str] = []
+        hours = Hours()
+        hours.set_clock(order.later)
         settings = config.from_environment(os.environ, Path.home())
         address = Address(card=order.card, environ=dict(os.environ))
         watch = Watch(
@@ -171,7 +175,7 @@ class Child:
             boards.reach(None, address),
             seconds=order.seconds,
             complain=complaints.append,
-            timing=Hours().timing,
+            timing=hours.timing,
         )
 
         def reached(point: Point) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -38,6 +39,8 @@ class Game:
     ticks: int = 0
     taken: int = 0
     """The steps that took place."""
+    found: Counter[str] = field(default_factory=Counter)
+    """How often each class or kind was found, and what came of it."""
     monitor: Monitor = field(init=False)
 
     @classmethod
@@ -97,6 +100,7 @@ class Game:
         tick = self.monitor.tick(dry_run=False)
 
         self.ticks += 1
+        self.found.update(word for each in wanted for word in (each.key[0], each.action))
         self.life.lost = False
         _same("troubles", [str(each) for each in tick.troubles], [])
         _same("findings", dict(_found(tick.report)), dict(_wanted(wanted)))

@@ -15,9 +15,10 @@ from forkserver import Ended, Order, Server
 from office import Office
 from state import journal, ledger
 
-FIRST, SECOND = 0.4, 7.0
-"""Seconds for which the worker that may be killed watches, and the one after it: one tick, and
-two, of which the later one comes when nothing counts as a person's fresh edit any more."""
+SECONDS = 0.4
+"""How long a worker watches: one tick, and what it says is read back."""
+LATER = 6.0
+"""When the next one comes: nothing counts as a person's fresh edit any more."""
 GONE, NEW, TALKS, STALE, KEPT = (
     f"lab-{name}-creator-claude" for name in ("gone", "new", "talks", "stale", "kept")
 )
@@ -56,9 +57,8 @@ class Incident:
     @contextlib.contextmanager
     def served(self, *, under: Sequence[str] = ()) -> Iterator[Server]:
         """Forks workers for it, which have imported all that they need."""
-        environ = self.office.environ | {"AGENT_SESSIONS_INTERVAL": str(SECOND - 1)}
-        with forkserver.serving(environ, under=under) as server:
-            server.warm(Order(self.card, FIRST))
+        with forkserver.serving(self.office.environ, under=under) as server:
+            server.warm(Order(self.card, SECONDS))
             self.restore()
             yield server
 
@@ -71,14 +71,14 @@ class Incident:
 
     def untouched(self, server: Server) -> tuple[Sequence[str], dict[str, Any]]:
         """The calls of a worker that nobody kills, and what it and the one after it leave."""
-        first = server.work(Order(self.card, FIRST, traced=True))
+        first = server.work(Order(self.card, SECONDS, traced=True))
         assert (first.status, first.complaints) == (0, [])
         return first.calls, self.outcome(server)
 
     def killed(self, server: Server, number: int, when: str) -> tuple[Ended, dict[str, Any]]:
         """How a worker ended that is killed at one call, and what it and the next one leave."""
         self.restore()
-        ended = server.work(Order(self.card, FIRST, number, when))
+        ended = server.work(Order(self.card, SECONDS, number=number, when=when))
         return ended, self.outcome(server)
 
     def outcome(self, server: Server) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Incident:
         What differs from time to time is left out.
         """
         self._release()
-        ended = server.work(Order(self.card, SECOND))
+        ended = server.work(Order(self.card, SECONDS, LATER))
         desk = self.office.desk
         shown = self.office.home.show(self.card)
         history = journal.read(desk.state / "journal.jsonl")

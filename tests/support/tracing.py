@@ -52,6 +52,7 @@ READING = frozenset(
 """Functions and methods of other modules that write nothing outside."""
 
 OPENING = "open"
+_OWNERS = (ModuleType, type)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -99,7 +100,7 @@ class Tracer:
 
     def _called(self, frame: FrameType, function: Any) -> None:  # noqa: ANN401 - any C function
         owner = function.__self__
-        kind = owner if isinstance(owner, ModuleType | type) else type(owner)
+        kind = owner if isinstance(owner, _OWNERS) else type(owner)
         key = kind, function.__name__  # `__qualname__` is made anew each time, which costs more
         counts = self._verdicts.get(key)
         if counts is None:
