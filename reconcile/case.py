@@ -38,10 +38,10 @@ class Case:
         kind: DriftClass,
         *key: Scalar,
         seen: str,
+        evidence: Mapping[str, Scalar],
         done: str = "",
         edits: tuple[Edit, ...] = (),
         changes: tuple[Change, ...] = (),
-        evidence: Mapping[str, Scalar] | None = None,
     ) -> Drift:
         """A drift of this entry; `key` is what tells it from the next one of its class."""
         return Drift(
@@ -54,7 +54,7 @@ class Case:
             done=done,
             edits=edits,
             changes=changes,
-            evidence=evidence or {},
+            evidence=evidence,
             fresh=self.entry.fresh,
         )
 

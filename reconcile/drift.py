@@ -77,12 +77,12 @@ class Drift:
     agent: str
     seen: str
     """What was seen: `tmux gone (was pane 201132, cmd claude)`."""
-    done: str = ""
+    done: str
     """What writing it means: `Marked terminated.`; empty where nothing is to be said."""
+    evidence: Mapping[str, Scalar]
     changes: tuple[Change, ...] = ()
     edits: tuple[Edit, ...] = ()
     """Empty for what only a person can settle."""
-    evidence: Mapping[str, Scalar] = field(default_factory=dict)
     fresh: bool = False
     """A person edited the entry moments ago: theirs until the next look."""
 

@@ -8,7 +8,7 @@ that contradicts makes the verdict unknown.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from reconcile import names
@@ -35,7 +35,7 @@ class Gone:
 
     cause: str
     """A `Cause`; for a pane with its exit status or signal, as in `pane-exited (1)`."""
-    evidence: Mapping[str, str | int | None] = field(default_factory=dict)
+    evidence: Mapping[str, str | int | None]
 
 
 def from_dead_pane(pane: Pane) -> Gone:

@@ -260,7 +260,7 @@ def _sorted(
     # What is to be written says when it was noticed, so it is judged anew each time.
     later += [at for drift in drifts if drift.edits]
     return Judgement(
-        drifts=tuple(sorted(drifts, key=lambda drift: (drift.session, drift.kind, drift.id))),
+        drifts=tuple(sorted(drifts, key=lambda drift: (drift.session, drift.id))),
         notices=tuple(sorted(notices, key=lambda note: (note.session or "", note.id))),
         lives=lives,
         until=min(later, default=FOREVER),

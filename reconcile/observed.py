@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import NewType, TypeAlias, TypeVar
 
 SessionName = NewType("SessionName", str)
@@ -161,8 +161,8 @@ class Lineage:
 class Artefact(StrEnum):
     """What is on disk under a recorded id."""
 
-    PRESENT = "present"
-    GHOST = "ghost"
+    PRESENT = auto()
+    GHOST = auto()
     """A file that holds no conversation, so it cannot be resumed."""
 
 

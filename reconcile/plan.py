@@ -48,13 +48,13 @@ class Decision:
 
     drift: Drift
     action: Action
-    why: str = ""
+    why: str
     """Why it is held; empty otherwise."""
     new: bool
     since: datetime
     first_held: datetime | None = None
     """When a death was first held back for a second look; None when it never was."""
-    soon: bool = False
+    soon: bool
     """Whether some seconds will tell more about what is held."""
 
 

@@ -52,7 +52,7 @@ class Report:
     """How each source has been so far, by its name."""
     decisions: tuple[Decision, ...] = ()
     notes: tuple[Note, ...] = ()
-    registry_written: bool = False
+    registry_written: bool
 
     @property
     def blind(self) -> bool:

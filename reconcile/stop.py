@@ -111,7 +111,7 @@ LATER = _words_of(
 GO_ON = frozenset(
     {
         *("go on", "carry on", "continue", "resume", "start", "restart"),
-        *(f"keep {word}" for word in ("going", "on", "running", *sorted(WATCH))),
+        *(f"keep {word}" for word in ("going", "on", "running", *WATCH)),
         *("never mind", "nevermind", "nvm", "ignore that", "ignore this", "ignore my"),
         *("scratch that", "forget it", "forget that", "cancel that"),
         *("don't stop", "dont stop", "do not stop", "never stop"),
@@ -213,7 +213,7 @@ def _sentences(text: str) -> Iterator[list[list[str]]]:
         if clause and (ends or parts or word in TURNS):
             sentence.append(clause)
             clause = []
-        if sentence and not clause and (ends or ("\n" in gap and "," not in gap)):
+        if not clause and (ends or ("\n" in gap and "," not in gap)):
             yield sentence
             sentence = []
         if word not in FILLERS and word not in TURNS:

@@ -159,7 +159,7 @@ def settled(plan: Plan, registry: Registry | None) -> Plan:
     unsaid: dict[str, Unsaid] = {}
     for key, each in plan.memory.unsaid.items():
         action = actions.get(key)
-        if each.awaited is None or (action is None and registry is None):
+        if each.awaited is None or registry is None:
             unsaid[key] = each
         elif action is Action.UPDATED or (action is None and _shows(registry, each.awaited)):
             unsaid[key] = replace(each, awaited=None)
@@ -168,11 +168,10 @@ def settled(plan: Plan, registry: Registry | None) -> Plan:
     return replace(plan, memory=replace(plan.memory, open=found, unsaid=unsaid))
 
 
-def _shows(registry: Registry | None, awaited: Awaited) -> bool:
-    entries = registry.entries if registry else ()
+def _shows(registry: Registry, awaited: Awaited) -> bool:
     return any(
         entry.name == awaited.session and awaited.value in {entry.status, entry.own_id}
-        for entry in entries
+        for entry in registry.entries
     )
 
 
@@ -198,7 +197,7 @@ def due(memory: Memory, at: datetime) -> tuple[Saying, ...]:
 
 def _waves(fresh: Mapping[str, Unsaid]) -> Iterator[Mapping[str, Unsaid]]:
     """The sessions that ended together: believed to in one tick, after one second look."""
-    for at in sorted({each.at for each in fresh.values() if each.wave}):
+    for at in sorted({each.at for each in fresh.values()}):
         wave = {key: each for key, each in fresh.items() if each.wave and each.at == at}
         if len(wave) > 1:
             yield wave

@@ -194,7 +194,7 @@ def test_only_what_differs_from_the_last_look_is_fresh(home: Home) -> None:
 
 @pytest.mark.parametrize(("seconds", "fresh"), [(-6, False), (-5, True), (5, True), (6, False)])
 def test_an_entry_that_was_ended_just_now_is_fresh_however_old_the_file(
-    home: Home, seconds: int, fresh: bool
+    home: Home, seconds: int, *, fresh: bool
 ) -> None:
     ended = LATER + timedelta(seconds=seconds)
     home.save(text_of("a", "b") + f"    terminated_at: {ended.isoformat()}\n")
