@@ -122,6 +122,8 @@ class Monitor:
         real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
         self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
         self._lock = paths.monitor_lock(settings.places.state, real_registry)
+        self.barred: MonitorError | None = None
+        """Why nothing may be written to the registry, while that is so."""
         self._speaks = False
         self._judged: tuple[_Sight, Judgement] | None = None
         self._copied: bytes | None = None
@@ -214,6 +216,8 @@ class Monitor:
             return _Applied(plan=decided)
         records = [_record(each, seen.world) for each in decided.writes]
         try:
+            if self.barred:
+                raise self.barred
             self._write_ahead(decided)
             outcome = self.registry.write(seen.document, decided.edits, records)
         except Lost:

@@ -30,21 +30,32 @@ def run(arguments: argparse.Namespace) -> int:
     monitor = Monitor(settings, timer=ages.timer)
     with contextlib.ExitStack() as stack:
         if not arguments.dry_run:
-            try:
-                stack.enter_context(monitor.alone("agent-sessions reconcile", PATIENCE))
-            except locking.Busy:
-                raise
-            except CouldNot:
-                # Nor then can the journal in the same folder be written, and nothing without it:
-                # so looking is safe, and the tick says what is wrong if it matters.
-                pass
-        return _ticks(monitor, settings, arguments)
+            _be_alone(monitor, stack)
+        return _ticks(monitor, settings, arguments, stack)
 
 
-def _ticks(monitor: Monitor, settings: Settings, arguments: argparse.Namespace) -> int:
+def _be_alone(monitor: Monitor, stack: contextlib.ExitStack) -> None:
+    """Be the registry's only writing monitor. Who cannot know that may look, and writes nothing."""
+    try:
+        stack.enter_context(monitor.alone("agent-sessions reconcile", PATIENCE))
+        monitor.barred = None
+    except locking.Busy:
+        raise
+    except CouldNot as error:
+        monitor.barred = error
+
+
+def _ticks(
+    monitor: Monitor,
+    settings: Settings,
+    arguments: argparse.Namespace,
+    stack: contextlib.ExitStack,
+) -> int:
     complaints = Complaints(complain)
     first = True
     while True:
+        if monitor.barred and not first:
+            _be_alone(monitor, stack)
         tick = monitor.tick(dry_run=arguments.dry_run)
         show(tick, arguments, everything=first)
         complaints.about(tick)

@@ -59,7 +59,6 @@ def test_a_disk_that_fails_for_a_while_damages_nothing(
     )
 
 
-@pytest.mark.xfail(reason="reconcile goes on without the lock that it could not open", strict=True)
 def test_a_monitor_that_cannot_know_whether_it_is_alone_writes_nothing(desk: Desk) -> None:
     _, found = endured(desk, [("registry", "none"), (LOCK, "forbidden")])
 
