@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 
 import psutil
 
-from kanban_worker import recognise
+from kanban_worker import procfs, recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
 from reconcile.observed import Agent, Answer, Boot, Inside, Pane, Process, SessionName, Unknown
 
@@ -240,17 +240,8 @@ def _member(found: psutil.Process) -> Iterator[Member]:
         yield Member(
             pid=found.pid,
             started_at=datetime.fromtimestamp(found.create_time(), UTC),
-            start_ticks=_start_ticks(found.pid),
+            start_ticks=procfs.start_ticks(found.pid),
         )
-
-
-def _start_ticks(pid: int) -> str | None:
-    """Field 22 of `/proc/<pid>/stat`; the command in field 2 may hold spaces and brackets."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return None
-    return text.rpartition(")")[2].split()[19]
 
 
 def _argv(found: psutil.Process) -> list[str]:
@@ -320,6 +311,6 @@ class _Ends:
 def _still(member: Member) -> bool:
     if member.start_ticks is not None:
         # Not the computed start time: it moves when the host's clock is set.
-        return _start_ticks(member.pid) == member.start_ticks
+        return procfs.start_ticks(member.pid) == member.start_ticks
     now = process(member.pid)
     return isinstance(now, Unknown) or (now is not None and now.started_at == member.started_at)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+from kanban_worker import procfs
 from kanban_worker.agents import files, ids, lines, pick
 from kanban_worker.agents.kept import Folder, Kept
 from kanban_worker.agents.shape import Member
@@ -85,7 +86,9 @@ class PidFiles:
         """Return the files of living processes by pid, agents in no pane included."""
         for pid, path in self._files.items():
             found = self._kept.get(path)
-            if isinstance(found, PidFile) and not found.foreign and _lives(pid):
+            if not isinstance(found, PidFile) or found.foreign:
+                continue
+            if procfs.may_live(pid, found.ticks):
                 yield pid, found
 
     def _proven(self, path: str, member: Member) -> PidFile | Unknown | None:
@@ -158,13 +161,3 @@ def _namespace() -> str | None:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
         return None
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

@@ -17,7 +17,7 @@ import pytest
 
 import fences
 from fleet import Fleet
-from kanban_worker import processes, recognise
+from kanban_worker import processes, procfs, recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
 from kanban_worker.processes import Found, Place, Processes
 from kanban_worker.tmux import Tmux
@@ -115,7 +115,7 @@ def refuse(*_: object) -> float:
 
 def member(pid: int, **changes: str | None) -> Member:
     """Return a living process as the member of an agent's family."""
-    ticks = changes.get("start_ticks", processes._start_ticks(pid))
+    ticks = changes.get("start_ticks", procfs.start_ticks(pid))
     started = datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC)
     return Member(pid=pid, started_at=started, start_ticks=ticks)
 
@@ -575,7 +575,7 @@ class TestStill:
         run(fleet, "odd", str(copy_of("sleep", tmp_path / "a) R 1 (b")), "600")
         pid = fleet.pane_pid("odd")
 
-        ticks = processes._start_ticks(pid)
+        ticks = procfs.start_ticks(pid)
 
         assert ticks is not None
         started = psutil.boot_time() + int(ticks) / os.sysconf("SC_CLK_TCK")

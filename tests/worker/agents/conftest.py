@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from kanban_worker import procfs
 from kanban_worker.agents import claude_keys
 from kanban_worker.agents.claude import Claude
 from kanban_worker.agents.shape import LiveAgent, Member
@@ -65,6 +66,11 @@ class Host:
             environ=own,
             family=family,
         )
+
+    def outsider(self, cwd: Path | str) -> LiveAgent:
+        """This test's own process, as an agent outside of tmux: it lives."""
+        pid = os.getpid()
+        return self.agent(cwd, pids=(pid,), ticks=procfs.start_ticks(pid))
 
 
 class ClaudeHost(Host):

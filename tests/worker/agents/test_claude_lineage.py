@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -331,8 +330,7 @@ def test_an_agent_outside_of_tmux_is_another_agent(claude: ClaudeHost, work: Pat
     claude.write(one, work, at=-3000)
     theirs = clear(claude, outside, work, -2000, noted=False)
     mine = clear(claude, one, work, -1000, noted=False)
-    # This test's own process stands for an agent outside of tmux.
-    claude.pid_file(claude.agent(work, pids=(os.getpid(),)), claude.new_id())
+    claude.pid_file(claude.outsider(work), claude.new_id())
 
     assert way(claude, agent, one, mine) == (cleared((one, -1000)), (theirs,))
 

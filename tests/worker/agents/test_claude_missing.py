@@ -125,8 +125,7 @@ def test_only_an_own_id_has_to_be_of_its_workspace(claude: ClaudeHost, work: Pat
 def test_it_is_back_as_soon_as_a_living_process_holds_it(claude: ClaudeHost, work: Path) -> None:
     (one, _, expected), adapter = moved(claude), claude.adapter()
     assert look(claude, one, work, adapter=adapter) == expected
-    # This test's own process stands for an agent outside of tmux.
-    claude.pid_file(claude.agent(work, pids=(os.getpid(),)), one)
+    claude.pid_file(claude.outsider(work), one)
     claude.now += timedelta(seconds=30)
 
     assert look(claude, one, work, adapter=adapter) is Artefact.PRESENT
