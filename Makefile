@@ -11,11 +11,8 @@ HERMES := hermes-agent==0.19.0
 PARALLEL := --numprocesses=4 --dist=worksteal
 PIP := -m pip --disable-pip-version-check install --quiet
 
-# Rows of the fault suite that have not passed whole: `make reliability` runs them, no gate does.
-NO_GATE_YET := kill model frozen writers mutants
-
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults mutants reliability cover lint bench test-newest tmux clean
+.PHONY: help demo test test-faults reliability cover lint bench test-newest tmux clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -27,11 +24,7 @@ test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with i
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
-	$(BIN)/python -m pytest tests/faults $(PARALLEL) \
-	    $(foreach row,$(NO_GATE_YET),--ignore=tests/faults/test_$(row).py)
-
-mutants: $(VENV)/.dev ## the core changed on purpose; no gate yet, for not all survivors are listed
-	$(BIN)/python -m pytest tests/faults/test_mutants.py
+	$(BIN)/python -m pytest tests/faults $(PARALLEL)
 
 reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
 	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md
