@@ -134,7 +134,7 @@ class Binding:
         if not unsure:
             return {}
         places = {agent.session: self._place(agent, claims[agent.session]) for agent in agents}
-        taken = self._library.named() | self.named
+        taken = self._library.claimed() | self.named
         crowd = _crowd(places.values())
         rivals = _crowd(places[a.session] for a in unsure if claims[a.session] is None)
         return {

@@ -79,6 +79,11 @@ class Library:
         """Return the conversations that any living process names, in a pane or not."""
         return frozenset(found.id for _, found in self.living())
 
+    def claimed(self) -> frozenset[ConversationId]:
+        """Return the conversations that any process names, or has named and is gone."""
+        every = (found for store in self.stores.values() for found in store.pids.every())
+        return frozenset(found.id for found in every)
+
     def living(self) -> Iterator[tuple[int, PidFile]]:
         """Return what the living processes say of themselves, in a pane or not, by pid."""
         for store in self.stores.values():

@@ -82,6 +82,11 @@ class PidFiles:
             second = second or found
         return second
 
+    def every(self) -> Iterator[PidFile]:
+        """Return all that can be read: a killed process leaves its own."""
+        found = map(self._kept.get, self._files.values())
+        return (each for each in found if isinstance(each, PidFile) and not each.foreign)
+
     def living(self) -> Iterator[tuple[int, PidFile]]:
         """Return the files of living processes by pid, agents in no pane included."""
         for pid, path in self._files.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -388,16 +387,11 @@ def test_a_cleared_session_that_another_living_process_names_is_not_taken(
     assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells when a process began")
-def test_a_pid_file_whose_pid_is_another_process_s_by_now_names_nothing(
-    claude: ClaudeHost, work: Path
-) -> None:
-    one, new, agent = claude.new_id(), claude.new_id(), claude.agent(work)
-    claude.write(one, work, at=-3000)
-    claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
-    claude.pid_file(agent, one, version=OLD)
-    claude.pid_file(claude.outsider(work), new, procStart="4711")
-    assert holds(claude.adapter(), agent) == [bound(new, "clear-marker")]
+def test_nor_one_that_a_process_named_which_is_gone(claude: ClaudeHost, work: Path) -> None:
+    one, agent = claude.new_id(), claude.agent(work, started=-3600)
+    claude.write(one, work, at=-3600)
+    claude.pid_file(claude.agent(work, started=-3700), one)
+    assert holds(claude.adapter(), agent) == [None]
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,16 @@ def test_it_is_back_as_soon_as_a_living_process_holds_it(claude: ClaudeHost, wor
     assert look(claude, one, work, adapter=adapter) is Artefact.PRESENT
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells when a process began")
+def test_not_when_a_later_process_has_the_pid_of_the_one_that_held_it(
+    claude: ClaudeHost, work: Path
+) -> None:
+    one, _, expected = moved(claude)
+    claude.pid_file(claude.outsider(work), one, procStart="4711")
+
+    assert look(claude, one, work, adapter=claude.adapter()) == expected
+
+
 def test_it_is_back_when_cd_has_brought_it_to_the_workspace(claude: ClaudeHost, work: Path) -> None:
     (one, path, expected), adapter = moved(claude), claude.adapter()
     assert look(claude, one, work, adapter=adapter) == expected
