@@ -12,6 +12,7 @@ one. A tick that could not look changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -133,6 +134,9 @@ class Monitor:
         began, attempts = time.perf_counter(), itertools.count(1)
         forgotten = self.notebook.recall()
         self._keep_ages()
+        if not dry_run and not self.barred:
+            with contextlib.suppress(CouldNot):  # else the next write says so
+                self.registry.recover()
         while True:
             seen = self._observe()
             judgement = self._judge(seen.world, seen.registry)

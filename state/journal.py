@@ -86,7 +86,7 @@ def append(
     path: Path, registry: Path, records: Sequence[Record], *, before: bytes, after: bytes
 ) -> tuple[str, ...]:
     """Write the records of one replacement ahead of it; the ids they got. Raises CouldNot."""
-    sums = (hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest())
+    sums = checksum(before), checksum(after)
     ids = tuple(_change_id(record, sums) for record in records)
     lines = [_line(*pair, registry, sums) for pair in zip(records, ids, strict=True)]
     if lines:
@@ -116,10 +116,21 @@ def read(path: Path) -> History:
     return History(changes=good, skipped=len(found) - len(good) - len(voids))
 
 
+def last_write(path: Path, registry: Path) -> Sequence[Written]:
+    """The changes that were written ahead of a registry's last replacement. Raises CouldNot."""
+    ours = [one for one in read(path).changes if one.registry == str(registry)]
+    return _writes(ours)[-1] if ours else ()
+
+
+def checksum(data: bytes) -> str:
+    """What the journal knows a text by."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def left_by_undo(path: Path, data: bytes) -> bool:
     """Whether a registry with these bytes is what an undo made of it."""
     with contextlib.suppress(CouldNot):
-        found = hashlib.sha256(data).hexdigest()
+        found = checksum(data)
         changes = read(path).changes
         return any(one.undoes and not one.void and one.sums[1] == found for one in changes)
     return False

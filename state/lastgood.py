@@ -62,22 +62,21 @@ def keep(path: Path, data: bytes) -> None:
         raise durable.could_not(f"last good copy {path} could not be written", error) from None
 
 
-def renew(path: Path, document: Document, *, written_from: bytes | None = None) -> bool:
-    """Make this text the last good one; False when it is already. Raises CouldNot.
+def renew(path: Path, document: Document, *, written_from: bytes | None = None) -> None:
+    """Make this text the last good one. Raises CouldNot.
 
     The only copy that has what this text lost is kept beside it. A write of ours loses nothing
     of the text that it was `written_from`.
     """
     kept = load(path)
     if kept == document.raw:
-        return False
+        return
     if kept is not None and kept != written_from:
         less = kept.startswith(document.raw)
         before = None if less else parsed(kept, document.source)
         if less or (before and before.reading.names - document.rows.keys()):
             keep(path.with_suffix(".before.yaml"), kept)
     keep(path, document.raw)
-    return True
 
 
 def parsed(data: bytes | None, source: str) -> Snapshot | None:

@@ -89,6 +89,19 @@ def monitor_lock(state: Path, real_registry: Path) -> Path:
     return state / f"monitor-{short_hash(real_registry)}.lock"
 
 
+def being_written(real_registry: Path) -> Path:
+    """A registry's next text while it is written, and not whole yet.
+
+    A fixed name: whoever holds the lock may clear away what a killed writer left.
+    """
+    return real_registry.with_name(f".{real_registry.name}.{_MONITOR}.tmp")
+
+
+def ready(real_registry: Path) -> Path:
+    """The same once it is whole and in the journal; then what it displaced, for a look at that."""
+    return real_registry.with_name(f".{real_registry.name}.{_MONITOR}.new")
+
+
 def short_hash(real_path: Path) -> str:
     """Eight hex digits that name a file by its real path."""
     data = str(real_path).encode("utf-8", "surrogateescape")

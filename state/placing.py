@@ -36,7 +36,7 @@ def put(new: Path, path: Path, *, before: bytes, after: bytes) -> bool:
     try:
         return _keeps(new, path, before, after)
     except KeyboardInterrupt:
-        if _held(new) not in {before, after}:
+        if held(new) not in {before, after}:
             exchange(new, path)
         raise
 
@@ -63,7 +63,7 @@ def _keeps(new: Path, path: Path, before: bytes, after: bytes) -> bool:
     """
     expected: bytes | None = before
     placed: bytes | None = after
-    while (displaced := _held(new)) != expected:
+    while (displaced := held(new)) != expected:
         if displaced is None and placed != after:
             break  # ours, most likely: there is no reason to put back what cannot be read
         expected, placed = placed, displaced
@@ -74,7 +74,7 @@ def _keeps(new: Path, path: Path, before: bytes, after: bytes) -> bool:
     return placed == after
 
 
-def _held(path: Path) -> bytes | None:
+def held(path: Path) -> bytes | None:
     """The bytes of a file, but not through a symlink; None when they cannot be read."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

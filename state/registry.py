@@ -75,9 +75,19 @@ class RegistryFile:
 
     def remember(self, document: Document) -> None:
         """Make this text the last good one, for the next process too. Raises CouldNot."""
-        if lastgood.renew(paths.last_good(self._state, document.real_path), document):
-            with contextlib.suppress(CouldNot, OSError):
-                self._clear_away(document.real_path)
+        lastgood.renew(paths.last_good(self._state, document.real_path), document)
+
+    def recover(self) -> None:
+        """Clear away what a killed writer left, and put back a save that it displaced.
+
+        Raises CouldNot.
+        """
+        real_path = self._real_path()
+        if any(map(os.path.lexists, (paths.being_written(real_path), paths.ready(real_path)))):
+            from state import replacement  # noqa: PLC0415 - as in _replace
+
+            with self._locked(real_path):
+                replacement.recover(real_path, self._state / paths.JOURNAL)
 
     def write(
         self, document: Document, edits: Sequence[Edit], records: Sequence[Record] = ()
@@ -248,15 +258,6 @@ class RegistryFile:
             ended is not None and abs(now - ended) <= MOMENT
         )
 
-    def _clear_away(self, real_path: Path) -> None:
-        """What a writer left that was killed just after its new file was in place."""
-        from state import replacement  # noqa: PLC0415 - as in _replace
-
-        left = replacement.temporary_for(real_path)
-        if left.exists():
-            with self._locked(real_path):
-                left.unlink(missing_ok=True)
-
     def _locked(self, real_path: Path) -> AbstractContextManager[None]:
         from state import locking  # noqa: PLC0415 - as in _replace
 
@@ -277,6 +278,7 @@ class RegistryFile:
         with self._locked(document.real_path):
             if self.fence is not None:
                 self.fence()
+            replacement.recover(document.real_path, this.journal_path)
             return replacement.make(this, self._real_path)
 
     def _adopt(self, before: Document, raw: Raw, tree: Tree, *, ours: bool) -> Document:

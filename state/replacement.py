@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from state import durable, journal, placing, snapshot
+from state import durable, journal, paths, placing, snapshot
 from state.document import Document
 from state.errors import CouldNot
 from state.snapshot import Raw
+
+OVERWRITTEN = "the file was saved by somebody else meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
     if found is None:
         return None
     real_path = this.document.real_path
-    temporary = temporary_for(real_path)
+    temporary, ready = paths.being_written(real_path), paths.ready(real_path)
     try:
         info = _prepared(temporary, this.data, found.info)
         if _unmoved(this, real_path_now) is None or not _made(this, temporary, real_path_now):
@@ -45,16 +47,42 @@ def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
     except OSError as error:
         raise _failure(this.document.path, error) from None
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for path in (temporary, ready):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # The new file is in place, whatever the folder says.
         durable.sync_folder(real_path.parent)
     return Raw(data=this.data, info=info)  # Not read again: it may be another's by now.
 
 
-def temporary_for(real_path: Path) -> Path:
-    """A fixed name: whoever holds the lock may clear away what a killed writer left."""
-    return real_path.with_name(f".{real_path.name}.agent-sessions-monitor.tmp")
+def recover(real_path: Path, journal_path: Path) -> None:
+    """Clear away what a killed writer left. The caller holds the lock. Raises CouldNot.
+
+    One that was killed just after its file took its place had yet to look at what it displaced.
+    Where that is somebody's save of that very moment, it is put back, and the write is void.
+    """
+    temporary, ready = paths.being_written(real_path), paths.ready(real_path)
+    try:
+        if os.path.lexists(ready):
+            _put_back(ready, real_path, journal_path)
+            ready.unlink()
+        if os.path.lexists(temporary):
+            temporary.unlink()
+    except OSError as error:
+        what = f"what a killed writer left beside {real_path} could not be cleared away"
+        raise durable.could_not(what, error) from None
+
+
+def _put_back(ready: Path, real_path: Path, journal_path: Path) -> None:
+    displaced, found = placing.held(ready), placing.held(real_path)
+    write = journal.last_write(journal_path, real_path)
+    if write and not write[0].void and found is not None:
+        before, after = write[0].sums
+        if journal.checksum(found) == after and (
+            displaced is None or journal.checksum(displaced) != before
+        ):
+            placing.exchange(ready, real_path)
+            journal.void(journal_path, [one.change for one in write], OVERWRITTEN)
 
 
 def _unmoved(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
@@ -92,7 +120,7 @@ def _made(this: Replacement, temporary: Path, real_path_now: Callable[[], Path])
             _void(this.journal_path, changes, _why(this, error))
         raise
     if not swapped:
-        _void(this.journal_path, changes, "the file was saved by somebody else meanwhile")
+        _void(this.journal_path, changes, OVERWRITTEN)
     return swapped
 
 
@@ -102,7 +130,9 @@ def _swapped(this: Replacement, temporary: Path, real_path_now: Callable[[], Pat
     if this.fence:
         this.fence()
     real_path = this.document.real_path
-    return placing.put(temporary, real_path, before=this.document.raw, after=this.data)
+    ready = paths.ready(real_path)
+    temporary.replace(ready)
+    return placing.put(ready, real_path, before=this.document.raw, after=this.data)
 
 
 def _took_place(this: Replacement) -> bool:

@@ -123,7 +123,7 @@ def endured(desk: Desk, cases: Sequence[tuple[str, str]]) -> list[Found]:
     done = subprocess.run(
         [sys.executable, hardship.__file__],
         input="".join(f"{json.dumps(asdict(each))}\n" for each in orders),
-        env=commandline.environment({}),
+        env=commandline.environment(commandline.importable()),
         stdout=subprocess.PIPE,
         text=True,
         check=True,

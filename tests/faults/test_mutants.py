@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import commandline
 import mutants
 import mutating
 
-LIST = Path(__file__).with_name("survivors.txt")
+LIST = Path(mutating.__file__).with_name("survivors.txt")
 LEAST = 90
 """Percent."""
 
@@ -29,7 +30,7 @@ def test_the_core_s_own_tests_notice_nine_of_ten_mutants_and_the_others_are_list
     figure: Callable[[str, str], None],
 ) -> None:
     program = [sys.executable, mutating.__file__]
-    environ = {**os.environ, "PYTHONHASHSEED": "0"}
+    environ = os.environ | commandline.importable() | {"PYTHONHASHSEED": "0"}
     lines = subprocess.run(program, env=environ, stdout=subprocess.PIPE, check=True).stdout
     killed = {each["mutant"]: each["killed"] for each in map(json.loads, lines.splitlines())}
     alive = [mutant for mutant in killed if not killed[mutant]]

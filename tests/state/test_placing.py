@@ -125,7 +125,7 @@ class TestOnLinux:
     def test_an_interrupt_loses_no_save(
         self, new: Path, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        held = placing._held
+        held = placing.held
         interrupts: list[type[BaseException]] = [KeyboardInterrupt]
 
         def once(place: Path) -> bytes | None:
@@ -133,7 +133,7 @@ class TestOnLinux:
                 raise interrupts.pop()
             return held(place)
 
-        monkeypatch.setattr(placing, "_held", once)
+        monkeypatch.setattr(placing, "held", once)
         Meanwhile(monkeypatch, lambda: path.write_bytes(THEIRS))
         with pytest.raises(KeyboardInterrupt):
             put(new, path)

@@ -29,6 +29,7 @@ SAVED = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 LATER = SAVED + timedelta(minutes=1)
 TEXT = "sessions:\n  - name: a\n    status: running   # alive\n  - name: b\n    status: running\n"
 END_A = SetKey(session=SessionName("a"), key="status", value="terminated")
+END_B = SetKey(session=SessionName("b"), key="status", value="terminated")
 AFTER = TEXT.replace("running   # alive", "terminated   # alive")
 RECORD = Record(
     at=LATER,
@@ -416,13 +417,79 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_file(
     done = subprocess.run([sys.executable, "-c", script(home, body)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert home.path.read_text() in (TEXT, AFTER)
-    document = home.read()
-    home.file.remember(document)  # as each tick does
-    written = home.file.write(document, [END_A], [RECORD])
+    home.file.recover()  # as each tick does
+    written = home.file.write(home.read(), [END_A], [RECORD])
     assert isinstance(written, Written)
     assert home.path.read_text() == AFTER
     assert home.leftovers() == []
     assert journal.read(home.journal).skipped == 0
+
+
+SAVED_BESIDE = TEXT + "# saved by an editor that knows no lock\n"
+
+
+def killed_when_files_changed_places(home: Home, *, saved: str | None) -> None:
+    """A writer that had yet to look at what its new file displaced."""
+    save = "" if saved is None else f"    document.path.write_text({saved!r})\n"
+    body = (
+        "real = placing.exchange\n"
+        "def exchange(*names):\n"
+        f"{save}"
+        "    real(*names)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "placing.exchange = exchange\n"
+        "file.write(document, [end], [record])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script(home, body)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert home.path.read_text() == AFTER
+    assert len(home.leftovers()) == 1
+
+
+@pytest.mark.parametrize("by", ["recover", "write"])
+def test_a_save_that_a_killed_writer_displaced_unseen_is_put_back(home: Home, by: str) -> None:
+    killed_when_files_changed_places(home, saved=SAVED_BESIDE)
+    if by == "recover":
+        home.file.recover()
+    else:
+        assert home.file.write(home.read(), [END_B], [RECORD]) == Moved()
+    assert home.path.read_text() == SAVED_BESIDE
+    assert home.leftovers() == []
+    (change, *others) = journal.read(home.journal).changes
+    assert change.void == "the file was saved by somebody else meanwhile"
+    assert all(each.void for each in others)
+
+
+def test_a_killed_writer_that_displaced_what_it_had_read_has_written(home: Home) -> None:
+    killed_when_files_changed_places(home, saved=None)
+    home.file.recover()
+    assert home.path.read_text() == AFTER
+    assert home.leftovers() == []
+    (change,) = journal.read(home.journal).changes
+    assert change.void is None
+
+
+def test_a_save_since_then_is_the_newest_and_stays(home: Home) -> None:
+    killed_when_files_changed_places(home, saved=SAVED_BESIDE)
+    home.save(AFTER + "# later still\n")
+    home.file.recover()
+    assert home.path.read_text() == AFTER + "# later still\n"
+    assert home.leftovers() == []
+
+
+def test_what_was_not_whole_when_its_writer_was_killed_is_never_put_back(home: Home) -> None:
+    assert isinstance(home.file.write(home.read(), [END_A], [RECORD]), Written)
+    paths.being_written(home.path).write_text(AFTER[:20])
+    home.file.recover()
+    assert home.path.read_text() == AFTER
+    assert home.leftovers() == []
+
+
+def test_recovery_waits_for_a_writer_that_lives(home: Home) -> None:
+    paths.being_written(home.path).write_text("half")
+    with lock_held_elsewhere(home), pytest.raises(CouldNot, match="is held by another process"):
+        home.process(timeout=0.2).recover()
+    assert len(home.leftovers()) == 1
 
 
 def test_two_writers_at_once_both_get_their_edits_in(home: Home) -> None:

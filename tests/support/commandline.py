@@ -208,5 +208,10 @@ def environment(more: Mapping[str, str] | None) -> dict[str, str]:
     return {**os.environ, **(more or {})}
 
 
+def importable() -> Mapping[str, str]:
+    """Lets another Python import whatever this one can."""
+    return {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 def _whole_lines(path: Path) -> list[str]:
     return path.read_text("utf-8").rpartition("\n")[0].splitlines()

@@ -36,7 +36,6 @@ from kanban_worker.watch import Watch
 from state.errors import MonitorError
 from tracing import Point, Tracer
 
-ROOT = Path(__file__).parents[2]
 MARK = "/traced"
 """What a marked run looks at, a file that is not there, at each point: `/traced/before/17`."""
 
@@ -104,10 +103,9 @@ class Server:
 @contextlib.contextmanager
 def serving(environ: Mapping[str, str], *, under: Sequence[str] = ()) -> Iterator[Server]:
     """Start the process, below another program such as strace; it ends with the block."""
-    paths = {"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     with subprocess.Popen(
         [*under, sys.executable, __file__],
-        env=commandline.environment({**environ, **paths}),
+        env=commandline.environment({**environ, **commandline.importable()}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -22,7 +22,7 @@ import pytest
 
 import mutants
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CORE = ROOT / "reconcile"
 TESTS = "tests/reconcile"
 """From `ROOT`, which must be the working directory."""

@@ -1,6 +1,7 @@
 """Mutation testing: which mutants of the core do its own tests notice?
 
-    PYTHONHASHSEED=0 python tests/support/mutating.py [reconcile.gone …]    # one JSON object each
+    export PYTHONHASHSEED=0 PYTHONPATH=.:tests/support
+    python tests/faults/mutation/mutating.py [reconcile.gone …]    # one JSON object each
 
 The tests run once to see which functions each of them calls. A mutant of a function is put into a
 fork of a process that has collected the tests, and only those that call it run there, up to the

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import portalocker
 
-from state import replacement
+from state import paths
 
 WRITE = 0.008
 """Seconds that a write of the monitor's takes, a little more: most of it is the disk's."""
@@ -173,8 +173,8 @@ def _edit(scribe: Scribe, registry: Path, number: int, chance: random.Random) ->
 def _wait_for_a_write(registry: Path, seconds: float) -> None:
     """Until there is the file that is to take the registry's place."""
     late = time.monotonic() + seconds
-    new = replacement.temporary_for(registry)
-    while not new.exists() and time.monotonic() < late:
+    new = paths.being_written(registry), paths.ready(registry)
+    while not any(path.exists() for path in new) and time.monotonic() < late:
         time.sleep(0.0002)
 
 

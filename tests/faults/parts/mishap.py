@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from desk import Desk
-from state import durable, replacement
+from state import durable, paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class File:
         if not self.replaced:
             return path
         registry = path == desk.registry
-        return replacement.temporary_for(path) if registry else durable.temporary_for(path)
+        return paths.being_written(path) if registry else durable.temporary_for(path)
 
 
 FILES = {
