@@ -13,6 +13,8 @@ from fences import Fence
 from fleet import Fleet
 
 FIGURE = "figure"
+LONGEST = ("test_mutants.py", "test_soak.py", "test_writers.py")
+"""These begin first: the last one to end would keep everybody else waiting."""
 
 
 @pytest.fixture
@@ -32,6 +34,10 @@ def desk(fence: Fence, fleet: Fleet) -> Desk:
     folder = fence.home / "board"
     folder.mkdir()
     return Desk(fence, fleet, folder / "agent-sessions.yaml")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
