@@ -1,4 +1,4 @@
-"""What a comment on one death adds: between which looks, of what, and how to resume."""
+"""What a comment on deaths adds: between which looks, of what, and how to resume."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from reconcile.plan import Action, Decision
 
 
 def details(tick: Tick, before: Tick | None, settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    """By the finding's id, for deaths that were just written; none for those of a wave.
+    """By the finding's id, for the deaths that were just written and that a comment lists.
 
     `before` is this process's look before this one.
     """
-    found = [one for one in tick.report.decisions if _is_single(one)]
-    if not found or len(found) > telling.AT_MOST:
+    found = [one for one in tick.report.decisions if _was_written(one)][: telling.LISTED]
+    if not found:
         return {}
     asked = frozenset(names.normalise(one.drift.session) for one in found)
     commands = {
@@ -31,9 +31,8 @@ def details(tick: Tick, before: Tick | None, settings: Settings) -> Mapping[str,
     }
 
 
-def _is_single(decision: Decision) -> bool:
-    dies = decision.drift.kind is DriftClass.TMUX_GONE and decision.action is Action.UPDATED
-    return dies and decision.first_held is None
+def _was_written(decision: Decision) -> bool:
+    return decision.drift.kind is DriftClass.TMUX_GONE and decision.action is Action.UPDATED
 
 
 def _name(decision: Decision) -> SessionName:
@@ -43,12 +42,16 @@ def _name(decision: Decision) -> SessionName:
 def _lines(
     decision: Decision, tick: Tick, before: Tick | None, command: str | None
 ) -> Iterator[str]:
+    if decision.first_held is None:  # else the head of the wave's comment has the cause
+        yield _ended(decision, tick, before)
+    if command:
+        yield f"Resume: {command}"
+
+
+def _ended(decision: Decision, tick: Tick, before: Tick | None) -> str:
     cause = decision.drift.evidence["cause"]
     noticed = f"{tick.report.at:%H:%M:%S %z}"
     seen = before and _name(decision) in judge.sessions_of(before.world.tmux.values())
     if before and seen and before.report.at <= tick.report.at:  # else the clock was set back
-        yield f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
-    else:
-        yield f"Ended before {noticed}: {cause}."
-    if command:
-        yield f"Resume: {command}"
+        return f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
+    return f"Ended before {noticed}: {cause}."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kanban_worker import agents, holders
 from kanban_worker.agents import files
+from kanban_worker.agents.shape import Adapter
 from kanban_worker.config import Settings
 from kanban_worker.tick import Tick
 from reconcile import names, resume
@@ -50,6 +51,7 @@ class _Look:
 
     settings: Settings
     tick: Tick
+    _adapters: dict[str, Adapter] = field(default_factory=dict)
     _holders: dict[str, tuple[Holder, ...] | Unknown] = field(default_factory=dict)
 
     def at(self, entry: Entry) -> Looked | None:
@@ -63,10 +65,11 @@ class _Look:
         where = str(paths.at_home(directory, home))
         # Not the tick's adapter, which also knows where living agents have moved their files:
         # what is resumed is started anew, in the environment of whoever asks.
-        adapter = agents.ADAPTERS[kind](home, environ)
-        if kind not in self._holders:
+        if kind not in self._adapters:
+            self._adapters[kind] = agents.ADAPTERS[kind](home, environ)
             others = agents.ADAPTERS[kind](home, environ)
             self._holders[kind] = holders.of(kind, others, self.tick.world, home, environ)
+        adapter = self._adapters[kind]
         there = files.folder(where)
         now = self.tick.world.at
         created = entry.created_at

@@ -1,9 +1,10 @@
 """Plans: what will be written now, what is held back and why, and what to remember.
 
 Four things hold a drift back. A person edited its entry moments ago. Too many sessions
-ended in one look to be believed at once, or the tmux server or the boot is another one
-than before: such a wave must still be there some seconds later. The session goes up and down.
-Or the entry is written in a way that cannot be edited without touching more than was meant.
+ended in one look to be believed at once, or none is left, or the tmux server or the boot is
+another one than before: such a wave must still be there some seconds later. The session goes
+up and down. Or the entry is written in a way that cannot be edited without touching more
+than was meant.
 """
 
 from __future__ import annotations
@@ -161,6 +162,8 @@ def _wave(
     if deaths + doubts >= STORM_AT_LEAST and (deaths + doubts) * 2 >= running:
         doubtful = f", {doubts} more in doubt" if doubts else ""
         return f"{deaths} of {running} running sessions ended together{doubtful}"
+    if not any(isinstance(answer, Listing) and answer.sessions for answer in world.tmux.values()):
+        return "no tmux session is left"
     return None
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 
 from reconcile import names, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
@@ -217,15 +217,11 @@ def _together(several: Mapping[str, Unsaid]) -> str:
 
 def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     first = next(iter(several.values()))
-    longest = LONGEST if len(several) == 1 else LONGEST_LISTED
-    lines = [_line(each, at, longest) for each in several.values()]
-    if len(lines) == 1:
-        lines += [wording.safe(each, longest) for each in first.details]
+    if len(several) == 1:
+        details = [wording.safe(each, LONGEST) for each in first.details]
+        lines = [_line(first, at, LONGEST), *details]
     else:
-        listed = [f"- [{each}] {line}" for each, line in zip(several, lines[:LISTED], strict=False)]
-        more = len(lines) - LISTED
-        listed += [f"- and {more} more: agent-sessions status"] if more > 0 else []
-        lines = _framed(several, listed)
+        lines = _framed(several, list(_listed(several, at)))
     return Saying(
         key=key,
         ids=tuple(several),
@@ -233,6 +229,17 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
         after=first.after,
         tried=first.key is not None,
     )
+
+
+def _listed(several: Mapping[str, Unsaid], at: datetime) -> Iterator[str]:
+    for key, each in islice(several.items(), LISTED):
+        yield f"- [{key}] {_line(each, at, LONGEST_LISTED)}"
+        # A command that was cut is none: `agent-sessions resume-plan` has it whole.
+        details = [wording.safe(detail, LONGEST) for detail in each.details]
+        yield from (f"  {detail}" for detail in details if len(detail) <= LONGEST_LISTED)
+    more = len(several) - LISTED
+    if more > 0:
+        yield f"- and {more} more: agent-sessions status"
 
 
 def _line(unsaid: Unsaid, at: datetime, longest: int) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -21,6 +22,7 @@ from fleet import Fleet
 from hours import Hours
 from kanban_worker import boards, config, processes
 from kanban_worker.watch import Watch
+from reconcile import telling
 from reconcile.observed import Boot
 from waiting import retry_until
 
@@ -83,6 +85,19 @@ def harbour(fence: Fence, fleet: Fleet, count: int, monkeypatch: pytest.MonkeyPa
     return found
 
 
+def check_recipes(said: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Each session that is listed has the line that resumes its own conversation there."""
+    known = {
+        f"  Resume: cd {each['workspace']} && claude --resume {each['claude_session_id_own']}"
+        for each in entries
+    }
+    lines = said.splitlines()
+    recipes = [line for line in lines if line.startswith("  Resume: ")]
+    assert len(recipes) == len(set(recipes)) == min(len(entries), telling.LISTED)
+    assert known.issuperset(recipes)
+    assert lines[-1] == "Resume them: agent-sessions resume-plan"
+
+
 def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(
     harbour: Harbour, count: int, figure: Callable[[str, str], None]
 ) -> None:
@@ -100,7 +115,7 @@ def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(
     assert writes == [before]  # held back until a second look
     (said,) = harbour.said
     assert f"{count} running sessions ended together: tmux-server-died" in said
-    assert "agent-sessions resume-plan" in said
+    check_recipes(said, harbour.entries)
     assert {each["termination_cause"] for each in harbour.entries} == {"tmux-server-died"}
     assert {each["status"] for each in harbour.entries} == {"terminated"}
     assert len({str(each["terminated_at"]) for each in harbour.entries}) == 1
@@ -125,6 +140,7 @@ def test_a_reboot_is_one_comment_that_names_it(
 
     (said,) = harbour.said
     assert f"{count} running sessions ended together: host-reboot" in said
+    check_recipes(said, harbour.entries)
     assert {each["termination_cause"] for each in harbour.entries} == {"host-reboot"}
     figure("storm", f"{count}, reboot: {len(harbour.said)} comment")
 

@@ -9,11 +9,13 @@ import pytest
 
 from examples import (
     AT,
+    BOOT,
     DEAD_PANE,
     ENTRY,
     GONE,
     KNOWN,
     NEXT_BOOT,
+    NOTES,
     OWN,
     PANE,
     PID,
@@ -30,7 +32,7 @@ from examples import (
 from reconcile import plan
 from reconcile.desired import Entry, Registry
 from reconcile.memory import Memory, Remembered
-from reconcile.observed import Missing, Pane, Process, SessionName, Unknown, World
+from reconcile.observed import Listing, Missing, Pane, Process, SessionName, Unknown, World
 from reconcile.plan import Action, Decision, Plan
 from reconcile.policy import Policy
 
@@ -48,7 +50,7 @@ def fleet(size: int) -> tuple[Entry, ...]:
 
 def surviving(*entries: Entry) -> World:
     sessions = (replace(SESSION, name=entry.name) for entry in entries)
-    return replace(GONE, tmux={SOCKET: listing(*sessions)})
+    return replace(GONE, tmux={SOCKET: listing(NOTES, *sessions)})
 
 
 def later(world: World, seconds: float) -> World:
@@ -180,6 +182,27 @@ def test_deaths_at_once_are_held_when_they_are(lost: int, running: int, held: bo
         assert {decision.why for decision in deaths} == {
             f"{together}; believed when it is still so 10 s later"
         }
+
+
+@pytest.mark.parametrize("answer", [None, listing(), listing(server=None)])
+def test_a_world_without_any_session_is_a_wave_however_small(
+    answer: Listing | None,
+) -> None:
+    """A probe that failed in a way nobody knows yet would look like this."""
+    empty = replace(GONE, tmux={SOCKET: answer}, left_behind=frozenset({SOCKET}))
+    memory = Memory(boot=BOOT)
+
+    first = planned(empty, ENTRY, memory=memory)
+    second = planned(later(empty, 10), ENTRY, memory=first.memory)
+
+    assert only(first).why == "no tmux session is left; believed when it is still so 10 s later"
+    assert only(second).action is Action.UPDATED
+
+
+def test_a_session_on_any_server_is_one_that_is_left() -> None:
+    world = replace(GONE, tmux={SECOND_SOCKET: listing(), **GONE.tmux})
+
+    assert only(planned(world, ENTRY)).action is Action.UPDATED
 
 
 def test_only_running_entries_count_for_a_wave() -> None:

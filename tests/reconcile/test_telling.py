@@ -396,8 +396,29 @@ def test_details_stand_below_a_finding_that_is_said_alone() -> None:
     assert saying.text == "[D-00000000] number 0\nEnded at 10:02.\ntoken=***"
 
 
-def test_a_digest_has_no_room_for_details() -> None:
-    memory = telling.detailed(unsaid(6), {"D-00000000": ("Ended at 10:02.",)})
+def test_in_a_digest_they_stand_below_their_finding() -> None:
+    memory = telling.detailed(unsaid(6), {"D-00000001": ("Ended at 10:02.", "token=abc")})
+
+    (digest,) = telling.due(memory, AT)
+
+    lines = digest.text.splitlines()
+    assert lines[2:5] == ["- [D-00000001] number 1", "  Ended at 10:02.", "  token=***"]
+    assert lines[5] == "- [D-00000002] number 2"
+
+
+def test_in_a_digest_a_detail_is_whole_or_left_out() -> None:
+    """Half a command may be another command."""
+    details = {"D-00000000": ("x" * 300,), "D-00000001": ("x" * 301,)}
+    memory = telling.detailed(unsaid(6), details)
+
+    (digest,) = telling.due(memory, AT)
+
+    assert digest.text.splitlines()[2] == "  " + "x" * 300
+    assert digest.text.count("xx\n") == 1
+
+
+def test_what_a_digest_does_not_list_has_no_details_there() -> None:
+    memory = telling.detailed(unsaid(101), {"D-00000064": ("Ended at 10:02.",)})
 
     (digest,) = telling.due(memory, AT)
 

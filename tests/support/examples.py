@@ -80,10 +80,18 @@ WORLD = World(
     artefacts={("claude", OWN): Artefact.PRESENT},
     real_paths={WORKSPACE: HOME},
 )
+NOTES = Session(
+    name=SessionName("notes"),
+    socket=SOCKET,
+    created_at=BORN,
+    directory="/home/u",
+    panes=(Pane(pane_id="%9", pid=5),),
+)
+"""A session of the user's that is nobody's business."""
 GONE = World(
     at=AT,
     boot=BOOT,
-    tmux={SOCKET: Listing(server=SERVER, sessions={})},
+    tmux={SOCKET: Listing(server=SERVER, sessions={NOTES.name: NOTES})},
     recorded_pids={PID: None},
     real_paths={WORKSPACE: HOME},
 )

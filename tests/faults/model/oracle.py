@@ -133,7 +133,7 @@ class Oracle:
         )
 
     def _is_wave(self, found: Sequence[Finding], sight: Sight) -> bool:
-        """At least 3 and at least half of the running entries; or the server or boot changed.
+        """At least 3 and at least half of the running entries; or none, or another server or boot.
 
         Those in doubt count: a wave is no smaller because not all of it could be seen.
         """
@@ -141,7 +141,8 @@ class Oracle:
         lost = deaths + sum(each.perhaps_gone for each in found)
         running = sum(entry.get("status") == "running" for entry in sight.entries.values())
         past, many = self._past(sight), lost >= MANY and lost * 2 >= running
-        return deaths > 0 and (many or past.rebooted or past.server_changed)
+        changed = past.rebooted or past.server_changed
+        return deaths > 0 and (many or changed or not sight.sessions)
 
     def _recall(self, finding: Finding, sight: Sight) -> None:
         """New once while it is open; another fact under the same key is another finding."""
