@@ -127,11 +127,11 @@ def _made(this: Replacement, temporary: Path, real_path_now: Callable[[], Path])
 def _swapped(this: Replacement, temporary: Path, real_path_now: Callable[[], Path]) -> bool:
     if _unmoved(this, real_path_now) is None:
         return False
-    if this.fence:
-        this.fence()
     real_path = this.document.real_path
     ready = paths.ready(real_path)
     temporary.replace(ready)
+    if this.fence:
+        this.fence()
     return placing.put(ready, real_path, before=this.document.raw, after=this.data)
 
 

@@ -136,6 +136,7 @@ class Account:
         """By the monitor."""
         self.gave_way = len({one.sums for one in changes if one.void is not None})
         """Writes of the monitor that were prepared, and not made."""
+        self._away = {one.sums[1] for one in changes if one.void is not None}
         self._after = dict(self.written)
         self._seen: set[Sums] = set()
         self.faults = [
@@ -149,7 +150,8 @@ class Account:
         now = first
         for edit in edits:
             if not self._leads(now, edit.read):
-                yield f"{edit} did not see {now}"
+                away = " (it was away to be put back)" * (edit.read in self._away)
+                yield f"{edit} did not see {now}{away}"
             now = edit.saved
         if not self._leads(now, scribes.checksum(last)):
             yield f"the last version does not come from {now}"

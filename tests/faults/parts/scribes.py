@@ -160,7 +160,7 @@ def _edit(scribe: Scribe, registry: Path, number: int, chance: random.Random) ->
     else:
         registry.write_bytes(after)
     if scribe.turn:
-        time.sleep(0.001)  # nobody looks again at once; a save that is put back is away so long
+        _wait_for_the_end(registry, scribe.pause)
     return Edit(
         at=at,
         name=scribe.name,
@@ -175,6 +175,17 @@ def _wait_for_a_write(registry: Path, seconds: float) -> None:
     late = time.monotonic() + seconds
     new = paths.being_written(registry), paths.ready(registry)
     while not any(path.exists() for path in new) and time.monotonic() < late:
+        time.sleep(0.0002)
+
+
+def _wait_for_the_end(registry: Path, seconds: float) -> None:
+    """Until a save that the monitor has displaced is back: who reads before sees it without.
+
+    That is the one moment which nobody can close who has only two files and their names.
+    """
+    late = time.monotonic() + seconds
+    time.sleep(0.001)  # nobody looks again at once
+    while paths.ready(registry).exists() and time.monotonic() < late:
         time.sleep(0.0002)
 
 
