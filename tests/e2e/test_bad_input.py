@@ -718,7 +718,10 @@ def test_a_socket_that_a_server_left_behind_shows_that_it_is_over(desk: Desk) ->
     desk.write(entry)
     desk.fleet.kill("lab-only-creator-claude")  # and with its last session the server ends
 
+    held = desk.once()
+    desk.let_pass(10)
     done = desk.once()
 
+    assert by_class(held.report)["A"]["why"].startswith("no tmux session is left")
     assert by_class(done.report)["A"]["action"] == "updated"
     assert "termination_cause: tmux-server-died" in desk.registry.read_text("utf-8")

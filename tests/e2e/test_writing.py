@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,16 +16,6 @@ KEEPER = "lab-keeper-creator-claude"
 GONE = "lab-gone-creator-claude"
 LONG_GONE = 2**22 + 1
 """No process can have this pid."""
-
-
-def let_pass(desk: Desk, seconds: float) -> None:
-    """Let time pass for what the ledger holds back: shift it, instead of sleeping."""
-    kept = json.loads(desk.ledger.read_text())
-    for finding in kept["open"].values():
-        if finding["first_held"]:
-            at = datetime.fromisoformat(finding["first_held"]) - timedelta(seconds=seconds)
-            finding["first_held"] = at.isoformat()
-    desk.ledger.write_text(json.dumps(kept))
 
 
 # The user wins ----------------------------------------------------------------------------------
@@ -163,7 +152,7 @@ def test_a_storm_is_held_and_written_at_once_when_it_is_still_so_later(desk: Des
         )
     assert commandline.everything_below(desk.registry.parent) == before
     assert desk.journal == []
-    let_pass(desk, 10)
+    desk.let_pass(10)
     later = desk.once()
     assert [(each["action"], each["new"]) for each in later.report["drifts"]] == [
         ("updated", False)
@@ -184,7 +173,7 @@ def test_a_blip_is_never_written(desk: Desk) -> None:
     empty = desk.fence.tmux / "empty"
 
     blip = desk.once("--tmux-socket", str(empty))
-    let_pass(desk, 60)
+    desk.let_pass(60)
     still = desk.once("--tmux-socket", str(empty))
     calm = desk.once("--exit-code")
 
@@ -204,7 +193,7 @@ def test_when_the_server_is_killed_the_cause_is_named_and_believed_at_a_second_l
     desk.fleet.kill_server()
 
     held = desk.once().report["drifts"]
-    let_pass(desk, 10)
+    desk.let_pass(10)
     written = desk.once().report["drifts"]
 
     assert [each["action"] for each in held] == ["held"] * 2
