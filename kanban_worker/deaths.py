@@ -26,8 +26,12 @@ def details(tick: Tick, before: Tick | None, settings: Settings) -> Mapping[str,
         names.normalise(each.session): resuming.shell(each)
         for each in resuming.plan(tick, settings, asked)
     }
+    # The head of a wave's comment has the cause, for all of them.
+    wave = [one for one in found if one.first_held]
+    alone = [one for one in found if not one.first_held or len(wave) == 1]
     return {
-        one.drift.id: tuple(_lines(one, tick, before, commands.get(_name(one)))) for one in found
+        one.drift.id: tuple(_lines(one, tick, before, commands.get(_name(one)), ended=one in alone))
+        for one in found
     }
 
 
@@ -40,9 +44,9 @@ def _name(decision: Decision) -> SessionName:
 
 
 def _lines(
-    decision: Decision, tick: Tick, before: Tick | None, command: str | None
+    decision: Decision, tick: Tick, before: Tick | None, command: str | None, *, ended: bool
 ) -> Iterator[str]:
-    if decision.first_held is None:  # else the head of the wave's comment has the cause
+    if ended:
         yield _ended(decision, tick, before)
     if command:
         yield f"Resume: {command}"

@@ -21,6 +21,7 @@ from fences import Fence
 from kanban_worker import cli, config
 from kanban_worker.commands import reconcile, status
 from kanban_worker.tick import Monitor
+from state import paths
 
 KEEPER, FIRST, SECOND = (f"lab-{name}-creator-claude" for name in ("keeper", "first", "second"))
 LONG_GONE = 2**22 + 1
@@ -56,6 +57,24 @@ def test_it_says_each_finding_once_and_what_is_new_as_it_comes(desk: Desk) -> No
     assert f"{SECOND}: tmux gone" in second
     assert "Marked terminated." in second
     assert desk.registry.read_text().count("status: terminated") == 2
+
+
+def test_who_cannot_open_the_monitor_s_lock_writes_as_soon_as_it_can(desk: Desk) -> None:
+    desk.write(*desk.starts(KEEPER, FIRST))
+    in_the_way = paths.monitor_lock(desk.state, desk.registry.resolve())
+    in_the_way.mkdir(parents=True)
+    before = desk.registry.read_bytes()
+    desk.fleet.kill(FIRST)
+
+    with desk.poll() as poll:
+        poll.wait_for(lambda: "Held: lock " in "".join(poll.lines), "a write that is held")
+        poll.wait_for(lambda: poll.complaints, "the trouble")
+        assert desk.registry.read_bytes() == before
+        in_the_way.rmdir()
+        poll.wait_for(lambda: "status: terminated" in desk.registry.read_text(), "the write")
+        done = poll.end()
+
+    assert f"lock {in_the_way} could not be opened" in done.complaints(1)
 
 
 def test_an_interrupt_while_a_module_is_loaded_ends_it_with_130_as_well(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -119,6 +120,30 @@ def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(
     assert {each["termination_cause"] for each in harbour.entries} == {"tmux-server-died"}
     assert {each["status"] for each in harbour.entries} == {"terminated"}
     assert len({str(each["terminated_at"]) for each in harbour.entries}) == 1
+    figure("storm", f"{count}, server killed: {len(harbour.said)} comment")
+
+
+@pytest.mark.parametrize("count", [1], indirect=True)
+def test_the_only_session_and_its_server_are_held_too_and_said_as_one_death(
+    harbour: Harbour, count: int, figure: Callable[[str, str], None]
+) -> None:
+    writes = []
+
+    def killed() -> None:
+        harbour.fleet.kill_server(signal.SIGKILL)
+        harbour.hours.at(harbour.hours.passed + 5, lambda: writes.append(harbour.version()))
+
+    harbour.hours.at(100, killed)
+    before = harbour.version()
+
+    harbour.watches(minutes=10)
+
+    assert writes == [before]
+    (said,) = harbour.said
+    found, ended, resume = said.splitlines()
+    assert found.endswith("Marked terminated.")
+    assert re.fullmatch(r"Ended before \S+ \S+: tmux-server-died\.", ended)
+    assert resume.startswith("Resume: cd ~/lab/project-0000 && claude --resume ")
     figure("storm", f"{count}, server killed: {len(harbour.said)} comment")
 
 
