@@ -29,6 +29,9 @@ _CUT_OFF = (Cause.HOST_REBOOT, Cause.SERVER_DIED, Cause.PANE_KILLED)
 _SELDOM = timedelta(hours=1)
 """How often the conversations of ended sessions are looked at: there may be many."""
 
+_OFTEN = timedelta(minutes=1)
+"""How often those of running ones are, as long as none of them is about to be deleted."""
+
 _Seldom = tuple[datetime, Mapping[Recorded, Entry], Mapping[Recorded, Expiry]]
 
 Artefacts = Mapping[Recorded, Artefact | Missing | Unknown]
@@ -61,6 +64,7 @@ class Records:
         self._adapters = adapters
         self._expanded = expanded
         self._seldom: _Seldom | None = None
+        self._none_soon: tuple[datetime, Wanted] | None = None
 
     def wanted(self, registry: Registry) -> Wanted:
         """What follows from the registry alone."""
@@ -93,8 +97,7 @@ class Records:
         self, wanted: Wanted, artefacts: Artefacts, now: datetime
     ) -> Mapping[Recorded, Expiry]:
         """What will soon be deleted, of what is there."""
-        there = (each for each in wanted.running if artefacts[each] is Artefact.PRESENT)
-        return {**self._soon(there, now), **self._cut_off(wanted, now)}
+        return {**self._running(wanted, artefacts, now), **self._cut_off(wanted, now)}
 
     def lineages(
         self,
@@ -142,6 +145,17 @@ class Records:
     def _soon(self, there: Iterable[Recorded], now: datetime) -> Mapping[Recorded, Expiry]:
         found = ((each, self._adapters[each[0]].expiry(each[1], now)) for each in there)
         return {each: expiry for each, expiry in found if expiry is not None}
+
+    def _running(
+        self, wanted: Wanted, artefacts: Artefacts, now: datetime
+    ) -> Mapping[Recorded, Expiry]:
+        last = self._none_soon
+        if last and last[1] is wanted and abs(now - last[0]) < _OFTEN:
+            return {}
+        there = (each for each in wanted.running if artefacts[each] is Artefact.PRESENT)
+        found = self._soon(there, now)
+        self._none_soon = None if found else (now, wanted)
+        return found
 
     def _cut_off(self, wanted: Wanted, now: datetime) -> Mapping[Recorded, Expiry]:
         last = self._seldom

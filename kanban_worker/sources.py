@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from kanban_worker.agents.shape import Adapter
@@ -19,10 +19,15 @@ def of(
     adapters: Mapping[str, Adapter],
 ) -> Mapping[str, Source]:
     """All sources by name. `trouble` is why the registry could not be read, or empty."""
+    unread = {
+        agent: found.why
+        for (agent, _), found in world.artefacts.items()
+        if isinstance(found, Unknown)
+    }
     return {
         "tmux": _tmux(world.tmux),
         "registry": _registry(registry, path, trouble),
-        **{kind: _agent(kind, adapter.home(), world) for kind, adapter in adapters.items()},
+        **{kind: _agent(adapter.home(), unread.get(kind)) for kind, adapter in adapters.items()},
     }
 
 
@@ -42,16 +47,10 @@ def _registry(registry: Registry, path: Path, trouble: str) -> Source:
     return Source(state=SourceState.OK, facts=facts)
 
 
-def _agent(kind: str, home: Answer[Path], world: World) -> Source:
+def _agent(home: Answer[Path], unread: str | None) -> Source:
+    """`unread` is why something of this agent's could not be read, if anything."""
     if isinstance(home, Unknown):
         return Source(state=SourceState.UNKNOWN, why=home.why)
-    blind = next(_unread(kind, world), None)
-    if blind:
-        return Source(state=SourceState.UNKNOWN, why=blind)
+    if unread:
+        return Source(state=SourceState.UNKNOWN, why=unread)
     return Source(state=SourceState.OK if home else SourceState.ABSENT)
-
-
-def _unread(kind: str, world: World) -> Iterator[str]:
-    for (agent, _), found in world.artefacts.items():
-        if agent == kind and isinstance(found, Unknown):
-            yield found.why

@@ -69,12 +69,16 @@ def _recent(changes: Iterable[datetime], at: datetime) -> tuple[datetime, ...]:
 
 def notices(memory: Memory, at: datetime) -> Iterator[Notice]:
     """One for each session that flaps, from too many changes up to a whole window without one."""
+    letter = LETTERS[NoticeKind.FLAPPING]
+    flapped = {key for key in memory.open if key.startswith(letter)}
     for name, each in memory.lives.items():
-        if not each.changes:
+        if len(each.changes) <= MOST and not flapped:  # as most of hundreds, at each tick
             continue
-        found = finding_id(LETTERS[NoticeKind.FLAPPING], name)
-        recent = _recent(each.changes, at)
-        if len(recent) > MOST or (recent and found in memory.open):
+        recent = len(_recent(each.changes, at))
+        if recent > MOST or (recent and finding_id(letter, name) in flapped):
             yield Notice(
-                id=found, kind=NoticeKind.FLAPPING, session=name, message=f"{name}: flapping: {WHY}"
+                id=finding_id(letter, name),
+                kind=NoticeKind.FLAPPING,
+                session=name,
+                message=f"{name}: flapping: {WHY}",
             )

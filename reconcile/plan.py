@@ -136,7 +136,7 @@ def plan(
         )
         for notice in (*judgement.notices, *flaps)
     )
-    missed = _missed(world, registry)
+    missed = _missed(world, registry) if memory.open else ""
     return Plan(
         decisions=decisions,
         notes=notes,

@@ -53,6 +53,7 @@ class RegistryFile:
         self._failed: tuple[bytes, MustMend] | None = None
         self._doubted: tuple[Snapshot, Cut] | None = None
         self._recent = Recent()
+        self._last_path: Path | None = None
 
     def read(self, now: datetime, *, accept_loss: bool = False) -> Document:
         """The registry as it is now. Raises MustMend and CouldNot; writes nothing.
@@ -60,7 +61,7 @@ class RegistryFile:
         `accept_loss` takes a text that lost entries for what the person wants; `remember`
         then makes it the last good one.
         """
-        real_path = self._real_path()
+        real_path = self._last_path = self._real_path()
         try:
             raw = snapshot.load(self.path, real_path)
             found = self._snapshot(raw, now, accept_loss=accept_loss)
@@ -80,9 +81,9 @@ class RegistryFile:
     def recover(self) -> None:
         """Clear away what a killed writer left, and put back a save that it displaced.
 
-        Raises CouldNot.
+        It looks beside the file that was read last. Raises CouldNot.
         """
-        real_path = self._real_path()
+        real_path = self._last_path or self._real_path()
         if any(map(os.path.lexists, (paths.being_written(real_path), paths.ready(real_path)))):
             from state import replacement  # noqa: PLC0415 - as in _replace
 
@@ -247,15 +248,14 @@ class RegistryFile:
 
     def _marked(self, found: tuple[Entry, ...], now: datetime) -> tuple[Entry, ...]:
         """The entries, with those marked fresh that a person has just edited, or just ended."""
+        changed = self._recent.changed
+        if not changed and not any(each.terminated_at for each in found):
+            return found
         return tuple(
-            dataclasses.replace(each, fresh=True) if self._is_fresh(each, now) else each
+            dataclasses.replace(each, fresh=True)
+            if names.normalise(each.name) in changed or _has_just_ended(each, now)
+            else each
             for each in found
-        )
-
-    def _is_fresh(self, entry: Entry, now: datetime) -> bool:
-        changed, ended = self._recent.changed, entry.terminated_at
-        return bool(changed and names.normalise(entry.name) in changed) or (
-            ended is not None and abs(now - ended) <= MOMENT
         )
 
     def _locked(self, real_path: Path) -> AbstractContextManager[None]:
@@ -295,3 +295,7 @@ class RegistryFile:
 
 def _saved_at(raw: Raw) -> datetime:
     return datetime.fromtimestamp(min(max(raw.info.st_mtime, 0), _YEAR_3000), UTC)
+
+
+def _has_just_ended(entry: Entry, now: datetime) -> bool:
+    return entry.terminated_at is not None and abs(now - entry.terminated_at) <= MOMENT

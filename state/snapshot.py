@@ -18,6 +18,7 @@ from state.text.yamlnodes import Tree
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes; far beyond any registry that people edit."""
+_CHUNK: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def load(path: Path, real_path: Path) -> Raw:
     try:
         info = os.fstat(file)
         _check(path, info)
-        data = _all_of(file)
+        data = _all_of(file, info.st_size)
     except OSError as error:
         raise durable.could_not(f"registry {path} could not be read", error) from None
     finally:
@@ -62,9 +63,12 @@ def load(path: Path, real_path: Path) -> Raw:
     return Raw(data=data, info=info)
 
 
-def _all_of(file: int) -> bytes:
-    with os.fdopen(os.dup(file), "rb") as stream:
-        return stream.read(LARGEST + 1)
+def _all_of(file: int, size: int) -> bytes:
+    """Its bytes, of which there should be so many; but no more than one beyond the largest."""
+    data = os.read(file, min(size, LARGEST) + 1)
+    while len(data) <= LARGEST and (more := os.read(file, _CHUNK)):
+        data += more
+    return data
 
 
 def of(data: bytes, source: str) -> Snapshot:

@@ -14,7 +14,7 @@ from kanban_worker.agents.claude_retention import Retention, Settings
 from kanban_worker.agents.claude_transcript import Transcript
 from kanban_worker.agents.kept import Kept
 from kanban_worker.agents.shape import LiveAgent
-from reconcile.observed import ConversationId, Unknown
+from reconcile.observed import ConversationId, SessionName, Unknown
 
 _MOST = 8192
 
@@ -36,7 +36,16 @@ class Store:
 class Library:
     """Every store: the monitor's own, and those that live agents were started with."""
 
-    __slots__ = ("_default", "_keys", "_own", "_settings", "_transcripts", "_where", "stores")
+    __slots__ = (
+        "_default",
+        "_keys",
+        "_of",
+        "_own",
+        "_settings",
+        "_transcripts",
+        "_where",
+        "stores",
+    )
 
     def __init__(self, home: str, environ: Mapping[str, str]) -> None:
         """Nothing is read but the pid files' names."""
@@ -48,6 +57,7 @@ class Library:
         self._settings = Settings()
         self._where: dict[ConversationId, str] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._of: dict[SessionName, tuple[LiveAgent, tuple[Store, ...]]] = {}
 
     def look(self) -> None:
         """Let every folder be looked at again. Once a tick."""
@@ -57,13 +67,21 @@ class Library:
 
     def of(self, agent: LiveAgent) -> tuple[Store, ...]:
         """Return where this agent keeps its files; all stores if that cannot be told."""
+        known = self._of.get(agent.session)
+        if known is not None and known[0] is agent:
+            return known[1]
         environ = agent.environ
-        own = environ.get("CLAUDE_CONFIG_DIR")
+        own, home = environ.get("CLAUDE_CONFIG_DIR"), environ.get("HOME")
         if own:
-            return (self._store(own if own.startswith("/") else f"{agent.cwd}/{own}"),)
-        if home := environ.get("HOME"):
-            return (self._store(f"{home}/.claude"),)
-        return tuple(self.stores.values())
+            found = (self._store(own if own.startswith("/") else f"{agent.cwd}/{own}"),)
+        elif home:
+            found = (self._store(f"{home}/.claude"),)
+        else:
+            return tuple(self.stores.values())  # which may become more
+        if len(self._of) >= _MOST:
+            self._of.clear()
+        self._of[agent.session] = agent, found
+        return found
 
     def pid_file(self, agent: LiveAgent) -> PidFile | Unknown | None:
         """Return what the agent says of itself."""
