@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import gc
 import importlib
 import io
 import os
@@ -67,7 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser().parse_args(argv)
         module = arguments.command.replace("-", "_")
+        gc.disable()
         command = importlib.import_module(f"kanban_worker.commands.{module}")
+        gc.freeze()  # what was loaded stays, and need not be looked through again and again
+        gc.enable()
         status = int(command.run(arguments))
         sys.stdout.flush()
     except MonitorError as error:

@@ -29,7 +29,7 @@ from reconcile import flapping as flapping_module
 from reconcile import judge, plan, telling
 from reconcile.desired import Entry, Registry
 from reconcile.drift import DriftClass, NoticeKind
-from reconcile.memory import Life, Memory
+from reconcile.memory import Life, Memory, Remembered
 from reconcile.observed import Inside, SessionName, Unknown, World
 from reconcile.plan import Action, Plan
 from reconcile.policy import Policy
@@ -144,6 +144,21 @@ def test_each_session_that_flaps_has_a_notice_of_its_own() -> None:
     assert [notice.session for notice in found] == [NAME, other]
     assert [notice.id[:2] for notice in found] == ["F-", "F-"]
     assert found[0].id != found[1].id
+
+
+@pytest.mark.parametrize("changes", [1, 3])
+def test_one_that_flaps_makes_no_other_one_flap(changes: int) -> None:
+    steady = SessionName("lab-a-creator-claude")
+    up = Life(made=SESSION.created_at, pid=PID)
+    lives = {
+        steady: replace(up, changes=(AT,) * changes),
+        NAME: replace(up, changes=(AT,) * 4),
+    }
+    memory = replace(KNOWN, lives=lives)
+    (flaps,) = flapping_module.notices(memory, AT)
+    memory = replace(memory, open={flaps.id: Remembered(since=AT)})
+
+    assert [notice.session for notice in flapping_module.notices(memory, AT)] == [NAME]
 
 
 def test_while_one_session_moves_the_others_are_not_forgotten() -> None:
