@@ -84,7 +84,7 @@ class Drift:
     edits: tuple[Edit, ...] = ()
     """Empty for what only a person can settle."""
     fresh: bool = False
-    """A person edited the entry moments ago: theirs until the next look."""
+    """A person edited the entry moments ago, or it was ended then: theirs until the next look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ pytestmark = hermes.needed
 INTERVAL = 30.0
 COUNTS = (3, 14, 65, 500)
 
+Version = tuple[bytes, int, int]
+
 
 class Harbour:
     """A crowd of sessions, their registry, and a card whose watch spans simulated minutes."""
@@ -55,6 +57,19 @@ class Harbour:
         )
         assert watch.run().blocked
 
+    def watches_its_server_killed(self) -> tuple[Version, Version]:
+        """The registry before a watch in which the server is killed, and 5 s after the kill."""
+        versions = [self.version()]
+
+        def killed() -> None:
+            self.fleet.kill_server(signal.SIGKILL)
+            self.hours.at(self.hours.passed + 5, lambda: versions.append(self.version()))
+
+        self.hours.at(100, killed)
+        self.watches(minutes=10)
+        before, soon = versions
+        return before, soon
+
     def goes_on(self) -> None:
         self.home.unblock(self.card)
 
@@ -66,7 +81,7 @@ class Harbour:
     def entries(self) -> list[dict[str, str]]:
         return list(YAML(typ="safe", pure=True).load(self.many.registry)["sessions"])
 
-    def version(self) -> tuple[bytes, int, int]:
+    def version(self) -> Version:
         """What any write to the registry changes."""
         status = self.many.registry.stat()
         return self.many.registry.read_bytes(), status.st_mtime_ns, status.st_ino
@@ -102,18 +117,9 @@ def check_recipes(said: str, entries: Sequence[Mapping[str, Any]]) -> None:
 def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(
     harbour: Harbour, count: int, figure: Callable[[str, str], None]
 ) -> None:
-    writes = []
+    before, soon = harbour.watches_its_server_killed()
 
-    def killed() -> None:
-        harbour.fleet.kill_server(signal.SIGKILL)
-        harbour.hours.at(harbour.hours.passed + 5, lambda: writes.append(harbour.version()))
-
-    harbour.hours.at(100, killed)
-    before = harbour.version()
-
-    harbour.watches(minutes=10)
-
-    assert writes == [before]  # held back until a second look
+    assert soon == before  # held back until a second look
     (said,) = harbour.said
     assert f"{count} running sessions ended together: tmux-server-died" in said
     check_recipes(said, harbour.entries)
@@ -127,18 +133,9 @@ def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(
 def test_the_only_session_and_its_server_are_held_too_and_said_as_one_death(
     harbour: Harbour, count: int, figure: Callable[[str, str], None]
 ) -> None:
-    writes = []
+    before, soon = harbour.watches_its_server_killed()
 
-    def killed() -> None:
-        harbour.fleet.kill_server(signal.SIGKILL)
-        harbour.hours.at(harbour.hours.passed + 5, lambda: writes.append(harbour.version()))
-
-    harbour.hours.at(100, killed)
-    before = harbour.version()
-
-    harbour.watches(minutes=10)
-
-    assert writes == [before]
+    assert soon == before
     (said,) = harbour.said
     found, ended, resume = said.splitlines()
     assert found.endswith("Marked terminated.")
