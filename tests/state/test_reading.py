@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from state import paths
+from state import paths, snapshot
 from state.errors import CouldNot, MonitorError, MustMend
 from state.registry import RegistryFile
 
@@ -160,6 +160,22 @@ def test_a_parse_error_names_the_last_good_copy(home: Home) -> None:
     home.save(text_of("a") + "  - [")
     assert complaint(home).endswith(f"Last good copy: {paths.last_good(home.state, home.path)}")
     assert complaint(home) == complaint(home)
+
+
+def test_a_file_that_grows_while_it_is_opened_is_read_to_its_end(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.save(text_of("a"))
+    check = snapshot._check
+
+    def checked(path: Path, info: os.stat_result) -> None:
+        check(path, info)
+        with home.path.open("a") as file:
+            file.write("    note: " + "x" * 100_000 + "\n")
+
+    monkeypatch.setattr(snapshot, "_check", checked)
+
+    assert home.file.read(LATER).raw == home.path.read_bytes()
 
 
 # --- a person's fresh edits

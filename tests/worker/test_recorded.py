@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kanban_worker import agents, standin
-from kanban_worker.recorded import Records
+from kanban_worker.recorded import Records, Wanted
 from reconcile.desired import Entry, Registry
 from reconcile.observed import Artefact, Bound, ConversationId, Expiry, Missing, SessionName
 
@@ -147,3 +147,23 @@ def test_an_id_that_also_a_running_entry_has_is_looked_at_each_time() -> None:
     os.utime(path)
 
     assert soon(looked, ENDED, ENTRY, now=NOW + timedelta(seconds=30)) == {}
+
+
+def test_what_has_time_is_looked_at_once_a_minute_as_long_as_the_same_is_wanted() -> None:
+    path, looked = write(ONE), records()
+    wanted, others = (looked.wanted(Registry(entries=(ENTRY,))) for _ in range(2))
+
+    def told(wanted: Wanted, seconds: float) -> bool:
+        now = NOW + timedelta(seconds=seconds)
+        return bool(looked.expiring(wanted, looked.artefacts(wanted, (), now), now))
+
+    assert not told(wanted, 0)
+    os.utime(path, (time.time() - 28 * DAY,) * 2)
+
+    assert not told(wanted, 59)
+    assert told(wanted, 60)
+    assert told(wanted, 61)
+    os.utime(path)
+    assert not told(wanted, 62)
+    os.utime(path, (time.time() - 28 * DAY,) * 2)
+    assert told(others, 63)

@@ -394,6 +394,24 @@ def test_nor_one_that_a_process_named_which_is_gone(claude: ClaudeHost, work: Pa
     assert holds(claude.adapter(), agent) == [None]
 
 
+def test_the_next_agent_of_a_session_may_keep_its_files_elsewhere(
+    claude: ClaudeHost, work: Path, tmp_path: Path
+) -> None:
+    other = type(claude)(claude.home, tmp_path.resolve() / "other-config")
+    one, two, adapter = claude.new_id(), other.new_id(), claude.adapter()
+    two = type(two)(two.replace("0", "9"))
+    first = claude.agent(work)
+    claude.write(one, work)
+    claude.pid_file(first, one)
+    assert holds(adapter, first) == [bound(one, "pid-file")]
+
+    second = claude.agent(work, environ={"CLAUDE_CONFIG_DIR": str(other.config)})
+    other.write(two, work)
+    other.pid_file(second, two)
+
+    assert holds(adapter, second) == [bound(two, "pid-file")]
+
+
 @pytest.mark.parametrize(
     "argv",
     [
