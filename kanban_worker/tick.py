@@ -26,7 +26,7 @@ from typing import TypeAlias
 from kanban_worker import agents, endings, sources
 from kanban_worker.ages import Ages
 from kanban_worker.config import Settings
-from kanban_worker.observe import Observer
+from kanban_worker.observe.observer import Observer
 from kanban_worker.tmux import Tmux
 from reconcile import judge, plan, report
 from reconcile.desired import Registry

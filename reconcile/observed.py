@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum, auto
 from typing import NewType, TypeAlias, TypeVar
 
+from reconcile.proofs import Proof
+
 SessionName = NewType("SessionName", str)
 """A tmux session's name, as tmux itself writes it (see `names.normalise`)."""
 
@@ -85,9 +87,11 @@ class Session:
 
     name: SessionName
     socket: str
+    id: str = ""
+    """tmux's own id (`$3`): it survives a rename, and is never used again by the same server."""
     created_at: datetime
     directory: str
-    """The session's working directory (`session_path`), not that of any process."""
+    """The session's working directory (`session_path`); "" in tmux 3.0a, which has none."""
     panes: tuple[Pane, ...]
 
     @property
@@ -111,6 +115,8 @@ class Listing:
     server: Server | None
     """None when the server has no session at all and so printed no row."""
     sessions: Mapping[SessionName, Session]
+    version: str = ""
+    """The server's (`3.3a`): which names it rewrites depends on it. "" where it does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +124,7 @@ class Bound:
     """The one conversation that a process holds."""
 
     id: ConversationId
-    proof: str
-    """What proves it: `pid-file`, `argv`, `clear-marker`, `first-written`, …"""
+    proof: Proof
     written: bool
     """Whether it is on disk yet: Claude Code writes nothing before the first prompt."""
 
@@ -131,7 +136,19 @@ class Ambiguous:
     candidates: tuple[ConversationId, ...]
 
 
-Conversation: TypeAlias = Answer[Bound | Ambiguous]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unproven:
+    """Nothing ties the process to one conversation. Never written."""
+
+    likely: ConversationId | None = None
+    """What it probably holds: shown with a `?`."""
+    left: tuple[ConversationId, ...] = ()
+    """What it certainly held and has left since, for a conversation that nothing names."""
+    setting: str = ""
+    """What the user can set to make it certain, in a few words; empty where nothing is known."""
+
+
+Conversation: TypeAlias = Answer[Bound | Ambiguous | Unproven]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

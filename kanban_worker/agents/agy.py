@@ -9,10 +9,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from kanban_worker.agents import agy_locks, files, ids, lines, pick
 from kanban_worker.agents.kept import Folder, Kept
-from kanban_worker.agents.shape import Activity, LiveAgent
+from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Ambiguous,
     Answer,
@@ -26,6 +27,7 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
+from reconcile.proofs import Proof
 
 _HOME = ".gemini/antigravity-cli"
 _SUFFIXES = (".db", ".pb")
@@ -35,6 +37,9 @@ _Last = Mapping[str, object]
 
 class Agy:
     """agy's files, of the plain installation and of the snap."""
+
+    variables: ClassVar[tuple[str, ...]] = ()
+    pane_use: ClassVar[PaneUse] = PaneUse.NOTHING
 
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home; no variable moves agy's files."""
@@ -53,8 +58,11 @@ class Agy:
         roots = self._look()
         return files.folder(roots[0] if roots else self._plain)
 
-    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+    def conversations(
+        self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
+    ) -> Mapping[SessionName, Conversation]:
         """Return what each agy holds: by its lock, its arguments, or the last one there."""
+        del seen
         for agent in agents:
             if home := agent.environ.get("HOME"):
                 self._homes[home] = None
@@ -89,9 +97,10 @@ class Agy:
         created_at: datetime | None,
         now: datetime,
         at_home: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """Look for the conversation's own file; `-wal` and `-shm` alone are none."""
-        del workspace, created_at, at_home
+        del workspace, created_at, at_home, environ
         if ids.uuid(conversation) is None:
             return Missing("not a conversation id of agy: those are UUIDs")
         if now != self._asked:
@@ -164,9 +173,9 @@ class Agy:
         if len(mine) > 1:
             return Ambiguous(tuple(sorted(mine)))
         if mine:
-            return self._bound(mine.pop(), "presence-lock")
+            return self._bound(mine.pop(), Proof.PRESENCE)
         given = ids.uuid(ids.argument(agent.argv, ("--conversation",)))
-        return None if given is None else self._bound(given, "argv")
+        return None if given is None else self._bound(given, Proof.ARGUMENT)
 
     def _last_one(
         self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
@@ -183,7 +192,7 @@ class Agy:
         times = [at for root in self._roots for at in _times(root, found)]
         if not any(pick.nanoseconds(at) >= since for at in times):
             return None
-        return self._bound(found, "last-conversation") if alone else Ambiguous((found,))
+        return self._bound(found, Proof.LAST) if alone else Ambiguous((found,))
 
     def _named(self, cwd: str) -> ConversationId | Unknown | None:
         if not cwd:
@@ -215,7 +224,7 @@ class Agy:
                 return path
         return None
 
-    def _bound(self, conversation: ConversationId, proof: str) -> Bound | Unknown:
+    def _bound(self, conversation: ConversationId, proof: Proof) -> Bound | Unknown:
         found = self._file(conversation)
         if isinstance(found, Unknown):
             return found

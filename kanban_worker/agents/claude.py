@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from kanban_worker.agents import (
     claude_keys,
@@ -21,7 +22,7 @@ from kanban_worker.agents.claude_library import Library
 from kanban_worker.agents.claude_pids import PidFile
 from kanban_worker.agents.claude_transcript import Transcript
 from kanban_worker.agents.kept import Folder, Kept
-from kanban_worker.agents.shape import Activity, LiveAgent
+from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Answer,
     Artefact,
@@ -43,6 +44,9 @@ _STATES = {"busy": "working", "waiting": "waiting", "idle": "idle", "shell": "id
 class Claude:
     """Claude Code's files, in every configuration folder that is in use."""
 
+    variables: ClassVar[tuple[str, ...]] = ("CLAUDE_CONFIG_DIR", "CLAUDE_CODE_PROJECT_DIR_NAME")
+    pane_use: ClassVar[PaneUse] = PaneUse.NOTHING
+
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home and environment."""
         self._library = Library(str(home), environ)
@@ -59,8 +63,11 @@ class Claude:
         """Return the configuration folder in use."""
         return files.folder(self._library.home())
 
-    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+    def conversations(
+        self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
+    ) -> Mapping[SessionName, Conversation]:
         """Return what each agent holds: by its pid file, its arguments, or its new files."""
+        del seen
         return self._binding.tick(agents)
 
     def lineage(
@@ -82,12 +89,14 @@ class Claude:
         created_at: datetime | None,
         now: datetime,
         at_home: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """Look under the workspace's folders, then in all folders of every configuration.
 
         The first question about a conversation that `conversations` has just seen is
         answered from that look: a tick asks both, and one `stat` is enough.
         """
+        del environ
         if conversation in self._binding.resumable:
             self._binding.resumable.discard(conversation)
             return Artefact.PRESENT

@@ -23,6 +23,7 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
+from reconcile.proofs import Proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +191,7 @@ def _answer(claim: PidFile | Argument, found: Transcript | Unknown | None) -> Co
     speaker = found.speaker if found is not None else None
     if speaker is not None and speaker != claim.id:
         return Ambiguous((claim.id, speaker))
-    proof = "pid-file" if isinstance(claim, PidFile) else "argv"
+    proof = Proof.PID_FILE if isinstance(claim, PidFile) else Proof.ARGUMENT
     return Bound(id=claim.id, proof=proof, written=written)
 
 

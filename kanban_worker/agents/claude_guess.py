@@ -13,6 +13,7 @@ from kanban_worker.agents.claude_transcript import Opening, opening
 from kanban_worker.agents.kept import Kept
 from kanban_worker.agents.shape import LiveAgent
 from reconcile.observed import Ambiguous, Bound, Conversation, ConversationId, Unknown
+from reconcile.proofs import Proof
 
 _MOST = 8192
 
@@ -129,7 +130,7 @@ def after_clear(
         return None
     ends = [one.id for one in cleared if not _ended(one, cleared)]
     if alone and len(ends) == 1 and all(one.cleared for one in young):
-        return Bound(id=ends[0], proof="clear-marker", written=True)
+        return Bound(id=ends[0], proof=Proof.CLEAR_CHAIN, written=True)
     return Ambiguous((claimed, *ends))
 
 

@@ -10,12 +10,13 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from kanban_worker.agents import codex_rollouts, files, ids, lines, pick
 from kanban_worker.agents.birth import birth_ns
 from kanban_worker.agents.codex_rollouts import Rollouts
 from kanban_worker.agents.kept import Kept
-from kanban_worker.agents.shape import Activity, LiveAgent
+from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Answer,
     Artefact,
@@ -29,6 +30,7 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
+from reconcile.proofs import Proof
 
 _STATES = {"task_started": "working", "task_complete": "idle", "turn_aborted": "idle"}
 _MOST = 8192
@@ -36,6 +38,9 @@ _MOST = 8192
 
 class Codex:
     """Codex's rollouts, in every Codex home that is in use."""
+
+    variables: ClassVar[tuple[str, ...]] = ("CODEX_HOME",)
+    pane_use: ClassVar[PaneUse] = PaneUse.TITLE
 
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home and environment."""
@@ -49,8 +54,11 @@ class Codex:
         """Return the monitor's own Codex home."""
         return files.folder(self._own)
 
-    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+    def conversations(
+        self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
+    ) -> Mapping[SessionName, Conversation]:
         """Return what each Codex holds: by its arguments, or the only rollout of its time."""
+        del seen
         self._look()
         return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
@@ -82,9 +90,10 @@ class Codex:
         created_at: datetime | None,
         now: datetime,
         at_home: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """Look on the day that the id tells, then on all days and in the archive."""
-        del workspace, created_at, at_home
+        del workspace, created_at, at_home, environ
         if ids.uuid(conversation) is None:
             return Missing("not a thread id of Codex: those are UUIDs")
         if now != self._asked:
@@ -144,7 +153,7 @@ class Codex:
         size = self._size(conversation)
         if isinstance(size, Unknown):
             return size
-        return Bound(id=conversation, proof="argv", written=bool(size))
+        return Bound(id=conversation, proof=Proof.ARGUMENT, written=bool(size))
 
     def _begun(
         self, agent: LiveAgent, taken: frozenset[ConversationId]

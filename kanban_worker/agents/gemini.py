@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from kanban_worker.agents import files, ids, pick
 from kanban_worker.agents.gemini_chats import Chat, Chats
-from kanban_worker.agents.shape import Activity, LiveAgent
+from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Answer,
     Artefact,
@@ -22,12 +23,16 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
+from reconcile.proofs import Proof
 
 _MOST = 8192
 
 
 class Gemini:
     """Gemini's chats, in every home that is in use."""
+
+    variables: ClassVar[tuple[str, ...]] = ("GEMINI_CLI_HOME",)
+    pane_use: ClassVar[PaneUse] = PaneUse.TEXT
 
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home and environment."""
@@ -40,8 +45,11 @@ class Gemini:
         """Return where the monitor's own chats are: `.gemini` alone may be Antigravity's."""
         return files.folder(os.path.join(self._own, "tmp"))
 
-    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+    def conversations(
+        self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
+    ) -> Mapping[SessionName, Conversation]:
         """Return what each Gemini holds: by its arguments, or the only chat of its time."""
+        del seen
         self._look()
         return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
@@ -68,9 +76,10 @@ class Gemini:
         created_at: datetime | None,
         now: datetime,
         at_home: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """Look in all workspaces: the file's name has 8 digits of the id, its first line all."""
-        del workspace, created_at, at_home
+        del workspace, created_at, at_home, environ
         if ids.uuid(conversation) is None:
             return Missing("not a session id of Gemini CLI: those are UUIDs")
         if now != self._asked:
@@ -136,7 +145,9 @@ class Gemini:
         found = self._find(conversation)
         if isinstance(found, Unknown):
             return found
-        return Bound(id=conversation, proof="argv", written=found is not None and found.spoken)
+        return Bound(
+            id=conversation, proof=Proof.ARGUMENT, written=found is not None and found.spoken
+        )
 
     def _begun(
         self, agent: LiveAgent, taken: frozenset[ConversationId]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 from kanban_worker.agents import files, ids, lines, opencode_database, pick
 from kanban_worker.agents.opencode_database import SESSION, Data
-from kanban_worker.agents.shape import Activity, LiveAgent
+from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Answer,
     Artefact,
@@ -21,10 +22,14 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
+from reconcile.proofs import Proof
 
 
 class Opencode:
     """opencode's sessions, in every database that is in use."""
+
+    variables: ClassVar[tuple[str, ...]] = ("XDG_DATA_HOME", "OPENCODE_DB")
+    pane_use: ClassVar[PaneUse] = PaneUse.TITLE
 
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home and environment."""
@@ -38,8 +43,11 @@ class Opencode:
         """Return the monitor's own data folder."""
         return files.folder(self._own[0])
 
-    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
+    def conversations(
+        self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
+    ) -> Mapping[SessionName, Conversation]:
         """Return what each opencode holds: by its arguments, or the only session of its time."""
+        del seen
         return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
 
     def lineage(
@@ -62,9 +70,10 @@ class Opencode:
         created_at: datetime | None,
         now: datetime,
         at_home: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """Look for the session's row in every database."""
-        del workspace, created_at, now, at_home
+        del workspace, created_at, now, at_home, environ
         if SESSION.fullmatch(conversation) is None:
             return Missing("not a session id of opencode: those begin with ses_")
         found = self._updated(conversation)
@@ -120,7 +129,7 @@ class Opencode:
         found = self._updated(session)
         if isinstance(found, Unknown):
             return found
-        return Bound(id=session, proof="argv", written=found is not None)
+        return Bound(id=session, proof=Proof.ARGUMENT, written=found is not None)
 
     def _begun(
         self, agent: LiveAgent, taken: frozenset[ConversationId]

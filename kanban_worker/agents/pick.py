@@ -18,6 +18,7 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
+from reconcile.proofs import Proof
 
 SLACK_NS = 2_000_000_000
 """A process's start is counted from a boot time that Linux gives in whole seconds."""
@@ -37,7 +38,7 @@ def settle(candidates: Sequence[Candidate], *, alone: bool) -> Conversation:
         return None
     if alone and len(candidates) == 1:
         only = candidates[0]
-        return Bound(id=only.id, proof="born-after-start", written=only.written)
+        return Bound(id=only.id, proof=Proof.SOLE, written=only.written)
     return Ambiguous(tuple(sorted(candidate.id for candidate in candidates)))
 
 
@@ -80,7 +81,7 @@ def one_link(
     if old is None:
         return Lineage()
     started = agent.family[0].started_at
-    resumed = held.proof == "argv" and (began is None or began < started)
+    resumed = held.proof == Proof.ARGUMENT and (began is None or began < started)
     at, how = (started, "resume") if resumed else (began, "")
     when = None if at is None else at.replace(microsecond=0).astimezone()
     return Lineage(links=(Link(id=old, at=when, how=how, proof=held.proof),))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from reconcile.observed import (
     Answer,
@@ -69,14 +70,73 @@ class Activity:
     """The last sign of work; None where nothing is written yet."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooked:
+    """What an agent's own session hook recorded last of this very process."""
+
+    id: ConversationId
+    at: datetime
+    headless: bool
+    """Whether the process runs without a terminal (`claude -p`)."""
+
+
+class PaneUse(StrEnum):
+    """What an adapter reads of a pane, if anything: each look at one costs time."""
+
+    NOTHING = "nothing"
+    TITLE = "title"
+    TEXT = "text"
+    """The title and the visible text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What tmux shows of a pane: untrusted text, bounded in size."""
+
+    title: str
+    text: str = ""
+    """The visible lines; "" where nobody asked for them."""
+
+
+def _nobody() -> Sequence[LiveAgent] | Unknown:
+    return Unknown("the process table was not asked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of some agents besides their files, by the name that `LiveAgent.session` is."""
+
+    hooked: Mapping[SessionName, Hooked] = field(default_factory=dict)
+    shown: Mapping[SessionName, Shown] = field(default_factory=dict)
+    anywhere: Callable[[], Sequence[LiveAgent] | Unknown] = _nobody
+    """Every living agent of this kind on this host, in a pane or not.
+
+    It reads the whole process table, so it is asked only where it decides.
+    """
+
+
+NOTHING_SEEN = Seen()
+
+
 class Adapter(Protocol):
     """One kind of agent's files."""
+
+    variables: ClassVar[tuple[str, ...]]
+    """The variables that move this kind's files, those that a resume command must repeat."""
+    pane_use: ClassVar[PaneUse]
+    """What `Seen.shown` must hold for agents of this kind."""
 
     def home(self) -> Answer[Path]:
         """Where this agent keeps its files; None when the folder is certainly not there."""
 
-    def conversations(self, agents: Sequence[LiveAgent]) -> Mapping[SessionName, Conversation]:
-        """Which conversation each of these agents, all of this kind, holds now."""
+    def conversations(
+        self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
+    ) -> Mapping[SessionName, Conversation]:
+        """Which conversation each of these agents, all of this kind, holds now, and what proves it.
+
+        `Bound` only with a proof that ties this process to this conversation; what is merely
+        likely is `Unproven`.
+        """
 
     def lineage(
         self,
@@ -100,10 +160,13 @@ class Adapter(Protocol):
         created_at: datetime | None,
         now: datetime,
         at_home: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """What is on disk under an id that an entry with this workspace and age records.
 
-        With `at_home` it also has to be of that workspace, where that can be told.
+        With `at_home` it also has to be of that workspace, where that can be told. `environ` are
+        the variables that its agent was last seen with, which say in which folder to look; None
+        where it was never seen: what is in no folder that is known is `Unknown` then, not missing.
         """
 
     def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:

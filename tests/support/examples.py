@@ -29,6 +29,7 @@ from reconcile.observed import (
 )
 from reconcile.plan import Plan
 from reconcile.policy import Policy
+from reconcile.proofs import Proof
 
 AT = datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=UTC)
 """When the look is made."""
@@ -76,7 +77,7 @@ WORLD = World(
     boot=BOOT,
     tmux={SOCKET: Listing(server=SERVER, sessions={NAME: SESSION})},
     inside={(SOCKET, "%1"): RUNS_CLAUDE},
-    conversations={NAME: Bound(id=OWN, proof="pid-file", written=True)},
+    conversations={NAME: Bound(id=OWN, proof=Proof.PID_FILE, written=True)},
     artefacts={("claude", OWN): Artefact.PRESENT},
     real_paths={WORKSPACE: HOME},
 )

@@ -42,6 +42,7 @@ from reconcile.observed import (
 )
 from reconcile.plan import Plan
 from reconcile.policy import Policy
+from reconcile.proofs import Proof
 
 NAMES = tuple(
     SessionName(name)
@@ -285,7 +286,7 @@ def _recorded_processes(recorded: int, number: int) -> SearchStrategy[Process | 
 def _conversations(number: int) -> SearchStrategy[Bound | Ambiguous | None]:
     ids = [conversation(number, what) for what in ("own", "next")]
     bound = st.builds(
-        Bound, id=st.sampled_from(ids), proof=st.just("pid-file"), written=st.booleans()
+        Bound, id=st.sampled_from(ids), proof=st.just(Proof.PID_FILE), written=st.booleans()
     )
     return _usually(bound, st.none(), st.just(Ambiguous(tuple(ids))))
 

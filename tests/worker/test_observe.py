@@ -16,7 +16,7 @@ import fences
 from fleet import Fleet
 from kanban_worker import agents
 from kanban_worker.agents.claude import Claude
-from kanban_worker.observe import Observer
+from kanban_worker.observe.observer import Observer
 from kanban_worker.tmux import Tmux
 from reconcile import names
 from reconcile.desired import Entry, Registry

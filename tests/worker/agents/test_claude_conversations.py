@@ -233,7 +233,7 @@ def test_a_named_project_folder_is_used(claude: ClaudeHost, work: Path) -> None:
     names = {"CLAUDE_CONFIG_DIR": str(claude.config), "CLAUDE_CODE_PROJECT_DIR_NAME": "mine"}
     agent = claude.agent(work, environ=names)
     claude.write(one, work, folder=claude.projects / "mine")
-    assert holds(claude.adapter(), agent) == [bound(one, "born-after-start")]
+    assert holds(claude.adapter(), agent) == [bound(one, "sole-candidate")]
 
 
 def test_a_session_that_was_moved_by_cd_is_found_by_the_pid_file_s_directory(
@@ -469,7 +469,7 @@ def test_the_only_session_begun_since_the_only_agent_there_runs_is_its(
     old, one, agent = claude.new_id(), claude.new_id(), claude.agent(work)
     claude.write(old, work, at=-7200)
     claude.write(one, work, at=-600)
-    assert holds(claude.adapter(), agent) == [bound(one, "born-after-start")]
+    assert holds(claude.adapter(), agent) == [bound(one, "sole-candidate")]
 
 
 def test_an_old_session_that_still_grows_was_not_begun_by_this_process(
@@ -506,7 +506,7 @@ def test_a_session_that_a_pid_file_names_is_not_given_to_another_agent(
     claude.pid_file(named, one)
     assert holds(claude.adapter(), named, nameless) == [
         bound(one, "pid-file"),
-        bound(two, "born-after-start"),
+        bound(two, "sole-candidate"),
     ]
 
 
@@ -514,7 +514,7 @@ def test_a_fork_s_copied_lines_are_older_than_itself(claude: ClaudeHost, work: P
     one, parent, agent = claude.new_id(), claude.new_id(), claude.agent(work, started=-5)
     copied = claude.said(one, work, -7200, session_id=parent, forkedFrom={"sessionId": parent})
     claude.write(one, work, [copied, claude.said(one, work, -1)], touched=0)
-    assert holds(claude.adapter(), agent) == [bound(one, "born-after-start")]
+    assert holds(claude.adapter(), agent) == [bound(one, "sole-candidate")]
 
 
 def test_where_no_birth_is_kept_the_first_line_s_time_stands_in(
@@ -524,7 +524,7 @@ def test_where_no_birth_is_kept_the_first_line_s_time_stands_in(
     claude.write(old, work, at=-7200, touched=-10)
     claude.write(one, work)
     monkeypatch.setattr(claude_guess, "birth_ns", lambda _path, _status: None)
-    assert holds(claude.adapter(), agent) == [bound(one, "born-after-start")]
+    assert holds(claude.adapter(), agent) == [bound(one, "sole-candidate")]
 
 
 def test_a_session_restored_from_a_backup_is_as_old_as_its_lines(
@@ -583,8 +583,8 @@ def test_workspaces_that_share_a_folder_are_told_apart_by_the_lines(claude: Clau
     ids = [claude.new_id(), claude.new_id()]
     claude.write(ids[0], left)
     claude.write(ids[1], right)
-    assert holds(claude.adapter(), claude.agent(left)) == [bound(ids[0], "born-after-start")]
-    assert holds(claude.adapter(), claude.agent(right)) == [bound(ids[1], "born-after-start")]
+    assert holds(claude.adapter(), claude.agent(left)) == [bound(ids[0], "sole-candidate")]
+    assert holds(claude.adapter(), claude.agent(right)) == [bound(ids[1], "sole-candidate")]
 
 
 def test_a_long_path_s_folder_is_found_whatever_hash_it_has(claude: ClaudeHost) -> None:
@@ -592,7 +592,7 @@ def test_a_long_path_s_folder_is_found_whatever_hash_it_has(claude: ClaudeHost) 
     one = claude.new_id()
     folder = claude_keys.key(str(work))[:200] + "-bunhash"
     claude.write(one, work, folder=claude.projects / folder)
-    assert holds(claude.adapter(), claude.agent(work)) == [bound(one, "born-after-start")]
+    assert holds(claude.adapter(), claude.agent(work)) == [bound(one, "sole-candidate")]
 
 
 def test_an_agent_with_nothing_on_disk_holds_nothing(claude: ClaudeHost, work: Path) -> None:

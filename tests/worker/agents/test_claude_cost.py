@@ -112,7 +112,7 @@ def test_ten_thousand_old_transcripts_are_never_opened_and_listed_once(
     monkeypatch.setattr(claude_projects, "modified_ns", _counting(dated))
     with reads() as seen:
         assert adapter.conversations([nameless]) == {
-            nameless.session: Bound(id=one, proof="born-after-start", written=True)
+            nameless.session: Bound(id=one, proof="sole-candidate", written=True)
         }
     assert seen[f"os.listdir {folder}"] == 1
     ours = f"open {claude.home}/"

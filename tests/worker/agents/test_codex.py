@@ -99,7 +99,7 @@ def test_the_only_thread_begun_since_in_this_directory_is_the_agent_s(
     threads.write(other, host.home)
     threads.write(one, work)
     assert holds(host, host.agent(work, kind="codex")) == [
-        Bound(id=one, proof="born-after-start", written=True)
+        Bound(id=one, proof="sole-candidate", written=True)
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_thread_begun_days_after_the_process_is_found(
     one = threads.new_id()
     threads.write(one, work)
     assert holds(host, host.agent(work, kind="codex", started=-5 * 86400)) == [
-        Bound(id=one, proof="born-after-start", written=True)
+        Bound(id=one, proof="sole-candidate", written=True)
     ]
 
 
@@ -151,7 +151,7 @@ def test_a_fork_is_known_by_its_first_meta_line(host: Host, threads: Threads, wo
     second = {"type": "session_meta", "payload": {"id": parent, "cwd": str(work)}}
     threads.write(one, work, more=[second], forked_from_id=parent)
     assert holds(host, host.agent(work, kind="codex")) == [
-        Bound(id=one, proof="born-after-start", written=True)
+        Bound(id=one, proof="sole-candidate", written=True)
     ]
 
 
@@ -165,7 +165,7 @@ def test_a_first_line_of_a_megabyte_is_read(host: Host, threads: Threads, work: 
     one = threads.new_id()
     threads.write(one, work, base_instructions="x" * 900_000)
     assert holds(host, host.agent(work, kind="codex")) == [
-        Bound(id=one, proof="born-after-start", written=True)
+        Bound(id=one, proof="sole-candidate", written=True)
     ]
 
 
@@ -204,7 +204,7 @@ def test_codex_home_moves_everything(host: Host, threads: Threads, work: Path, w
     adapter = Codex(host.home, environ if where == "environ" else {})
     agent = host.agent(work, kind="codex", environ=environ if where == "agent" else {})
     found = adapter.conversations([agent])
-    assert found[agent.session] == Bound(id=one, proof="born-after-start", written=True)
+    assert found[agent.session] == Bound(id=one, proof="sole-candidate", written=True)
     assert look(host, one, adapter) is Artefact.PRESENT
 
 
@@ -318,7 +318,7 @@ def left(
 def test_a_thread_tells_when_it_began(threads: Threads, work: Path) -> None:
     ((_, at, how, proof),) = left(threads, work, threads.new_id())
 
-    assert (at, how, proof) == (pytest.approx(-600, abs=1), "", "born-after-start")
+    assert (at, how, proof) == (pytest.approx(-600, abs=1), "", "sole-candidate")
 
 
 def test_a_fork_names_the_thread_that_it_was_made_of(threads: Threads, work: Path) -> None:

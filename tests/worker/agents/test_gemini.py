@@ -79,14 +79,14 @@ def test_the_only_chat_begun_since_is_the_agent_s(host: Host, work: Path) -> Non
     write(host, TWO, at=-9000)
     write(host, ONE)
     assert holds(host, host.agent(work, kind="gemini")) == [
-        Bound(id=ONE, proof="born-after-start", written=True)
+        Bound(id=ONE, proof="sole-candidate", written=True)
     ]
 
 
 def test_a_chat_without_a_message_is_not_written(host: Host, work: Path) -> None:
     write(host, ONE, said=False)
     assert holds(host, host.agent(work, kind="gemini")) == [
-        Bound(id=ONE, proof="born-after-start", written=False)
+        Bound(id=ONE, proof="sole-candidate", written=False)
     ]
     assert look(host, ONE) is Artefact.GHOST
 
@@ -125,7 +125,7 @@ def test_a_folder_whose_marker_names_another_owner_is_not_used(host: Host, work:
 def test_an_older_version_s_folder_is_the_hash_of_the_path(host: Host, work: Path) -> None:
     write(host, ONE, slug=hashlib.sha256(str(work).encode()).hexdigest())
     assert holds(host, host.agent(work, kind="gemini")) == [
-        Bound(id=ONE, proof="born-after-start", written=True)
+        Bound(id=ONE, proof="sole-candidate", written=True)
     ]
 
 
@@ -190,7 +190,7 @@ def test_an_agent_s_own_home_is_used(host: Host, work: Path) -> None:
     write(host, ONE)
     (host.home / ".gemini").rename(host.directory("other") / ".gemini")
     agent = host.agent(work, kind="gemini", environ={"GEMINI_CLI_HOME": f"{host.home}/other"})
-    assert holds(host, agent) == [Bound(id=ONE, proof="born-after-start", written=True)]
+    assert holds(host, agent) == [Bound(id=ONE, proof="sole-candidate", written=True)]
 
 
 def test_the_home_of_antigravity_alone_is_not_geminis(host: Host) -> None:
@@ -275,7 +275,7 @@ def test_a_chat_tells_when_it_began(host: Host, work: Path) -> None:
 
     assert isinstance(found, Lineage)
     (link,) = found.links
-    assert (link.id, link.how, link.proof) == (TWO, "", "born-after-start")
+    assert (link.id, link.how, link.proof) == (TWO, "", "sole-candidate")
     assert link.at is not None
     assert abs((link.at - host.at(-600)).total_seconds()) <= 1
     assert adapter.lineage(None, bound, agent) == Lineage()

@@ -88,7 +88,7 @@ def test_the_only_session_begun_since_is_the_agent_s(host: Host, rows: Rows, wor
     rows.write("ses_elsewhere", host.home)
     rows.write(ONE, work)
     assert holds(host, host.agent(work, kind="opencode")) == [
-        Bound(id=ONE, proof="born-after-start", written=True)
+        Bound(id=ONE, proof="sole-candidate", written=True)
     ]
 
 
@@ -144,7 +144,7 @@ def test_the_database_may_be_elsewhere(
     adapter = Opencode(host.home, there if whose == "monitor" else {})
     agent = host.agent(work, kind="opencode", environ=there)
     found = adapter.conversations([agent])
-    assert found[agent.session] == Bound(id=ONE, proof="born-after-start", written=True)
+    assert found[agent.session] == Bound(id=ONE, proof="sole-candidate", written=True)
     assert look(host, ONE, adapter) is Artefact.PRESENT
     rows.link.close()
 
