@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kanban_worker.tick import Monitor, Tick
-from reconcile import judge, names, report
+from reconcile import location, names, report
 from reconcile.observed import Session, SessionName, Unknown
 from reconcile.plan import Decision, Note
 from state import journal, undoing
@@ -70,7 +70,7 @@ def of(name: str, monitor: Monitor, journal_path: Path) -> Account:
             for fault in (document.faults if document else ())
             if fault.session == session
         ),
-        live=tuple(judge.sessions_of(tick.world.tmux.values()).get(session, ())),
+        live=tuple(location.by_name(tick.world.tmux.values()).get(session, ())),
         decisions=tuple(
             one for one in tick.report.decisions if names.normalise(one.drift.session) == session
         ),
@@ -116,7 +116,7 @@ def _unknown(name: str, tick: Tick, document: Document | None, here: list[Writte
     if blind:
         return CouldNot(f'cannot tell about "{shown}": cannot see what runs: {blind[0]}')
     known = {str(each) for each in document.rows} if document else set()
-    known |= set(judge.sessions_of(tick.world.tmux.values()))
+    known |= set(location.by_name(tick.world.tmux.values()))
     known |= {names.normalise(one.session) for one in here}
     near = difflib.get_close_matches(names.normalise(name), sorted(known), n=_NEAR, cutoff=0.5)
     told = f"Near names: {', '.join(scalars.shown(one, LONGEST) for one in near)}. " if near else ""

@@ -22,6 +22,7 @@ KEYS = {
     "interval": "AGENT_SESSIONS_INTERVAL",
     "pattern": "AGENT_SESSIONS_PATTERN",
     "grace": "AGENT_SESSIONS_GRACE",
+    "host": "AGENT_SESSIONS_HOST",
     "via": "AGENT_SESSIONS_VIA",
     "board": "AGENT_SESSIONS_BOARD",
     "board_url": "AGENT_SESSIONS_BOARD_URL",
@@ -46,6 +47,8 @@ class Settings:
     interval: float | None
     """Seconds between ticks, where someone chose it."""
     policy: Policy
+    host: str | None
+    """What this host is called, where someone chose it; see `observe.place`."""
     places: Places
     environ: Mapping[str, str]
     verbose: bool
@@ -79,6 +82,7 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
         sockets=_sockets(chosen.many("tmux_socket"), environ),
         interval=chosen.seconds("interval"),
         policy=policy,
+        host=chosen.one("host"),
         places=places,
         environ=environ,
         verbose=arguments.verbose,

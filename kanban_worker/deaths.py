@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from kanban_worker import resuming
 from kanban_worker.config import Settings
 from kanban_worker.tick import Tick
-from reconcile import judge, names, telling
+from reconcile import location, names, telling
 from reconcile.drift import DriftClass
 from reconcile.observed import SessionName
 from reconcile.plan import Action, Decision
@@ -55,7 +55,7 @@ def _lines(
 def _ended(decision: Decision, tick: Tick, before: Tick | None) -> str:
     cause = decision.drift.evidence["cause"]
     noticed = f"{tick.report.at:%H:%M:%S %z}"
-    seen = before and _name(decision) in judge.sessions_of(before.world.tmux.values())
+    seen = before and _name(decision) in location.by_name(before.world.tmux.values())
     if before and seen and before.report.at <= tick.report.at:  # else the clock was set back
         return f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
     return f"Ended before {noticed}: {cause}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kanban_worker.agents.shape import Adapter, LiveAgent
-from reconcile import identity
+from reconcile import identity, names
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.gone import Cause
 from reconcile.observed import (
@@ -65,6 +65,7 @@ class Records:
         self._expanded = expanded
         self._seldom: _Seldom | None = None
         self._none_soon: tuple[datetime, Wanted] | None = None
+        self._environs: Mapping[SessionName, Mapping[str, str]] = {}
 
     def wanted(self, registry: Registry) -> Wanted:
         """What follows from the registry alone."""
@@ -82,9 +83,17 @@ class Records:
         return Wanted(running=running, cut_off=ended, shared=frozenset(shared))
 
     def artefacts(
-        self, wanted: Wanted, conversations: Iterable[Conversation], now: datetime
+        self,
+        wanted: Wanted,
+        conversations: Iterable[Conversation],
+        now: datetime,
+        environs: Mapping[SessionName, Mapping[str, str]],
     ) -> Artefacts:
-        """What is on disk under each id; what a process has just written to, is."""
+        """What is on disk under each id; what a process has just written to, is.
+
+        `environs` are the variables that an entry's agent was last seen with, by its name.
+        """
+        self._environs = environs
         written = {held.id for held in conversations if isinstance(held, Bound) and held.written}
         return {
             recorded: Artefact.PRESENT
@@ -140,6 +149,7 @@ class Records:
             created_at=entry.created_at,
             now=now,
             at_home=conversation == entry.own_id and not shared,
+            environ=self._environs.get(names.normalise(entry.name)),
         )
 
     def _soon(self, there: Iterable[Recorded], now: datetime) -> Mapping[Recorded, Expiry]:

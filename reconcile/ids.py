@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconcile import identity
+from reconcile import identity, names, sightings
 from reconcile.case import Case, Finding
 from reconcile.desired import (
     RUNNING,
@@ -26,6 +26,7 @@ from reconcile.drift import (
     finding_id,
 )
 from reconcile.observed import (
+    Agent,
     Ambiguous,
     Artefact,
     Bound,
@@ -36,8 +37,10 @@ from reconcile.observed import (
     Pane,
     Session,
     Unknown,
+    Unproven,
     World,
 )
+from reconcile.proofs import Proof
 
 NAMED = 5
 """How many of the conversations that were left are told; the registry has them all."""
@@ -46,12 +49,17 @@ NAMED = 5
 def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
     """Class C, or the notice that the id could be one of several."""
     held = case.world.conversations.get(session.name)
+    own = case.entry.own_id
     if isinstance(held, Ambiguous):
         text = f"ambiguous: its conversation could be any of {', '.join(sorted(held.candidates))}"
         return case.notice(NoticeKind.AMBIGUOUS, text, *sorted(held.candidates))
-    if not isinstance(held, Bound) or not held.written or held.id == case.entry.own_id:
+    if isinstance(held, Unproven):
+        return _left(case, held) if own in held.left else None
+    if not isinstance(held, Bound) or not held.written or held.id == own:
         return None
     if not identity.is_same(case.entry, session, pane, case.world):
+        return None
+    if not _may_replace(case, session, pane, held):
         return None
     entry, key = case.entry, f"{case.entry.agent}_session_id_own"
     links, between = _past(case, session, held)
@@ -70,6 +78,36 @@ def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
         changes=(Change(key=key, before=entry.own_id, after=held.id),),
         evidence=evidence,
     )
+
+
+def _left(case: Case, held: Unproven) -> Finding:
+    """The recorded conversation was left for one that nothing names: said, and never guessed."""
+    likely = f" for what is probably {short(held.likely)}" if held.likely else ""
+    how = f"; to make it certain: {held.setting}" if held.setting else ""
+    text = f"left its recorded conversation{likely}; which one it holds cannot be proven{how}"
+    return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.likely)
+
+
+def _may_replace(case: Case, session: Session, pane: Pane, held: Bound) -> bool:
+    """Whether this proof may replace what was recorded of the same process."""
+    agent = identity.inside(session, pane, case.world).agent
+    if not isinstance(agent, Agent):
+        return False
+    since = case.entry.own_since
+    if held.proof is Proof.ARGUMENT and since and since >= agent.process.started_at:
+        return False  # it has moved on since it was started with that id
+    known = case.memory.sightings.get(names.normalise(case.entry.name))
+    return sightings.yields(known, agent.process.id, held)
+
+
+def judge_shared(case: Case, session: Session) -> Iterator[Finding]:
+    """One conversation that another living process holds as well: it will be torn in two."""
+    held = case.world.conversations.get(session.name)
+    others = case.world.sharers.get(session.name, ())
+    if isinstance(held, Bound) and others:
+        shown = ", ".join(others[:NAMED])
+        text = f"its conversation {short(held.id)} is also held by {shown}"
+        yield case.notice(NoticeKind.SHARED, text, held.id, *others)
 
 
 def _past(case: Case, session: Session, held: Bound) -> tuple[Sequence[Link], str]:

@@ -6,21 +6,13 @@ event. What could not be looked at makes no drift, only a notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconcile import flapping, gone, identity, ids, names
+from reconcile import flapping, gone, identity, ids, location, names, sightings
 from reconcile.case import Case, Finding, Later
-from reconcile.desired import (
-    RUNNING,
-    TERMINATED,
-    AddEntry,
-    Entry,
-    Registry,
-    Scalar,
-    SetKey,
-)
+from reconcile.desired import RUNNING, TERMINATED, AddEntry, Entry, Registry, Scalar, SetKey
 from reconcile.drift import (
     FOREVER,
     LETTERS,
@@ -32,12 +24,15 @@ from reconcile.drift import (
     NoticeKind,
     finding_id,
 )
-from reconcile.memory import Life, Memory
+from reconcile.location import Disputed, How, Located, Sessions
+from reconcile.memory import Life, Memory, Sighting
 from reconcile.observed import (
     Agent,
-    Answer,
-    Listing,
+    Bound,
+    ConversationId,
+    Inside,
     Pane,
+    Place,
     Process,
     Session,
     SessionName,
@@ -53,51 +48,164 @@ def judge(world: World, registry: Registry | None, memory: Memory, policy: Polic
     Without a registry (it could not be read) nothing but blindness can be told.
     """
     findings: list[Finding] = list(_blindness(world))
-    lives: dict[SessionName, Life | None] = {}
-    if registry is not None:
-        sessions = sessions_of(world.tmux.values())
-        for entry in registry.entries:
-            case = Case(world=world, memory=memory, policy=policy, entry=entry)
-            session = find(entry, sessions)
-            findings += _judge_entry(case, session)
-            if entry.status in {RUNNING, TERMINATED}:
-                lives[names.normalise(entry.name)] = flapping.life(entry, session, world)
-        taken = {names.normalise(entry.name) for entry in registry.entries} | registry.reserved
-        findings += _judge_strangers(world, sessions, taken, policy)
-        findings += ids.judge_expiring(world, registry)
-    return _sorted(findings, lives, world.at)
+    if registry is None:
+        return _sorted(findings, Judgement(sightings=memory.sightings), world.at)
+    look = _Look(world, registry, memory, policy)
+    for entry in registry.entries:
+        findings += look.judge_entry(entry)
+    findings += look.judge_strangers()
+    findings += ids.judge_expiring(world, registry)
+    found = Judgement(
+        lives=look.lives, sightings=look.sightings, elsewhere=frozenset(look.elsewhere)
+    )
+    return _sorted(findings, found, world.at)
 
 
-def sessions_of(listings: Iterable[Answer[Listing]]) -> Mapping[SessionName, list[Session]]:
-    """All live sessions by name; two servers may each have one of the same name."""
-    found: dict[SessionName, list[Session]] = {}
-    for answer in listings:
-        if isinstance(answer, Listing):
-            for name, session in answer.sessions.items():
-                found.setdefault(name, []).append(session)
-    return found
+class _Look:
+    """One look, held against the registry entry by entry."""
 
+    def __init__(self, world: World, registry: Registry, memory: Memory, policy: Policy) -> None:
+        self.lives: dict[SessionName, Life | None] = {}
+        self.sightings: dict[SessionName, Sighting] = {}
+        self.elsewhere: set[SessionName] = set()
+        self._world, self._registry = world, registry
+        self._memory, self._policy = memory, policy
+        self._sessions = Sessions(world, registry, memory)
+        self._taken: set[tuple[str, SessionName]] = set()
+        """The sessions that an entry speaks of, by their keys."""
+        self._unlocated: list[Entry] = []
 
-def find(entry: Entry, sessions: Mapping[SessionName, list[Session]]) -> Session | None:
-    """The live session of an entry: of two with the name, the one with the recorded pane.
-
-    Without one, a living session comes before one whose panes are all dead.
-    """
-    named = sessions.get(names.normalise(entry.name), [])
-    ours = [s for s in named if any(pane.pid == entry.pane_pid for pane in s.panes)]
-    living = [s for s in named if s.alive]
-    return next(iter([*ours, *living, *named]), None)
-
-
-def _judge_entry(case: Case, session: Session | None) -> Iterator[Finding]:
-    if case.entry.status == TERMINATED:
-        if session and not case.entry.fresh:
-            yield from _judge_risen(case, session)
-    elif case.entry.status == RUNNING:  # any other status is a person's word
-        if session is None:
-            yield from _judge_absent(case)
+    def judge_entry(self, entry: Entry) -> Iterator[Finding]:
+        """What there is to say of one entry."""
+        case = Case(
+            world=self._world,
+            registry=self._registry,
+            memory=self._memory,
+            policy=self._policy,
+            entry=entry,
+        )
+        self._keep(entry)
+        if not location.is_judged(entry):  # a person's word
+            return
+        if self._sessions.is_elsewhere(entry):
+            self.elsewhere.add(entry.name)
+            yield from self._judge_elsewhere(case)
+            return
+        found = self._sessions.of(entry)
+        if (
+            isinstance(found, Located)
+            and found.how is How.PROCESS
+            and not _is_recorded(case, found)
+        ):
+            found = None
+        if isinstance(found, Disputed):
+            self._taken.update(map(location.key, found.sessions))
+            yield case.notice(NoticeKind.DISPUTED, f"{found.why}; nothing is written", found.why)
+        elif isinstance(found, Located):
+            yield from self._judge_located(case, found)
         else:
-            yield from _judge_present(case, session)
+            yield from self._judge_missing(case)
+
+    def _keep(self, entry: Entry) -> None:
+        """What was seen of it before; of an ended one only the folder to resume it in."""
+        name = names.normalise(entry.name)
+        before = self._memory.sightings.get(name)
+        if before and (entry.status != TERMINATED or before.environ):
+            self.sightings[name] = before
+
+    def _judge_elsewhere(self, case: Case) -> Iterator[Finding]:
+        """A session here under the name of another host's entry is somebody's mistake."""
+        here = self._sessions.named(case.entry)
+        self._taken.update(map(location.key, here))
+        if any(session.alive for session in here):
+            whose = f"of host {case.entry.host}" if case.entry.host else "of another host"
+            text = f"a session of this name runs here, but the entry is {whose}; it is left alone"
+            yield case.notice(NoticeKind.OTHER_HOST, text, case.entry.host)
+
+    def _judge_located(self, case: Case, found: Located) -> Iterator[Finding]:
+        entry, session = case.entry, found.session
+        name = names.normalise(entry.name)
+        self._taken.add(location.key(session))
+        self.lives[name] = flapping.life(entry, session, self._world)
+        if entry.status == TERMINATED:
+            if not entry.fresh:
+                yield from _judge_risen(case, session)
+            return
+        if seen := sightings.after(entry, session, self._world, self._memory):
+            self.sightings[name] = seen
+            yield Later(seen.at + sightings.RENEWED)
+        if found.how is not How.NAME and session.name not in names.forms(entry.name):
+            yield _renamed(case, found)
+        yield from _judge_present(case, session, self._memory.sightings.get(name))
+
+    def _judge_missing(self, case: Case) -> Iterator[Finding]:
+        name = names.normalise(case.entry.name)
+        if case.entry.status == TERMINATED:
+            blind = location.is_blind(self._world) or self._world.rivals or not self._world.tmux
+            self.lives[name] = None if blind else flapping.DOWN
+            return
+        self._unlocated.append(case.entry)
+        verdict = gone.from_absence(case.entry, self._registry, self._world, self._memory)
+        if isinstance(verdict, gone.Gone):
+            self.lives[name] = flapping.DOWN
+            yield _tmux_gone(case, verdict)
+            return
+        self.lives[name] = None
+        if verdict not in self._world.tmux.values():  # which is said once, not for each entry
+            text = f"not listed by tmux, but {verdict.why}"
+            notice = case.notice(NoticeKind.BLIND, text, verdict.why)
+            yield replace(notice, perhaps_gone=True)
+
+    def judge_strangers(self) -> Iterator[Finding]:
+        """Class B, for what no entry speaks of. Asked once every entry was judged."""
+        taken = {form for entry in self._registry.entries for form in names.forms(entry.name)}
+        taken |= self._registry.reserved
+        held: dict[ConversationId | None, Entry] = {
+            entry.own_id: entry for entry in self._unlocated if entry.own_id
+        }
+        for name, named in self._sessions.by_name.items():
+            if name in taken or not names.registrable(name, self._policy.patterns):
+                continue
+            living = [
+                each for each in named if each.alive and location.key(each) not in self._taken
+            ]
+            if len({each.socket for each in living}) > 1:
+                yield _several(living)
+            elif living:
+                yield from _judge_stranger(living[0], self._world, held)
+
+
+def _several(living: Sequence[Session]) -> Notice:
+    name = living[0].name
+    where = ", ".join(sorted(each.socket for each in living))
+    return Notice(
+        id=finding_id(LETTERS[NoticeKind.DISPUTED], name, where),
+        kind=NoticeKind.DISPUTED,
+        session=name,
+        message=f"{name}: not registered: several tmux servers have such a session: {where}",
+    )
+
+
+def _is_recorded(case: Case, found: Located) -> bool:
+    """Whether a session that was found by a recorded pid alone holds that very process."""
+    pid = case.entry.pane_pid
+    pane = next(pane for pane in found.session.panes if pane.pid == pid)
+    within = identity.inside(found.session, pane, case.world)
+    if not isinstance(within.process, Process):
+        return False
+    kinds = {within.agent.kind} if isinstance(within.agent, Agent) else set[str]()
+    world = replace(case.world, recorded_agents={within.process.pid: frozenset(kinds)})
+    return gone.may_be_recorded(case.entry, within.process, case.registry, world)
+
+
+def _renamed(case: Case, found: Located) -> Notice:
+    """The session lives under another name: one finding, and no second entry for it."""
+    name = found.session.name
+    if found.how is How.PANE:
+        text = f"its pane is now in tmux session {name}"
+    else:
+        text = f"its session is now called {name} in tmux"
+    return case.notice(NoticeKind.RENAMED, f"{text} (name the entry so, or the session back)", name)
 
 
 def _judge_risen(case: Case, session: Session) -> Iterator[Finding]:
@@ -110,22 +218,11 @@ def _judge_risen(case: Case, session: Session) -> Iterator[Finding]:
     if ended and -identity.CLOCK_SLACK <= case.world.at - ended <= case.policy.grace:
         yield Later(ended + case.policy.grace)
     else:
-        text = f"registered as terminated, but its session is alive (pane process {pane.pid})"
+        text = (
+            f"registered as terminated, but its session is alive (pane process {pane.pid}); "
+            "if it is the entry's own: agent-sessions adopt NAME"
+        )
         yield case.notice(NoticeKind.ALIVE, text, session.created_at)
-
-
-def _judge_absent(case: Case) -> Iterator[Finding]:
-    verdict = gone.from_absence(case.entry, case.world, case.memory)
-    if isinstance(verdict, gone.Gone):
-        yield _tmux_gone(case, verdict)
-    elif not _tmux_is_blind(case.world):  # which is said once, not once for each entry
-        text = f"not listed by tmux, but {verdict.why}"
-        notice = case.notice(NoticeKind.BLIND, text, verdict.why)
-        yield replace(notice, perhaps_gone=True)
-
-
-def _tmux_is_blind(world: World) -> bool:
-    return any(isinstance(answer, Unknown) for answer in world.tmux.values())
 
 
 def _tmux_gone(case: Case, verdict: gone.Gone) -> Drift:
@@ -153,14 +250,20 @@ def _tmux_gone(case: Case, verdict: gone.Gone) -> Drift:
     )
 
 
-def _judge_present(case: Case, session: Session) -> Iterator[Finding]:
+def _judge_present(case: Case, session: Session, sighting: Sighting | None) -> Iterator[Finding]:
     pane = identity.agent_pane(session, case.entry, case.world)
     changed = identity.differences(case.entry, session, pane, case.world)
     if pane.dead and (pane.pid == case.entry.pane_pid or not changed):
-        if not _tmux_is_blind(case.world):
-            yield _tmux_gone(case, gone.from_dead_pane(pane))
+        yield _tmux_gone(case, gone.from_dead_pane(pane))
         return
-    if changed:
+    restarted = _is_ours(case, sighting) and identity.is_restarted(
+        case.entry, session, pane, case.world
+    )
+    exited = identity.has_exited(case.entry, session, pane, case.world, sighting)
+    if restarted:
+        yield _restarted(case, session, pane, changed)
+        case = replace(case, entry=_renewed(case.entry, session, pane))
+    elif changed and not exited:
         text = f"not the session that was registered: {'; '.join(changed)}"
         yield case.notice(NoticeKind.IDENTITY, text, session.created_at, *changed)
     inside = identity.inside(session, pane, case.world)
@@ -169,34 +272,106 @@ def _judge_present(case: Case, session: Session) -> Iterator[Finding]:
         notice = case.notice(NoticeKind.BLIND, text, inside.hidden.why)
         yield replace(notice, perhaps_gone=any(pane.dead for pane in session.panes))
         return
-    if inside.shell_only and not changed:
+    if exited:
         settled = session.created_at + case.policy.grace
-        text = f"agent exited, shell remains (pane process {pane.pid})"
-        notice = case.notice(NoticeKind.SHELL, text, pane.pid)
+        notice = case.notice(NoticeKind.SHELL, _exit(inside, session, pane), pane.pid)
         yield notice if case.world.at > settled else Later(settled)
-    moved = None if changed else ids.id_materialised(case, session, pane)
+    moved = None if changed and not restarted else ids.id_materialised(case, session, pane)
     if isinstance(moved, Notice | Drift):
         yield moved
+    yield from ids.judge_shared(case, session)
     yield from ids.judge_recorded(case, session, moved)
 
 
-def _judge_strangers(
-    world: World,
-    sessions: Mapping[SessionName, list[Session]],
-    taken: set[SessionName],
-    policy: Policy,
+def _exit(inside: Inside, session: Session, pane: Pane) -> str:
+    if inside.shell_only:
+        return f"agent exited, shell remains (pane process {pane.pid})"
+    living = sum(not each.dead for each in session.panes)
+    return f"agent exited; {living} other {'pane remains' if living == 1 else 'panes remain'}"
+
+
+def _is_ours(case: Case, sighting: Sighting | None) -> bool:
+    """Whether an entry may be changed for what runs under its name: it was seen here, or is."""
+    here = isinstance(case.world.place, Place)
+    return here and (sighting is not None or case.world.away is None or case.entry.host is not None)
+
+
+def _restarted(case: Case, session: Session, pane: Pane, changed: Sequence[str]) -> Drift:
+    """The entry follows its agent into another pane process; no id is touched by that."""
+    before, after = case.entry, _renewed(case.entry, session, pane)
+    command = _command(case, session, pane)
+    edits: list[SetKey] = []
+    if before.pane_pid is not None:
+        edits.append(_in_pane(before, "pid", after.pane_pid))
+    if before.pane_command and command:
+        edits.append(_in_pane(before, "cmd", command))
+    if before.created_at:
+        at = session.created_at.astimezone(case.world.at.tzinfo)
+        edits.append(SetKey(session=before.name, key="created_at", value=at))
+    was: Mapping[str, Scalar] = {
+        "pane.pid": before.pane_pid,
+        "pane.cmd": before.pane_command,
+        "created_at": before.created_at,
+    }
+    return case.drift(
+        DriftClass.RESTARTED,
+        session.created_at,
+        pane.pid,
+        seen=f"restarted in the same workspace: {'; '.join(changed)}",
+        done="The entry follows.",
+        edits=tuple(edits),
+        changes=tuple(Change(key=e.path, before=was[e.path], after=e.value) for e in edits),
+        evidence={"socket": session.socket, "pane": pane.pane_id, "pid": pane.pid},
+    )
+
+
+def _in_pane(entry: Entry, key: str, value: Scalar) -> SetKey:
+    return SetKey(session=entry.name, key=key, value=value, inside="pane")
+
+
+def _renewed(entry: Entry, session: Session, pane: Pane) -> Entry:
+    """The entry as it is once it follows."""
+    return replace(
+        entry,
+        pane_pid=pane.pid if entry.pane_pid is not None else None,
+        created_at=session.created_at if entry.created_at else None,
+    )
+
+
+def _command(case: Case, session: Session, pane: Pane) -> str:
+    agent = identity.inside(session, pane, case.world).agent
+    return agent.process.command if isinstance(agent, Agent) else ""
+
+
+def _judge_stranger(
+    session: Session, world: World, held: Mapping[ConversationId | None, Entry]
 ) -> Iterator[Finding]:
-    for name, named in sessions.items():
-        living = [session for session in named if session.alive]
-        if living and name not in taken and names.registrable(name, policy.patterns):
-            yield from _judge_stranger(living[0], world)
+    """An entry is never made up: what runs there must have been seen.
 
-
-def _judge_stranger(session: Session, world: World) -> Iterator[Finding]:
-    """An entry is never made up: what runs there must have been seen."""
+    `held` are the conversations of running entries that nobody found: whoever holds one of them
+    has an entry already, under a name that its session had before.
+    """
     pane = identity.agent_pane(session, None, world)
     inside = identity.inside(session, pane, world)
-    if inside.hidden:
+    conversation = world.conversations.get(session.name)
+    owner = held.get(conversation.id) if isinstance(conversation, Bound) else None
+    fault = names.fault_of(session.name)
+    if fault:
+        yield Notice(
+            id=finding_id(LETTERS[NoticeKind.REFUSED], session.name),
+            kind=NoticeKind.REFUSED,
+            session=session.name,
+            message=f"{session.name[:80]}: not registered: {fault}",
+        )
+    elif owner is not None:
+        text = f"not registered: its conversation is that of entry {owner.name}"
+        yield Notice(
+            id=finding_id(LETTERS[NoticeKind.RENAMED], session.name, owner.name),
+            kind=NoticeKind.RENAMED,
+            session=session.name,
+            message=f"{session.name}: {text} (was its session renamed?)",
+        )
+    elif inside.hidden:
         text = f"tmux found but not in YAML; cannot see what runs in it: {inside.hidden.why}"
         yield Notice(
             id=finding_id(LETTERS[NoticeKind.BLIND], session.name, inside.hidden.why),
@@ -219,6 +394,7 @@ def _unregistered(
         "workspace": workspace,
         "agent": kind,
         "status": RUNNING,
+        **({"host": host} if (host := _host(world)) else {}),
         "created_at": session.created_at.astimezone(world.at.tzinfo),
         "last_visible_status": "auto-registered",
         "pane": {"pid": pane.pid, "cmd": running.command or None, "cwd": workspace},
@@ -239,6 +415,11 @@ def _unregistered(
     )
 
 
+def _host(world: World) -> str | None:
+    """The name that new entries have as theirs: the first of this place's names."""
+    return min(world.place.hosts, default=None) if isinstance(world.place, Place) else None
+
+
 def _blindness(world: World) -> Iterator[Finding]:
     """One notice for each reason not to see, however many entries it concerns."""
     answers = [*world.tmux.values(), *world.conversations.values(), *world.artefacts.values()]
@@ -251,17 +432,15 @@ def _blindness(world: World) -> Iterator[Finding]:
         )
 
 
-def _sorted(
-    findings: list[Finding], lives: Mapping[SessionName, Life | None], at: datetime
-) -> Judgement:
+def _sorted(findings: list[Finding], found: Judgement, at: datetime) -> Judgement:
     drifts = [each for each in findings if isinstance(each, Drift)]
     notices = [each for each in findings if isinstance(each, Notice)]
     later = [each.at for each in findings if isinstance(each, Later)]
     # What is to be written says when it was noticed, so it is judged anew each time.
     later += [at for drift in drifts if drift.edits]
-    return Judgement(
+    return replace(
+        found,
         drifts=tuple(sorted(drifts, key=lambda drift: (drift.session, drift.id))),
         notices=tuple(sorted(notices, key=lambda note: (note.session or "", note.id))),
-        lives=lives,
         until=min(later, default=FOREVER),
     )

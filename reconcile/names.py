@@ -30,6 +30,23 @@ def normalise(name: str) -> SessionName:
     return SessionName(name.translate(_AS_TMUX))
 
 
+def forms(name: str) -> tuple[SessionName, ...]:
+    """Every form under which a server of any version may list a name, the exact one first."""
+    return tuple(dict.fromkeys((SessionName(name), normalise(name))))
+
+
+def as_listed(name: str, version: str) -> tuple[SessionName, ...]:
+    """The forms under which a server of this version may list a name, the exact one first."""
+    del version
+    return forms(name)
+
+
+def fault_of(name: str) -> str | None:
+    """Why no registry can hold a name; None when one can."""
+    del name
+    return None
+
+
 def is_ambiguous(name: str) -> bool:
     """Whether tmux may write a name in a way that `normalise` does not find."""
     return "\\" in name or "$" in name

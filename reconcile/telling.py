@@ -170,7 +170,9 @@ def settled(plan: Plan, registry: Registry | None) -> Plan:
 
 def _shows(registry: Registry, awaited: Awaited) -> bool:
     return any(
-        entry.name == awaited.session and awaited.value in {entry.status, entry.own_id}
+        entry.name == awaited.session
+        and awaited.value
+        in {entry.status, entry.own_id, str(entry.pane_pid), str(entry.created_at)}
         for entry in registry.entries
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from reconcile.observed import (
     Answer,
@@ -121,10 +121,13 @@ NOTHING_SEEN = Seen()
 class Adapter(Protocol):
     """One kind of agent's files."""
 
-    variables: ClassVar[tuple[str, ...]]
-    """The variables that move this kind's files, those that a resume command must repeat."""
-    pane_use: ClassVar[PaneUse]
-    """What `Seen.shown` must hold for agents of this kind."""
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that move this kind's files, those that a resume command must repeat."""
+
+    @property
+    def pane_use(self) -> PaneUse:
+        """What `Seen.shown` must hold for agents of this kind."""
 
     def home(self) -> Answer[Path]:
         """Where this agent keeps its files; None when the folder is certainly not there."""

@@ -27,7 +27,7 @@ from examples import (
     listing,
 )
 from reconcile import gone
-from reconcile.desired import Entry
+from reconcile.desired import Entry, Registry
 from reconcile.gone import Cause, Gone
 from reconcile.memory import Memory
 from reconcile.observed import Pane, Process, SessionName, Unknown, World
@@ -103,7 +103,7 @@ def doubtful(verdict: Gone | Unknown) -> str:
     ],
 )
 def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> None:
-    certain(gone.from_absence(entry, world, memory))
+    certain(gone.from_absence(entry, Registry(), world, memory))
 
 
 @pytest.mark.parametrize(
@@ -227,16 +227,16 @@ def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> 
     ],
 )
 def test_a_death_is_doubtful_when(entry: Entry, world: World, why: str) -> None:
-    assert doubtful(gone.from_absence(entry, world, KNOWN)) == why
+    assert doubtful(gone.from_absence(entry, Registry(), world, KNOWN)) == why
 
 
 @pytest.mark.parametrize("name", [r"lab\x-creator-claude", "lab$x-creator-claude"])
 def test_a_name_that_tmux_may_show_in_another_way_needs_a_pid_to_be_missed(name: str) -> None:
     odd = replace(ENTRY, name=SessionName(name))
 
-    assert isinstance(gone.from_absence(odd, GONE, KNOWN), Gone)
+    assert isinstance(gone.from_absence(odd, Registry(), GONE, KNOWN), Gone)
     no_pid = replace(odd, pane_pid=None)
-    assert doubtful(gone.from_absence(no_pid, GONE, KNOWN)) == (
+    assert doubtful(gone.from_absence(no_pid, Registry(), GONE, KNOWN)) == (
         "tmux may show its name with more backslashes (copy it from tmux ls)"
     )
 
@@ -259,7 +259,7 @@ def test_a_name_that_tmux_may_show_in_another_way_needs_a_pid_to_be_missed(name:
     ],
 )
 def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
-    why = doubtful(gone.from_absence(entry, NOTHING_THERE, memory))
+    why = doubtful(gone.from_absence(entry, Registry(), NOTHING_THERE, memory))
 
     assert why == "no tmux server runs, and nothing shows that one ever did here"
 
@@ -267,7 +267,7 @@ def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
 def test_a_boot_hardly_younger_than_the_session_proves_nothing() -> None:
     world = replace(NOTHING_THERE, boot=replace(NEXT_BOOT, at=BORN + SLACK))
 
-    assert doubtful(gone.from_absence(NO_PID, world, Memory()))
+    assert doubtful(gone.from_absence(NO_PID, Registry(), world, Memory()))
 
 
 @pytest.mark.parametrize(
@@ -343,13 +343,13 @@ def test_a_boot_hardly_younger_than_the_session_proves_nothing() -> None:
 def test_the_cause_of_an_absence_when(
     entry: Entry, world: World, memory: Memory, cause: Cause
 ) -> None:
-    assert certain(gone.from_absence(entry, world, memory)).cause == cause
+    assert certain(gone.from_absence(entry, Registry(), world, memory)).cause == cause
 
 
 def test_the_evidence_names_every_server_that_was_asked_and_the_pid_that_is_gone() -> None:
     world = replace(GONE, tmux={SOCKET: listing(), "/tmp/b": None, "/tmp/c": listing(server=None)})
 
-    assert certain(gone.from_absence(ENTRY, world, KNOWN)).evidence == {
+    assert certain(gone.from_absence(ENTRY, Registry(), world, KNOWN)).evidence == {
         f"tmux {SOCKET}": "pid 812 since 2026-11-19T09:00:00+00:00",
         "tmux /tmp/b": "no server",
         "tmux /tmp/c": "no sessions",
@@ -359,7 +359,7 @@ def test_the_evidence_names_every_server_that_was_asked_and_the_pid_that_is_gone
 
 def test_after_a_reboot_the_boot_is_the_evidence_and_not_the_pid() -> None:
     evidence = certain(
-        gone.from_absence(ENTRY, replace(NOTHING_THERE, boot=NEXT_BOOT), KNOWN)
+        gone.from_absence(ENTRY, Registry(), replace(NOTHING_THERE, boot=NEXT_BOOT), KNOWN)
     ).evidence
 
     assert evidence == {f"tmux {SOCKET}": "no server", "boot": "boot-2"}

@@ -21,6 +21,8 @@ from reconcile.observed import (
     Inside,
     Listing,
     Pane,
+    Place,
+    PlaceId,
     Process,
     Server,
     Session,
@@ -45,6 +47,9 @@ SERVER = Server(pid=812, started_at=BORN - timedelta(days=1))
 YOUNG_SERVER = Server(pid=999, started_at=BORN + timedelta(minutes=30))
 BOOT = Boot(id="boot-1", at=BORN - timedelta(days=2))
 NEXT_BOOT = Boot(id="boot-2", at=BORN + timedelta(minutes=20))
+
+HERE = Place(PlaceId("0" * 32), frozenset({"devbox"}))
+ELSEWHERE = Place(PlaceId("1" * 32), frozenset({"laptop"}))
 
 NAME = SessionName("lab-x-creator-claude")
 PID = 201132
@@ -75,6 +80,7 @@ ENTRY = Entry(
 WORLD = World(
     at=AT,
     boot=BOOT,
+    place=HERE,
     tmux={SOCKET: Listing(server=SERVER, sessions={NAME: SESSION})},
     inside={(SOCKET, "%1"): RUNS_CLAUDE},
     conversations={NAME: Bound(id=OWN, proof=Proof.PID_FILE, written=True)},
@@ -92,12 +98,13 @@ NOTES = Session(
 GONE = World(
     at=AT,
     boot=BOOT,
+    place=HERE,
     tmux={SOCKET: Listing(server=SERVER, sessions={NOTES.name: NOTES})},
     recorded_pids={PID: None},
     real_paths={WORKSPACE: HOME},
 )
 """The same server, without the session and its process."""
-KNOWN = Memory(servers={SOCKET: SERVER}, boot=BOOT)
+KNOWN = Memory(servers={SOCKET: SERVER}, boot=BOOT, place=HERE.id)
 """What a tick in this world leaves behind when it finds nothing."""
 
 
@@ -107,9 +114,9 @@ def listing(*sessions: Session, server: Server | None = SERVER) -> Listing:
 
 
 def judged(world: World, *entries: Entry, memory: Memory = KNOWN) -> Judgement:
-    """What the core finds, with the default policy; not what lives."""
+    """What the core finds, with the default policy; not what lives, nor where it was seen."""
     found = judge.judge(world, Registry(entries=entries), memory, Policy())
-    return replace(found, lives={})
+    return replace(found, lives={}, sightings={})
 
 
 def planned(world: World, *entries: Entry, memory: Memory = KNOWN) -> Plan:

@@ -1,0 +1,101 @@
+"""Where the session of an entry was seen last: what its death is judged by, and its conversation.
+
+A sighting is renewed when something of it changes, and every few minutes besides: a quiet look
+writes nothing down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from reconcile import identity, names
+from reconcile.desired import Entry
+from reconcile.memory import Memory, Sighting
+from reconcile.observed import (
+    Agent,
+    Bound,
+    Listing,
+    Place,
+    PlaceId,
+    ProcessId,
+    Server,
+    Session,
+    World,
+)
+from reconcile.proofs import is_at_least
+
+RENEWED = timedelta(minutes=5)
+"""How old the time of a sighting may become while nothing else of it changes."""
+
+
+def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sighting | None:
+    """The sighting that this look makes of an entry's session; None where it shows too little."""
+    answer = world.tmux.get(session.socket)
+    server = answer.server if isinstance(answer, Listing) else None
+    if not isinstance(world.place, Place) or server is None:
+        return None
+    before = memory.sightings.get(names.normalise(entry.name))
+    known = before if before and _is_of(before, session, server, world.place.id) else None
+    pane = identity.agent_pane(session, entry, world)
+    inside = identity.inside(session, pane, world)
+    if not isinstance(inside.agent, Agent):
+        if known:  # the agent ended, or could not be seen: what it was is still to be told
+            return _renewed(known, world)
+        agent, kind = None, ""
+    else:
+        agent, kind = inside.agent.process.id, inside.agent.kind
+    process = world.servers.get(server)
+    seen = Sighting(
+        place=world.place.id,
+        boot=world.boot.id if world.boot else "",
+        at=world.at,
+        socket=session.socket,
+        server=server,
+        server_process=process or (known.server_process if known else None),
+        session_id=session.id,
+        pane_id=pane.pane_id,
+        pane_pid=pane.pid,
+        agent=agent,
+        kind=kind,
+        environ=_environ(session, world, known),
+    )
+    seen = _holding(seen, session, world, known if known and known.agent == agent else None)
+    if before is not None and seen == replace(before, at=seen.at):
+        return _renewed(before, world)
+    return seen
+
+
+def _renewed(before: Sighting, world: World) -> Sighting:
+    """The same with the present time, once the one that it has is old or in the future."""
+    recent = timedelta(0) <= world.at - before.at < RENEWED
+    return before if recent else replace(before, at=world.at)
+
+
+def _is_of(before: Sighting, session: Session, server: Server, place: PlaceId) -> bool:
+    """Whether a sighting was of this very session, or of a pane that is in it now."""
+    if (before.place, before.socket, before.server) != (place, session.socket, server):
+        return False
+    panes = {pane.pane_id for pane in session.panes}
+    return before.session_id == session.id or before.pane_id in panes
+
+
+def _environ(session: Session, world: World, known: Sighting | None) -> dict[str, str]:
+    return dict(world.environs.get(session.name) or (known.environ if known else {}))
+
+
+def _holding(seen: Sighting, session: Session, world: World, known: Sighting | None) -> Sighting:
+    """With what the process was proven to hold: a weaker proof replaces no stronger one."""
+    held = world.conversations.get(session.name)
+    if isinstance(held, Bound) and held.written and yields(known, seen.agent, held):
+        return replace(seen, conversation=held.id, proof=held.proof)
+    if known is not None:
+        return replace(seen, conversation=known.conversation, proof=known.proof)
+    return seen
+
+
+def yields(known: Sighting | None, agent: ProcessId | None, held: Bound) -> bool:
+    """Whether what a process was proven to hold gives way to what it is seen to hold now."""
+    if known is None or known.proof is None or known.agent != agent:
+        return True
+    return held.id == known.conversation or is_at_least(held.proof, known.proof)
