@@ -213,7 +213,8 @@ class Monitor:
         world = self.observer.look(
             registry or Registry(),
             self.notebook.memory,
-            away=self.home.away(),
+            away=self.home.away(self.notebook.memory),
+            home_since=self.home.since,
             owner=document.owner if document else None,
         )
         if document and document.cut:
@@ -298,7 +299,7 @@ class Monitor:
         if document is not None and not dry_run:
             troubles += self._remember(document)
             if not self.barred:
-                self.home.watch(seen.world.at)
+                self.home.watch(self.notebook.memory, seen.world.at)
         return Tick(
             registry=seen.registry or Registry(),
             world=seen.world,

@@ -28,6 +28,7 @@ class Entry:
     created_at: datetime | None = None
     """Timezone-aware; None also when it is no timestamp."""
     terminated_at: datetime | None = None
+    termination_mode: str | None = None
     termination_cause: str | None = None
     pane_pid: int | None = None
     pane_command: str | None = None

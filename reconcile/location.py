@@ -56,7 +56,7 @@ class Sessions:
         """Read place and listings of the world alone: the rest may not be known yet."""
         self.by_name: Mapping[SessionName, Sequence[Session]] = by_name(world.tmux.values())
         self._listings = world.tmux
-        self._place = world.place
+        self._place, self._home_since = world.place, world.home_since
         self._sightings = memory.sightings
         self._by_id = {(each.socket, each.id): each for each in self.all() if each.id}
         # A pane in a linked window or a grouped session is in several; any of them shows it.
@@ -84,7 +84,9 @@ class Sessions:
         if entry.host is not None:
             return not self._place.is_called(entry.host)
         seen = self.sighting(entry)
-        return seen is not None and seen.place != self._place.id
+        if seen is None or seen.place == self._place.id:
+            return False
+        return self._home_since is None or seen.at > self._home_since
 
     def of(self, entry: Entry) -> Location:
         """The session of an entry of this place; None where no listing shows one."""

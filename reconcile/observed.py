@@ -266,6 +266,8 @@ class World:
     place: Place | Unknown = Unknown("which host this is was not looked at")
     away: str | None = None
     """Why what was never seen here is not judged here; None where the registry is at home."""
+    home_since: datetime | None = None
+    """When somebody said, or it was first taken, that the registry lives here."""
     tmux: Mapping[str, Answer[Listing]] = field(default_factory=dict)
     """By socket path; `None` is "certainly no server there"."""
     others: Mapping[str, Answer[Listing]] = field(default_factory=dict)

@@ -74,6 +74,7 @@ def _entry(row: Row) -> Entry:
         workspace=yamldata.text(pairs, "workspace"),
         created_at=_moment(pairs, "created_at"),
         terminated_at=_moment(pairs, "terminated_at"),
+        termination_mode=yamldata.text(pairs, "termination_mode"),
         termination_cause=yamldata.text(pairs, "termination_cause"),
         pane_pid=int(pid) if pid else None,
         pane_command=yamldata.text(pane, "cmd"),

@@ -14,7 +14,8 @@ from kanban_worker.tick import Monitor, now
 def run(arguments: argparse.Namespace) -> int:
     """Prints the faults; 64 when one of them keeps an entry from being watched."""
     settings = config.load(arguments, os.environ, Path.home())
-    registry = Monitor(settings).registry
+    monitor = Monitor(settings)
+    registry = monitor.registry
     document = registry.read(now(), accept_loss=arguments.accept)
     for fault in document.faults:
         kind = "fault" if fault.grave else "note"
@@ -24,5 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.accept:
         registry.remember(document)
         print(f"{settings.registry}: accepted as the last good registry")
+    if arguments.here:
+        monitor.home.settle(now())
+        print(f"{settings.registry}: it lives here now; other places hold what they never saw")
     print(f"{settings.registry}: ok, {counted(len(document.registry.entries), 'entries')}")
     return Exit.OK

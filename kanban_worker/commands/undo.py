@@ -22,6 +22,8 @@ AGAIN = {
     DriftClass.UNREGISTERED: "If the session still runs, the monitor registers it again at its "
     "next tick. To keep it out, narrow --pattern; or leave the entry, with a status that is "
     "yours, such as: ignored",
+    DriftClass.RESTARTED: "If the agent still runs there, the monitor follows it again at its next "
+    "tick. To keep it as it is, set a status that is yours, such as: paused",
     DriftClass.ID_MATERIALISED: "If the agent still holds that conversation, the monitor records "
     "its id again at its next tick. To keep it as it is, set a status that is yours, such as: "
     "paused",

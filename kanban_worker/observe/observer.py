@@ -112,6 +112,7 @@ class Observer:
         memory: Memory | None = None,
         *,
         away: str | None = None,
+        home_since: datetime | None = None,
         owner: int | None = None,
     ) -> World:
         """Everything that can be seen now of the registered and registrable sessions.
@@ -127,6 +128,7 @@ class Observer:
             boot=self._boot,
             place=self.place,
             away=away,
+            home_since=home_since,
             tmux=listings,
             servers=self._server_processes,
         )
