@@ -26,7 +26,7 @@ import pytest
 import fences
 import tmux_words
 from fleet import Fleet
-from kanban_worker import tmux
+from kanban_worker import tmux, unix_sockets
 from kanban_worker.tmux import Tmux
 from reconcile.observed import Answer, Listing, Pane, Session, SessionName, Unknown
 from waiting import retry_until
@@ -267,15 +267,17 @@ class TestUnknown:
             pytest.param("", id="nothing"),
             pytest.param("\n\n", id="empty lines"),
             pytest.param("welcome to tmux", id="something else"),
-            pytest.param("{mark}1|2|3|%0|4|0||{mark}a", id="a row without its directory"),
-            pytest.param("{mark}1|2|3|%0{mark}a{mark}/x", id="too few numbers"),
-            pytest.param("{mark}1|2|3|%0|4|0|||{mark}a{mark}/x", id="too many numbers"),
-            pytest.param("{mark}1|2|3|%0||0||{mark}a{mark}/x", id="no pane process"),
-            pytest.param("{mark}1|2||%0|4|0||{mark}a{mark}/x", id="no creation time"),
-            pytest.param("{mark}one|2|3|%0|4|0||{mark}a{mark}/x", id="a word for a number"),
-            pytest.param(f"{{mark}}1|{10**30}|3|%0|4|0||{{mark}}a{{mark}}/x", id="no time at all"),
+            pytest.param("{mark}1|2|$0|3|%0|4|0||{mark}a", id="a row without its directory"),
+            pytest.param("{mark}1|2|$0|3|%0{mark}a{mark}/x", id="too few numbers"),
+            pytest.param("{mark}1|2|$0|3|%0|4|0|||{mark}a{mark}/x", id="too many numbers"),
+            pytest.param("{mark}1|2|$0|3|%0||0||{mark}a{mark}/x", id="no pane process"),
+            pytest.param("{mark}1|2|$0||%0|4|0||{mark}a{mark}/x", id="no creation time"),
+            pytest.param("{mark}one|2|$0|3|%0|4|0||{mark}a{mark}/x", id="a word for a number"),
             pytest.param(
-                "{mark}1|2|3|%0|4|0||{mark}a{mark}/x\n{mark}9|2|3|%1|5|0||{mark}b{mark}/x",
+                f"{{mark}}1|{10**30}|$0|3|%0|4|0||{{mark}}a{{mark}}/x", id="no time at all"
+            ),
+            pytest.param(
+                "{mark}1|2|$0|3|%0|4|0||{mark}a{mark}/x\n{mark}9|2|$1|3|%1|5|0||{mark}b{mark}/x",
                 id="rows of two servers",
             ),
         ],
@@ -379,6 +381,7 @@ class TestListing:
         assert session == Session(
             name=SessionName("lab-x-creator-claude"),
             socket=str(fleet.socket),
+            id="$0",
             created_at=session.created_at,
             directory=str(tmp_path),
             panes=(Pane(pane_id="%0", pid=pid),),
@@ -590,7 +593,7 @@ class TestRivals:
         self, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fleet.start("a", agent="sleep")
-        monkeypatch.setattr(tmux, "_UNIX_SOCKETS", tmp_path / "absent")
+        monkeypatch.setattr(unix_sockets, "TABLE", tmp_path / "absent")
 
         assert Tmux([str(fleet.socket)]).rivals() == frozenset()
 
