@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 TABLE = Path("/proc/net/unix")
@@ -12,8 +12,8 @@ _ACCEPTS = "00010000"
 """`__SO_ACCEPTCON`: a server's socket, not one of its connections."""
 
 
-def listening() -> Mapping[int, str]:
-    """The path that each listening socket was bound to, by the socket's inode.
+def listening() -> Sequence[str]:
+    """The path that each listening socket was bound to.
 
     A path stays listed as long as its server lives, also when its file was deleted or is in
     another mount namespace. Empty where the system does not tell.
@@ -21,19 +21,16 @@ def listening() -> Mapping[int, str]:
     try:
         table = TABLE.read_text("utf-8", "surrogateescape")
     except OSError:
-        return {}
+        return ()
     rows = (line.split(maxsplit=7) for line in table.split("\n")[1:] if _ACCEPTS in line)
-    return {
-        int(row[6]): row[7]
-        for row in rows
-        if len(row) == 8 and row[3] == _ACCEPTS  # noqa: PLR2004 - the last one is the path
-    }
+    # The eighth column is the path.
+    return [row[7] for row in rows if len(row) == 8 and row[3] == _ACCEPTS]  # noqa: PLR2004
 
 
-def count_at(path: str, bound: Mapping[int, str]) -> int:
+def count_at(path: str, bound: Sequence[str]) -> int:
     """How many living servers are bound to a path, under whatever name of its folder."""
     folder, name = os.path.split(path)
-    namesakes = [each for each in bound.values() if each.endswith(f"/{name}")]
+    namesakes = [each for each in bound if each.endswith(f"/{name}")]
     # The file itself may be gone; its folder is what either side may have reached by a link.
     real = os.path.realpath(folder)
     return sum(os.path.realpath(each.removesuffix(f"/{name}")) == real for each in namesakes)
