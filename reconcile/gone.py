@@ -148,8 +148,9 @@ def _doubts(entry: Entry, registry: Registry, world: World, *, rebooted: bool) -
     if world.rivals:
         shared = min(world.rivals)
         yield Unknown(f"two tmux servers share the path {shared}; only one of them can be asked")
-    if names.is_ambiguous(entry.name) and entry.pane_pid is None:
-        yield Unknown("tmux may show its name with more backslashes (copy it from tmux ls)")
+    listings = [each for each in world.tmux.values() if isinstance(each, Listing)]
+    if any(names.is_ambiguous(entry.name, each.version) for each in listings):
+        yield Unknown("tmux may show its name in another way (copy it from tmux ls)")
     yield from _beside(entry, world)
     if entry.pane_pid is not None and not rebooted:  # else no process of that time is still there
         yield from _still_there(entry, entry.pane_pid, registry, world)

@@ -134,7 +134,7 @@ class _Look:
         if seen := sightings.after(entry, session, self._world, self._memory):
             self.sightings[name] = seen
             yield Later(seen.at + sightings.RENEWED)
-        if found.how is not How.NAME and session.name not in names.forms(entry.name):
+        if found.how is not How.NAME and session.name not in names.as_listed(entry.name):
             yield _renamed(case, found)
         yield from _judge_present(case, session, self._memory.sightings.get(name))
 
@@ -158,7 +158,7 @@ class _Look:
 
     def judge_strangers(self) -> Iterator[Finding]:
         """Class B, for what no entry speaks of. Asked once every entry was judged."""
-        taken = {form for entry in self._registry.entries for form in names.forms(entry.name)}
+        taken = {form for entry in self._registry.entries for form in names.as_listed(entry.name)}
         taken |= self._registry.reserved
         held: dict[ConversationId | None, Entry] = {
             entry.own_id: entry for entry in self._unlocated if entry.own_id

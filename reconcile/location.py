@@ -61,6 +61,7 @@ class Sessions:
         self._by_id = {(each.socket, each.id): each for each in self.all() if each.id}
         # A pane in a linked window or a grouped session is in several; any of them shows it.
         self._by_pane = {(s.socket, pane.pane_id): s for s, pane in self._panes()}
+        self._exact = {entry.name for entry in registry.entries}
         self._entries: dict[SessionName, Entry] = {}
         self._owners: dict[tuple[str, SessionName], Entry] = {}
         for entry in registry.entries:
@@ -113,10 +114,16 @@ class Sessions:
         """The sessions of its name: exactly, else as their server's version rewrites it."""
         return [
             session
-            for form in names.forms(entry.name)
+            for form in names.as_listed(entry.name)
             for session in self.by_name.get(form, ())
-            if form in names.as_listed(entry.name, self._version(session.socket))
+            if form == entry.name or self._is_rewritten(entry, form, session.socket)
         ]
+
+    def _is_rewritten(self, entry: Entry, form: SessionName, socket: str) -> bool:
+        """Whether a server lists the entry's session so, and no entry is written exactly so."""
+        return form not in self._exact and form in names.as_listed(
+            entry.name, self._version(socket)
+        )
 
     def _version(self, socket: str) -> str:
         answer = self._listings.get(socket)

@@ -72,9 +72,9 @@ def _entry(name: str, tick: Tick) -> Entry:
     """The entry of this name. Raises MustMend; CouldNot where the registry cannot be read."""
     for trouble in tick.troubles:
         raise trouble
-    forms = set(names.forms(name))
+    forms = set(names.as_listed(name))
     exact = [each for each in tick.registry.entries if each.name == name]
-    near = [each for each in tick.registry.entries if forms & set(names.forms(each.name))]
+    near = [each for each in tick.registry.entries if forms & set(names.as_listed(each.name))]
     if not (exact or near):
         shown = scalars.shown(name, 120)
         raise MustMend(f'no entry "{shown}" in the registry. See: agent-sessions status')

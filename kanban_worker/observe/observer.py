@@ -206,7 +206,7 @@ class Observer:
         self, registry: Registry, sessions: Sessions, followed: Sequence[Followed]
     ) -> Iterator[Followed]:
         """The sessions that would be registered."""
-        taken = {form for entry in registry.entries for form in names.forms(entry.name)}
+        taken = {form for entry in registry.entries for form in names.as_listed(entry.name)}
         known = {location.key(each.session) for each in followed}
         for name, named in sessions.by_name.items():
             free = [each for each in named if location.key(each) not in known]

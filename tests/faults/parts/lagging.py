@@ -16,7 +16,9 @@ from fleet import Fleet
 from hours import Hours
 from kanban_worker import config
 from kanban_worker.tick import Monitor, Tick
-from kanban_worker.tmux import Tmux
+from kanban_worker.tmux import DEADLINE, Tmux
+from kanban_worker.tmux_calls import Calls
+from reconcile.observed import Unknown
 
 if TYPE_CHECKING:
     from libtmux.common import tmux_cmd
@@ -25,20 +27,22 @@ NONE = handwriting.HEAD.replace("sessions:\n", "sessions:\n  - name: none\n    s
 """A registry that is never empty."""
 
 
-class Lagging(Tmux):
-    """Shows what tmux printed some looks ago, `lag()` tells how many."""
+class Lagging(Calls):
+    """Prints what tmux printed some calls ago, `lag()` tells how many."""
 
-    def __init__(self, socket: Path, lag: Callable[[], int], *, proven: bool) -> None:
+    def __init__(self, lag: Callable[[], int], *, proven: bool) -> None:
         """Unless it is `proven`, what proves that an answer is to this look is forged."""
-        super().__init__([str(socket)])
+        super().__init__(tmux_bin=None, deadline=DEADLINE)
         self.lag = lag
         self._proven = proven
         self._printed: list[tmux_cmd] = []
 
-    def _in_time(  # type: ignore[explicit-override] # 3.12 has override
-        self, socket: str, call: Callable[[], tmux_cmd]
-    ) -> tmux_cmd:
-        now = super()._in_time(socket, call)
+    def run(  # type: ignore[explicit-override] # 3.12 has override
+        self, socket: str, *words: str
+    ) -> tmux_cmd | Unknown:
+        now = super().run(socket, *words)
+        if isinstance(now, Unknown):
+            return now
         self._printed.append(now)
         then = self._printed[max(len(self._printed) - 1 - self.lag(), 0)]
         if self._proven or not (now.stdout and then.stdout):
@@ -46,6 +50,14 @@ class Lagging(Tmux):
         shown = copy.copy(then)
         shown.stdout = [*then.stdout[:-1], now.stdout[-1]]
         return shown
+
+
+def lagging(socket: Path, lag: Callable[[], int], *, proven: bool) -> Tmux:
+    """A look at one server through such calls."""
+    tmux = Tmux([str(socket)])
+    tmux._calls = Lagging(lag, proven=proven)
+    tmux._mark = tmux._calls.mark
+    return tmux
 
 
 @dataclass
@@ -107,7 +119,7 @@ class Stage:
         settings = config.from_environment({**os.environ, **environ}, self._home)
         settings = replace(settings, sockets=(str(self._fleet.socket),))
         monitor = Monitor(settings, clock=self._hours.clock)
-        monitor.observer._tmux = Lagging(self._fleet.socket, lag, proven=proven)
+        monitor.observer._tmux = lagging(self._fleet.socket, lag, proven=proven)
         viewer = Viewer(name=name, monitor=monitor, registry=registry)
         self.viewers.append(viewer)
         return viewer
