@@ -120,7 +120,7 @@ class Observer:
         `away` is why the registry is not at home here, if it is not; `owner` is its owner's uid.
         """
         memory = memory or Memory()
-        asked = self._servers.look(owner, self._sighted(registry, memory))
+        asked = self._servers.look(owner=owner, sighted=self._sighted(registry, memory))
         listings = self._tmux.look(asked.sockets)
         self._server_processes = missing.server_processes(listings, self._server_processes)
         world = World(
@@ -153,7 +153,7 @@ class Observer:
             real_paths=within.real_paths,
         )
         if fleet.missing:
-            world = self._with_missing(world, fleet, asked.unasked)
+            world = self._with_missing(world, fleet, asked.hidden, owner)
         lineages = self._records.lineages(fleet.followed, within.agents, world)
         return replace(world, lineages=lineages) if lineages else world
 
@@ -302,7 +302,9 @@ class Observer:
 
     # What is asked for the missing alone. --------------------------------------------------------
 
-    def _with_missing(self, world: World, fleet: _Fleet, unasked: Mapping[str, Unknown]) -> World:
+    def _with_missing(
+        self, world: World, fleet: _Fleet, hidden: Mapping[str, Unknown], owner: int | None
+    ) -> World:
         here = self.place.id if isinstance(self.place, Place) else None
         seen = [fleet.sightings.get(names.normalise(entry.name)) for entry in fleet.missing]
         sighted = [each for each in seen if each and each.place == here]
@@ -319,9 +321,10 @@ class Observer:
         world = replace(world, recorded_pids=pids.processes, recorded_agents=pids.kinds)
         if not never or world.away is not None or here is None:
             return world
+        others = self._servers.others(world.tmux, owner=owner)
         return replace(
             world,
-            others={**unasked, **self._beside.look(self._servers.others(world.tmux))},
+            others={**hidden, **others.hidden, **self._beside.look(others.sockets)},
             holders=self._conversation_holders.of(never, world),
         )
 
