@@ -16,7 +16,9 @@ import fences
 from fleet import Fleet
 from kanban_worker import agents
 from kanban_worker.agents.claude import Claude
+from kanban_worker.observe import place
 from kanban_worker.observe.observer import Observer
+from kanban_worker.observe.servers import Servers
 from kanban_worker.tmux import Tmux
 from reconcile import names
 from reconcile.desired import Entry, Registry
@@ -56,10 +58,13 @@ def observer(*sockets: Path, tmux: Tmux | None = None) -> Observer:
     """Return an observer of this test's home; all that runs has settled at its clock."""
     home = Path.home()
     return Observer(
-        tmux=tmux or Tmux([str(path) for path in sockets]),
+        place=place.here(),
+        servers=Servers([str(path) for path in sockets], os.environ),
+        tmux=tmux or Tmux(),
         adapters={kind: make(home, os.environ) for kind, make in agents.ADAPTERS.items()},
         patterns=names.DEFAULT_PATTERNS,
         home=home,
+        environ=os.environ,
         clock=lambda: datetime.now(UTC) + timedelta(minutes=1),
     )
 
