@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from reconcile.observed import SessionName
 
@@ -16,6 +18,12 @@ _OCTAL = {code: "".join(rf"\{byte:03o}" for byte in chr(code).encode()) for code
 _AS_TMUX = str.maketrans(
     _OCTAL | {code: f"\\{letter}" for code, letter in _CSTYLE.items()} | {":": "_", ".": "_"}
 )
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes that are not UTF-8, and YAML of an escape such as `"\\ud800"`."""
+
+LONGEST: Final = 256
+"""Characters of a name, as tmux writes it."""
 
 DEFAULT_PATTERNS = tuple(f"*-creator-{agent}" for agent in AGENTS)
 
@@ -33,6 +41,26 @@ def normalise(name: str) -> SessionName:
 def is_ambiguous(name: str) -> bool:
     """Whether tmux may write a name in a way that `normalise` does not find."""
     return "\\" in name or "$" in name
+
+
+def fault_of(name: str) -> str | None:
+    """Why a session of this name cannot be in a registry: a clause. None when it can be.
+
+    What the registry's reader refuses must not be registered: an entry that cannot be read
+    again would never be watched.
+    """
+    if not name:
+        return "the name is empty"
+    if len(normalise(name[: LONGEST + 1])) > LONGEST:
+        return f"the name is longer than {LONGEST} characters"
+    return no_text(name, "the name")
+
+
+def no_text(value: str, what: str) -> str | None:
+    """Why no file, no path and no command can hold this text: a clause about `what`."""
+    if not value.isascii() and _SURROGATE.search(value):
+        return f"{what} holds bytes that are not text"
+    return f"{what} holds a NUL character" if "\0" in value else None
 
 
 def registrable(name: SessionName, patterns: Iterable[str]) -> bool:

@@ -239,6 +239,7 @@ class RegistryFile:
             registry=Registry(
                 entries=self._marked(found.reading.entries, now),
                 reserved=found.reading.reserved | self._recent.removed.keys(),
+                saved_at=_saved_at(raw),
             ),
             faults=found.reading.faults,
             rows=found.reading.lines,

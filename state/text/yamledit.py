@@ -137,7 +137,10 @@ class _Editing:
 
     def _against(self, group: _Group) -> str | None:
         rows = self.rows.get(group.session, [])
-        added = sum(isinstance(one, AddEntry) for one in group.edits.values())
+        titles = [one.session for one in group.edits.values() if isinstance(one, AddEntry)]
+        if wrong := next(filter(None, map(names.fault_of, titles)), None):
+            return wrong
+        added = len(titles)
         if added and (rows or added > 1):
             return "there is already an entry of this name"
         if added and len(group.edits) > 1:

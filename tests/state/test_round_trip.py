@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile import names
 from reconcile.desired import AddEntry, AppendItem, Edit, SetKey
 from reconcile.observed import SessionName
 from registries import IDS, Sample, entries, loaded, samples
-from state import encoding
+from state import encoding, snapshot
 from state.text import yamledit, yamltext
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -94,6 +95,45 @@ def test_a_new_entry_is_one_insertion_behind_the_last_one(sample: Sample) -> Non
     assert list(entries(new)) == [*entries(sample.data), NEW]
     assert entries(new)[NEW]["pane"] == {"pid": "201132", "cmd": "claude", "cwd": "/home/u/研究"}
     assert entries(new)[NEW]["created_at"] == STAMP
+
+
+TITLES = (
+    st.text(max_size=260)
+    | st.text(st.characters(categories=["Cc", "Cs", "Cn", "Co", "Zs"]), max_size=260)
+    | st.sampled_from(("null", "~", "<<", "", "- a", "a: b", "#", "é" * 256, "\t" * 129, "\ufeff"))
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sessions: []\n",
+        "sessions:\n  - name: other\n    status: running\n",
+        "sessions:\n  - {name: other}\n",
+        "sessions: [{name: other}]",
+        '{"sessions": [{"name": "other"}]}',
+    ],
+)
+@given(TITLES)
+def test_an_entry_of_an_accepted_name_reads_again_without_a_fault(text: str, name: str) -> None:
+    if names.fault_of(name) is not None or name == "other":
+        return
+    new, found = edited(text.encode(), replace(ADDITION, session=SessionName(name)))
+    assert not found.refused
+    reading = snapshot.of(new, "agent-sessions.yaml").reading
+    assert reading.faults == ()
+    assert reading.entries[-1].name == name
+
+
+@given(TITLES)
+def test_an_entry_of_a_mapping_reads_again_without_a_fault_or_is_refused(name: str) -> None:
+    """YAML allows no key of more than 1024 characters, and an escape has up to ten of them."""
+    text = b"sessions:\n  other: {status: running}\n"
+    new, found = edited(text, replace(ADDITION, session=SessionName(name)))
+    if names.fault_of(name) is None and len(name) <= 100 and name != "other":
+        assert not found.refused
+    if not found.refused:
+        assert snapshot.of(new, "agent-sessions.yaml").reading.faults == ()
 
 
 @given(samples(), st.data())
