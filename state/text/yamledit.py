@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile import names
-from reconcile.desired import AddEntry, Edit
+from reconcile.desired import AddEntry, AppendItem, Edit, SetKey
 from reconcile.observed import SessionName
 from state.errors import MustMend
 from state.text import addition, alteration, outline, scalars, shape, splices, yamltext
@@ -55,6 +55,10 @@ def _grouped(edits: Sequence[Edit]) -> list[_Group]:
     for place, one in enumerate(edits):
         found.setdefault(names.normalise(one.session), {})[place] = one
     return [_Group(session=name, edits=mine) for name, mine in found.items()]
+
+
+def _path(edit: SetKey | AppendItem) -> str:
+    return edit.path if isinstance(edit, SetKey) else edit.key
 
 
 class _Editing:
@@ -155,7 +159,7 @@ class _Editing:
         rows = self.rows.get(group.session)
         line = (rows[0].name or rows[0].node).line if rows else 1
         for place, one in group.edits.items():
-            key = "" if isinstance(one, AddEntry) else f', key "{scalars.shown(one.key)}"'
+            key = "" if isinstance(one, AddEntry) else f', key "{scalars.shown(_path(one))}"'
             self.refused[place] = CannotEdit(
                 f"registry {scalars.shown(self.tree.source)}, line {line}: "
                 f'entry "{scalars.shown(group.session)}"{key}: {why}. '
