@@ -34,7 +34,7 @@ from reconcile.drift import FindingId, Judgement
 from reconcile.observed import Boot, Server, World
 from reconcile.plan import Decision, Plan
 from reconcile.report import Report, Source
-from state import locking, paths
+from state import durable, locking, paths
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, Lost, MonitorError, MustMend
 from state.faults import Fault
@@ -121,7 +121,9 @@ class Monitor:
         self.now = clock
         self._ages = Ages(clock, timer)
         real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
-        self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
+        self._owner = durable.owner_of(real_registry)
+        ledger = paths.ledger(settings.places.cache, real_registry)
+        self.notebook = Notebook(ledger, self._owner)
         self._lock = paths.monitor_lock(settings.places.state, real_registry)
         self.barred: MonitorError | None = None
         """Why nothing may be written to the registry, while that is so."""
@@ -154,7 +156,7 @@ class Monitor:
 
         Raises locking.Busy when another is after `patience` seconds; CouldNot.
         """
-        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep)
+        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep, owner=self._owner)
 
     def speak(self, fence: Callable[[], None]) -> None:
         """From now on, keep what a card is to be told among the memory's `unsaid`.

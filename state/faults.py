@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reconcile import names
@@ -33,6 +34,8 @@ class Fault:
     message: str
     """What was seen: a clause without a full stop."""
     grave: bool
+    holds: bool = False
+    """Whether nothing may be written at all while it is there, for whichever entry."""
 
     def told(self, source: str) -> str:
         """The whole line for a person; `source` is the file's name."""
@@ -89,7 +92,7 @@ def _of_name(row: Row, rows: Mapping[SessionName, Row]) -> Iterator[Fault]:
     elif name in rows:
         line = place(rows[name])[0]
         message = f"the name is already used in line {line}"
-        yield _fault(row, row.name or row.node, message)
+        yield replace(_fault(row, row.name or row.node, message), holds=True)
 
 
 def _of_scalar(row: Row, pairs: yamldata.Pairs, key: str, longest: int) -> Iterator[Fault]:
@@ -172,6 +175,12 @@ def host_of(pairs: yamldata.Pairs) -> str | None:
 
 def _note(row: Row, key: str, message: str) -> Fault:
     return _fault(row, row.pairs[key][1], message, grave=False)
+
+
+def of_links(info: os.stat_result) -> Iterator[Fault]:
+    """A file with several names, of which a write would change one."""
+    message = f"the file has {info.st_nlink} names (hard links), and is not written while it has"
+    yield Fault(line=1, column=1, session=None, message=message, grave=False, holds=True)
 
 
 def of_version(tree: Tree) -> Iterator[Fault]:

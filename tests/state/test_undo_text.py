@@ -373,6 +373,20 @@ def test_what_a_person_has_edited_since_is_told_and_refused(
             'would also change "other"',
             id="the value is used elsewhere",
         ),
+        pytest.param(
+            "sessions: [{name: a, pane: {pid: &s 12}}]",
+            restarted(),
+            [("cmd: null", "cmd: null, x: *s")],
+            'would also change "pane" of entry "a"',
+            id="an inner value is used beside it",
+        ),
+        pytest.param(
+            "sessions: [{name: a, pane: {pid: 12}}]",
+            restarted(),
+            [("cmd: null", "cmd: null, [x]: y")],
+            'would also change "pane" of entry "a"',
+            id="a key that is no text stands beside it",
+        ),
     ],
 )
 def test_what_cannot_be_taken_back_to_the_byte_is_refused(
