@@ -39,7 +39,7 @@ from reconcile.memory import Memory
 from reconcile.observed import Place, SessionName, World
 from reconcile.plan import Decision, Plan
 from reconcile.report import Report, Source
-from state import locking, paths
+from state import durable, locking, paths
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, Lost, MonitorError, MustMend
 from state.faults import Fault
@@ -141,7 +141,9 @@ class Monitor:
         self.now = clock
         self._ages = Ages(clock, timer)
         label = self.home.label
-        self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry, label))
+        self._owner = durable.owner_of(real_registry)
+        ledger = paths.ledger(settings.places.cache, real_registry, label)
+        self.notebook = Notebook(ledger, self._owner)
         self._lock = paths.monitor_lock(settings.places.state, real_registry, label)
         self.barred: MonitorError | None = None
         """Why nothing may be written to the registry, while that is so."""
@@ -176,7 +178,7 @@ class Monitor:
 
         Raises locking.Busy when another is after `patience` seconds; CouldNot.
         """
-        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep)
+        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep, owner=self._owner)
 
     def speak(self, fence: Callable[[], None]) -> None:
         """From now on, keep what a card is to be told among the memory's `unsaid`.
@@ -215,7 +217,7 @@ class Monitor:
             self.notebook.memory,
             away=self.home.away(self.notebook.memory),
             home_since=self.home.since,
-            owner=document.owner if document else None,
+            owner=self._owner.uid if self._owner else None,
         )
         if document and document.cut:
             if torn := endings.torn(document.cut, world, self._policy.patterns):

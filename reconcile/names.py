@@ -6,7 +6,7 @@ import fnmatch
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from reconcile.observed import SessionName
 
@@ -30,6 +30,11 @@ _REWRITTEN = str.maketrans(
     }
     | {"\\": "\\\\", ":": "_", ".": "_"}
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes that are not UTF-8, and YAML of an escape such as `"\\ud800"`."""
+
+LONGEST: Final = 256
+"""Characters of a name, as tmux writes it."""
 
 DEFAULT_PATTERNS = tuple(f"*-creator-{agent}" for agent in AGENTS)
 
@@ -59,12 +64,6 @@ def as_listed(name: str, version: str = "") -> tuple[SessionName, ...]:
         return (SessionName(name),)
     forms = [form for rule in _rules(version) for form in rule(name)]
     return tuple(dict.fromkeys(map(SessionName, [name, *forms])))
-
-
-def fault_of(name: str) -> str | None:
-    """Why no registry can hold a name; None when one can."""
-    del name
-    return None
 
 
 def asked_as(listed: SessionName, version: str, written: Iterable[str]) -> tuple[str, ...]:
@@ -141,6 +140,26 @@ def _octal(letter: str) -> str:
 def _may_lack_width(letter: str) -> bool:
     """Whether wcwidth(3) may know no width of it: C1 controls, and what is not assigned."""
     return letter > "~" and unicodedata.category(letter) in {"Cc", "Cn"}
+
+
+def fault_of(name: str) -> str | None:
+    """Why a session of this name cannot be in a registry: a clause. None when it can be.
+
+    What the registry's reader refuses must not be registered: an entry that cannot be read
+    again would never be watched.
+    """
+    if not name:
+        return "the name is empty"
+    if len(normalise(name[: LONGEST + 1])) > LONGEST:
+        return f"the name is longer than {LONGEST} characters"
+    return no_text(name, "the name")
+
+
+def no_text(value: str, what: str) -> str | None:
+    """Why no file, no path and no command can hold this text: a clause about `what`."""
+    if not value.isascii() and _SURROGATE.search(value):
+        return f"{what} holds bytes that are not text"
+    return f"{what} holds a NUL character" if "\0" in value else None
 
 
 def registrable(name: SessionName, patterns: Iterable[str]) -> bool:

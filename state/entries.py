@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconcile import names
 from reconcile.desired import Entry
 from reconcile.observed import ConversationId, SessionName
 from state import faults
@@ -71,11 +72,12 @@ def _entry(row: Row) -> Entry:
         name=SessionName(row.text or ""),
         agent=agent,
         status=yamldata.text(pairs, "status"),
+        host=faults.host_of(pairs),
         workspace=yamldata.text(pairs, "workspace"),
         created_at=_moment(pairs, "created_at"),
         terminated_at=_moment(pairs, "terminated_at"),
-        termination_mode=yamldata.text(pairs, "termination_mode"),
-        termination_cause=yamldata.text(pairs, "termination_cause"),
+        termination_mode=_said(pairs, "termination_mode"),
+        termination_cause=_said(pairs, "termination_cause"),
         pane_pid=int(pid) if pid else None,
         pane_command=yamldata.text(pane, "cmd"),
         pane_cwd=yamldata.text(pane, "cwd"),
@@ -83,6 +85,13 @@ def _entry(row: Row) -> Entry:
         own_since=_left_last(pairs),
         other_ids=(ConversationId(other),) if other else (),
     )
+
+
+def _said(pairs: yamldata.Pairs, key: str) -> str | None:
+    """A text that nothing depends on; None also where nobody can be told of it."""
+    text = yamldata.text(pairs, key)
+    usable = text and len(text) <= faults.LONGEST_TEXT and not names.no_text(text, key)
+    return text if usable else None
 
 
 def _left_last(pairs: yamldata.Pairs) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from reconcile.desired import Scalar
 from state import durable
+from state.durable import Owner
 from state.errors import CouldNot
 from state.text import scalars, traces
 from state.text.traces import Trace
@@ -83,14 +84,20 @@ class History:
 
 
 def append(
-    path: Path, registry: Path, records: Sequence[Record], *, before: bytes, after: bytes
+    path: Path,
+    registry: Path,
+    records: Sequence[Record],
+    *,
+    before: bytes,
+    after: bytes,
+    owner: Owner | None = None,
 ) -> tuple[str, ...]:
     """Write the records of one replacement ahead of it; the ids they got. Raises CouldNot."""
     sums = checksum(before), checksum(after)
     ids = tuple(_change_id(record, sums) for record in records)
     lines = [_line(*pair, registry, sums) for pair in zip(records, ids, strict=True)]
     if lines:
-        _append(path, b"\n".join(lines))
+        _append(path, b"\n".join(lines), owner)
     return ids
 
 
@@ -104,7 +111,7 @@ def void(path: Path, changes: Sequence[str], why: str) -> None:
 def read(path: Path) -> History:
     """Raises CouldNot when there is a journal that cannot be opened."""
     try:
-        with path.open("rb") as file:
+        with durable.opened(path) as file:
             found = [_parsed(line) for line in _lines(file)]
     except FileNotFoundError:
         return History(changes=(), skipped=0)
@@ -166,9 +173,9 @@ def _writes(changes: Iterable[Written]) -> list[list[Written]]:
     return writes
 
 
-def _append(path: Path, lines: bytes) -> None:
+def _append(path: Path, lines: bytes, owner: Owner | None = None) -> None:
     try:
-        durable.append(path, lines)
+        durable.append(path, lines, owner)
     except OSError as error:
         raise durable.could_not(f"journal {path} could not be written", error) from None
 

@@ -13,6 +13,8 @@ from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Sighting
 from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server, SessionName
 from reconcile.proofs import Proof
 from state import durable
+from state.durable import Owner
+from state.text import scalars
 
 _Json = Any
 """What a file holds that anybody may have changed: every wrong type raises on use."""
@@ -33,25 +35,26 @@ class Ledger:
 def load(path: Path) -> Ledger:
     """Never fails: without its ledger the monitor loses patience and history, nothing else."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = durable.read(path, _LARGEST + 1)
     except FileNotFoundError:
         return Ledger(memory=Memory())
     except OSError as error:
         return _empty(path, error.strerror or str(error))
+    if len(data) > _LARGEST:
+        return _empty(path, f"it is larger than {_LARGEST // 2**20} MiB")
     try:
         return Ledger(memory=_memory(json.loads(data)))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return _empty(path, "it is torn, or of another version")
 
 
-def save(path: Path, memory: Memory) -> bool:
+def save(path: Path, memory: Memory, owner: Owner | None = None) -> bool:
     """Whether the file changed; equal content is not written. Raises CouldNot."""
     data = json.dumps(_plain(memory), indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n"
     try:
         if _holds(path, data):
             return False
-        durable.replace(path, data)
+        durable.replace(path, data, owner)
     except OSError as error:
         raise durable.could_not(f"ledger {path} could not be written", error) from None
     return True
@@ -59,7 +62,7 @@ def save(path: Path, memory: Memory) -> bool:
 
 def _holds(path: Path, data: bytes) -> bool:
     try:
-        return path.read_bytes() == data
+        return durable.read(path, len(data) + 1) == data
     except FileNotFoundError:
         return False
 
@@ -256,6 +259,6 @@ def _server(data: _Json) -> Server:
 
 def _moment(text: _Json) -> datetime:
     found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    if found.tzinfo is None or not scalars.is_moment(found):
         raise ValueError
     return found

@@ -33,6 +33,11 @@ class Places:
         """Every change made to a registry."""
         return self.state / JOURNAL
 
+    @property
+    def hooks(self) -> Path:
+        """Folder of what the agents' own hooks have recorded, one file a process."""
+        return self.state / "hooks"
+
 
 def places(environ: Mapping[str, str], home: Path) -> Places:
     """XDG variables that are empty or relative are ignored, as the XDG specification asks."""
@@ -73,10 +78,13 @@ def at_home(path: str, home: Path) -> Path:
     return Path(path)
 
 
-def ledger(cache: Path, real_registry: Path) -> Path:
-    """`<folder's name>-<hash>.state`: readable, and one for each registry."""
+def ledger(cache: Path, real_registry: Path, place: str | None = None) -> Path:
+    """`<folder's name>-<hash>.state`: readable, and one for each registry.
+
+    A home that several hosts share has one for each `place` that watches, but for the first.
+    """
     slug = _SLUG.sub("-", real_registry.parent.name).strip("-")[:64] or "root"
-    return cache / f"{slug}-{short_hash(real_registry)}.state"
+    return cache / f"{slug}-{_keyed(real_registry, place)}.state"
 
 
 def last_good(state: Path, real_registry: Path) -> Path:
@@ -84,9 +92,19 @@ def last_good(state: Path, real_registry: Path) -> Path:
     return state / f"registry-{short_hash(real_registry)}.yaml"
 
 
-def monitor_lock(state: Path, real_registry: Path) -> Path:
-    """The lock that a running monitor of a registry holds."""
-    return state / f"monitor-{short_hash(real_registry)}.lock"
+def monitor_lock(state: Path, real_registry: Path, place: str | None = None) -> Path:
+    """The lock that a running monitor of a registry holds; `place` as for the ledger."""
+    return state / f"monitor-{_keyed(real_registry, place)}.lock"
+
+
+def registry_lock(real_registry: Path) -> Path:
+    """The lock that all who write a registry share."""
+    return real_registry.with_name(f"{real_registry.name}.lock")
+
+
+def watchers(real_registry: Path) -> Path:
+    """Which places have watched a registry: a hidden file that is copied along with it."""
+    return real_registry.with_name(f".{real_registry.name}.places")
 
 
 def being_written(real_registry: Path) -> Path:
@@ -106,6 +124,11 @@ def short_hash(real_path: Path) -> str:
     """Eight hex digits that name a file by its real path."""
     data = str(real_path).encode("utf-8", "surrogateescape")
     return hashlib.sha256(data).hexdigest()[:8]
+
+
+def _keyed(real_registry: Path, place: str | None) -> str:
+    key = short_hash(real_registry)
+    return key if place is None else f"{key}-{place}"
 
 
 def _base(environ: Mapping[str, str], variable: str, default: Path) -> Path:

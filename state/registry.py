@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconcile import names
 from reconcile.desired import AddEntry, Edit, Entry, Registry
-from state import durable, encoding, entries, lastgood, paths, snapshot
+from state import durable, encoding, entries, faults, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
 from state.lastgood import Cut
@@ -96,7 +96,7 @@ class RegistryFile:
         """Make the edits that can be made, in one replacement of the file.
 
         Records of refused sessions are left out of the journal. Raises CouldNot, with the
-        old file intact.
+        old file intact; MustMend when no write of it could be kept true.
         """
         from state.text import traces, yamledit  # noqa: PLC0415 - as in _replace
 
@@ -118,10 +118,12 @@ class RegistryFile:
     def put(
         self, document: Document, tree: Tree, records: Sequence[Record], *, ours: bool = True
     ) -> Document | Moved:
-        """Write another text of the registry. Raises CouldNot, with the old file intact.
+        """Write another text of the registry. Raises CouldNot and MustMend, the old file intact.
 
         What is not `ours` is a person's edit to the next process, and left alone for a moment.
         """
+        if document.unwritable:
+            raise MustMend(str(document.unwritable))
         with contextlib.suppress(CouldNot):
             self.remember(document)
         raw = self._replace(document, encoding.encode(tree.text, document.raw), records)
@@ -135,7 +137,8 @@ class RegistryFile:
         for refusal in edited.refused.values():
             raise refusal
         try:
-            durable.create(self._real_path(), edited.text.encode())
+            real_path = self._real_path()
+            durable.create(real_path, edited.text.encode(), durable.owner_of(real_path))
         except FileExistsError:
             raise self._not_new() from None
         except OSError as error:
@@ -230,6 +233,7 @@ class RegistryFile:
 
     def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
         self._recent = self._recent.still(now)
+        unwritable = snapshot.linked(self.path, raw.info)
         return Document(
             path=self.path,
             real_path=real_path,
@@ -239,8 +243,11 @@ class RegistryFile:
             registry=Registry(
                 entries=self._marked(found.reading.entries, now),
                 reserved=found.reading.reserved | self._recent.removed.keys(),
+                saved_at=_saved_at(raw),
             ),
-            faults=found.reading.faults,
+            faults=(*found.reading.faults, *(faults.of_links(raw.info) if unwritable else ())),
+            owner=durable.Owner(raw.info.st_uid, raw.info.st_gid),
+            unwritable=unwritable,
             rows=found.reading.lines,
             tree=found.tree,
             cut=self._doubted[1] if self._doubted and self._doubted[0] is found else None,
@@ -261,8 +268,12 @@ class RegistryFile:
     def _locked(self, real_path: Path) -> AbstractContextManager[None]:
         from state import locking  # noqa: PLC0415 - as in _replace
 
-        lock = real_path.with_name(f"{real_path.name}.lock")
-        return locking.held(lock, timeout=self._timeout, sleep=self._sleep)
+        return locking.held(
+            paths.registry_lock(real_path),
+            timeout=self._timeout,
+            sleep=self._sleep,
+            owner=durable.owner_of(real_path),
+        )
 
     def _replace(self, document: Document, data: bytes, records: Sequence[Record]) -> Raw | None:
         """What only writers need is imported here: locking alone costs up to 90 ms."""

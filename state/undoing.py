@@ -123,6 +123,8 @@ def _refuse(history: History, change: Written, document: Document) -> None:
             f"Edit the registry by hand: {scalars.shown(was, 300)}"
         )
     else:
+        if document.unwritable:
+            raise MustMend(str(document.unwritable))
         faults = [fault for fault in document.faults if fault.grave]
         if faults:
             told = faults[0].told(document.source)

@@ -12,15 +12,15 @@ from kanban_worker.tick import Monitor, now
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the faults; 64 when one of them keeps an entry from being watched."""
+    """Prints the faults; 64 when one keeps an entry from being watched, or the file unwritten."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
     registry = monitor.registry
     document = registry.read(now(), accept_loss=arguments.accept)
     for fault in document.faults:
-        kind = "fault" if fault.grave else "note"
+        kind = "fault" if fault.grave or fault.holds else "note"
         print(f"{settings.registry}:{fault.line}:{fault.column}: {kind}: {fault.message}")
-    if any(fault.grave for fault in document.faults):
+    if any(fault.grave or fault.holds for fault in document.faults):
         return Exit.MUST_MEND
     if arguments.accept:
         registry.remember(document)

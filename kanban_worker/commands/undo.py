@@ -65,9 +65,9 @@ def _restored(trace: Trace) -> str:
         case ItemTrace():
             return f"{scalars.shown(trace.key)}: the item is removed"
         case KeyTrace(before=None):
-            return f"{scalars.shown(trace.key)}: removed, as it was not there before"
+            return f"{scalars.shown(trace.path)}: removed, as it was not there before"
         case KeyTrace():
-            return f"{scalars.shown(trace.key)}: {_value(trace.after)} → {_value(trace.before)}"
+            return f"{scalars.shown(trace.path)}: {_value(trace.after)} → {_value(trace.before)}"
 
 
 def _value(text: str | None) -> str:

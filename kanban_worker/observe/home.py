@@ -47,7 +47,7 @@ class Home:
         """What tells this place's files from those of the first place; None for the first."""
         if isinstance(self.place, Unknown) or isinstance(self._watchers, Unknown):
             return None
-        rows = self._watchers.watchers
+        rows = self._watchers.places
         if not rows or rows[0].id == self.place.id:
             return None
         return self.place.id[:_LABEL]
@@ -65,7 +65,7 @@ class Home:
             return self.place.why
         if isinstance(self._watchers, Unknown):
             return self._watchers.why
-        rows, own = self._watchers.watchers, self._own()
+        rows, own = self._watchers.places, self._own()
         others = [each for each in rows if each.id != self.place.id]
         if own is None or own.home_since is None:
             if any(each.home_since for each in others):
@@ -114,7 +114,7 @@ class Home:
     def _own(self) -> Watcher | None:
         if isinstance(self.place, Unknown) or isinstance(self._watchers, Unknown):
             return None
-        rows = self._watchers.watchers
+        rows = self._watchers.places
         return next((each for each in rows if each.id == self.place.id), None)
 
     def _look(self) -> None:
@@ -124,7 +124,7 @@ class Home:
         except OSError:
             stamp = None
         if stamp is None or stamp != self._stamp:
-            self._watchers = homes.load(self._path)
+            self._watchers = homes.load(self._registry)
             self._stamp = stamp
 
 

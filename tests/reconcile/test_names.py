@@ -12,6 +12,26 @@ from reconcile.observed import SessionName
 
 
 @pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("lab-x-creator-claude", None),
+        ("lab-研究-creator-agy", None),
+        ("n" * 256, None),
+        ("n" * 257, "the name is longer than 256 characters"),
+        ("\t" * 129, "the name is longer than 256 characters"),
+        ("", "the name is empty"),
+        ("a\ud800", "the name holds bytes that are not text"),
+        ("b\udcff", "the name holds bytes that are not text"),
+        ("a\0b", "the name holds a NUL character"),
+    ],
+)
+def test_a_name_that_a_registry_cannot_hold_is_refused_with_the_reason(
+    name: str, wrong: str | None
+) -> None:
+    assert names.fault_of(name) == wrong
+
+
+@pytest.mark.parametrize(
     ("written", "name"),
     [
         ("lab-x-creator-claude", "lab-x-creator-claude"),

@@ -19,7 +19,8 @@ from state import ledger
 from state.errors import CouldNot
 
 OFFSETS = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
-TIMES = st.datetimes(timezones=OFFSETS)
+BOUNDS = datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("3000-12-31")
+TIMES = st.datetimes(*BOUNDS, timezones=OFFSETS)
 TEXTS = st.text(max_size=20)
 FOUND = st.builds(
     Remembered,
@@ -131,6 +132,9 @@ def test_a_missing_ledger_is_empty_without_a_word(tmp_path: Path) -> None:
         b'{"version": 1, "open": {}, "servers": {"s": {"pid": "x"}}, "boot": null}',
         b'{"version": 1, "open": {}, "servers": {}, "boot": {"id": "b", "at": "2026-11-20"}}',
         b"[" * 100_000,
+        b'{"version": 1, "open": {}, "servers": {}, "boot": {"id": "b", "at": "9999-12-31T23Z"}}',
+        b'{"version": 1, "open": {}, "servers": {"s": {"pid": 1e999, "started_at": 0}}}',
+        b'{"version": 1, "open": {}, "boot": null, "servers": {"s": {"pid": ' + b"9" * 5000,
     ],
 )
 def test_a_ledger_of_nonsense_is_empty_and_says_so(tmp_path: Path, content: bytes) -> None:
