@@ -12,7 +12,7 @@ PARALLEL := --numprocesses=4 --dist=worksteal
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults reliability cover lint bench test-newest tmux clean
+.PHONY: help demo test test-faults test-tmux reliability cover lint bench test-newest tmux clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose;
 
 reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
 	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md
+
+test-tmux: tmux $(VENV)/.dev ## what depends on tmux, with each version in $AGENT_SESSIONS_TMUX_BINS
+	PYTHONPATH=tests/support $(BIN)/python tests/support/tmux_runs.py --copy docs/reliability.md
 
 cover: $(VENV)/.dev ## every branch of the core, from the core's own tests
 	$(BIN)/python -m pytest tests/reconcile \

@@ -59,8 +59,11 @@ class Tmux:
         tmux_bin: str | None = None,
         deadline: float = DEADLINE,
     ) -> None:
-        """`sockets` are the paths to ask where a look names none; `deadline` is in seconds."""
-        self.sockets = tuple(sockets)
+        """`sockets` are the paths to ask where a look names none, by default tmux's own default.
+
+        `deadline` is in seconds, for each call.
+        """
+        self.sockets = tuple(sockets) or (socket_path(None, os.environ),)
         self._calls = Calls(tmux_bin=tmux_bin, deadline=deadline)
         self._mark = self._calls.mark
         self._looks = itertools.count(1)

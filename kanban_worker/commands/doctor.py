@@ -114,7 +114,7 @@ def _look(settings: Settings) -> Iterator[Found]:
             yield Found(what, source.why, "agent-sessions reconcile --once --dry-run -v")
         elif name == "tmux":
             running = source.state is SourceState.OK
-            sockets = ", ".join(settings.sockets)
+            sockets = ", ".join(settings.sockets or (settings.default_socket,))
             sessions = counted(int(source.facts.get("sessions", 0)), "sessions")
             seen = sessions if running else "none runs now"
             yield Found("tmux server", f"{seen} ({sockets})")

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import psutil
-
+from kanban_worker import procfs
 from reconcile.observed import Unknown
 
 _SETTLED = 2.0
@@ -24,21 +23,18 @@ _SETTLED = 2.0
 class Living:
     """Something listens on a socket."""
 
-    process: psutil.Process | None
-    """Who; None where the system does not tell (another pid namespace)."""
+    pid: int
+    """Whose; 0 where the system does not tell (another pid namespace)."""
+    ticks: str | None
+    """When that process began, as `procfs.start_ticks` has it."""
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has certainly not ended since."""
-        try:
-            # Its sockets are closed before it is reaped, which may take long in a container.
-            return (
-                self.process is not None
-                and self.process.is_running()
-                and self.process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.Error:
-            return False
+        """Whether it has not ended since; False where only the socket can tell.
+
+        A zombie's sockets are closed, and in a container it may be there for long.
+        """
+        return self.pid != 0 and procfs.may_live(self.pid, self.ticks)
 
 
 _State: TypeAlias = Living | Unknown | None
@@ -118,23 +114,20 @@ def connect(path: str) -> Living | Unknown | None:
         with socket.socket(socket.AF_UNIX) as ours:
             ours.settimeout(0)  # a stopped server takes no more than its queue holds
             ours.connect(path)
-            return Living(_peer(ours))
+            pid = _peer(ours)
+            return Living(pid, procfs.start_ticks(pid))
     except BlockingIOError:
-        return Living(None)
+        return Living(0, None)
     except OSError as error:
         if error.errno in {errno.EACCES, errno.EPERM}:
             return Unknown(f"the tmux socket {path} may not be used: {error.strerror}")
         return None  # refused, gone, of another kind
 
 
-def _peer(connected: socket.socket) -> psutil.Process | None:
-    """The process that listens at the other end; None where nobody tells."""
-    try:
-        if sys.platform == "darwin":
-            # SOL_LOCAL, LOCAL_PEERPID in <sys/un.h>
-            return psutil.Process(connected.getsockopt(0, 2))
-        told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        pid: int = struct.unpack("3i", told)[0]
-        return psutil.Process(pid) if pid else None  # 0: of another pid namespace
-    except (OSError, psutil.Error):
-        return None
+def _peer(connected: socket.socket) -> int:
+    """The pid of the process that listens at the other end; 0 where nobody tells."""
+    if sys.platform == "darwin":
+        return connected.getsockopt(0, 2)  # SOL_LOCAL, LOCAL_PEERPID in <sys/un.h>
+    told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid: int = struct.unpack("3i", told)[0]
+    return pid

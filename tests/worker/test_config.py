@@ -38,7 +38,7 @@ BY_NAME = {
     ),
     "tmux_socket": Key(
         lambda settings: settings.sockets,
-        lambda _: (f"{os.environ['TMUX_TMPDIR']}/tmux-{os.getuid()}/default",),
+        lambda _: (),
         ("/flag", "/environment", "/file"),
         lambda value: (value,),
     ),
@@ -188,6 +188,13 @@ class TestValues:
         settings = load("--tmux-socket", "w", "--tmux-socket", "/x", "--tmux-socket", "w")
 
         assert [Path(path).name for path in settings.sockets] == ["w", "x"]
+
+    def test_that_nobody_named_a_socket_is_told_from_naming_the_default_one(self) -> None:
+        default = f"{os.environ['TMUX_TMPDIR']}/tmux-{os.getuid()}/default"
+
+        assert (load().sockets, load().default_socket) == ((), default)
+        assert load("--tmux-socket", "default").sockets == (default,)
+        assert load(TMUX="/x/s,1,0").default_socket == "/x/s"
 
     def test_a_number_is_a_socket_name_too(self) -> None:
         write("tmux_socket: 5\n")
