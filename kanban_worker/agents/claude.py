@@ -168,7 +168,7 @@ class Claude:
         if isinstance(found, Unknown):
             return claude_missing.unreadable(path) or found
         if found.holds is None:
-            return Unknown(f"{path}: no message within 32 MiB of its beginning (look by hand)")
+            return Unknown(f"{path}: no message within 16 MiB of its beginning (look by hand)")
         if not found.holds:
             return Artefact.GHOST
         return self._moved(conversation, path, workspace, found) or Artefact.PRESENT

@@ -319,7 +319,7 @@ def _answer(
     if isinstance(found, Unknown):
         return found
     if found is not None and found.holds is None:
-        return Unknown(f"{path}: no message within 32 MiB of its beginning (look by hand)")
+        return Unknown(f"{path}: no message within 16 MiB of its beginning (look by hand)")
     written = found is not None and found.holds is True
     speaker = found.speaker if found is not None else None
     if speaker is not None and speaker != claim.id:

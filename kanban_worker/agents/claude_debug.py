@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kanban_worker.agents import files, ids, lines, pick
@@ -20,9 +20,10 @@ from kanban_worker.agents.shape import LiveAgent, Member
 from reconcile.observed import ConversationId, Unknown
 
 _SUFFIX = ".txt"
-_LINE = re.compile(
-    rb"\d{4}-\d\d-\d\dT[0-9:.]{8,15}Z \[DEBUG\] [^\n]{1,4096}?\.tmp\.(\d{1,10})\.(\d{13})(?!\d)"
-)
+_HEAD = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.]{8,15}Z \[DEBUG\] ")
+_TEMPORARY = re.compile(rb"\.tmp\.(\d{1,10})\.(\d{13})(?!\d)")
+_TRIES = 20_000
+_LONGEST = 8192
 _MOST = 64
 """So many processes have at most taken part in one conversation."""
 
@@ -96,14 +97,26 @@ def _read(path: str, status: os.stat_result, before: _Log | None) -> _Log:
     more = None if before is None else files.added(path, status, before.mark)
     found, mark = more or files.ending(path, status)
     pids = dict(before.pids) if before is not None and more is not None else {}
-    for line in found:
-        match = _LINE.match(line) if b".tmp." in line else None
-        at = None if match is None else lines.moment_of_ms(int(match[2]))
-        if match is None or at is None:
-            continue
-        pid, at_ns = int(match[1]), pick.nanoseconds(at)
+    for pid, at_ns in _named(found):
         pids[pid] = max(pids.get(pid, 0), at_ns)
     if len(pids) > _MOST:
         newest = sorted(pids, key=lambda pid: pids[pid])[-_MOST:]
         pids = {pid: pids[pid] for pid in newest}
     return _Log(pids=pids, mark=mark)
+
+
+def _named(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each process that a line names and when, the last line first."""
+    at = len(data)
+    for _ in range(_TRIES):
+        at = data.rfind(b".tmp.", 0, at)
+        if at < 0:
+            return
+        match = _TEMPORARY.match(data, at)
+        low = max(0, at - _LONGEST)
+        start = data.rfind(b"\n", low, at) + 1
+        if low and not start:
+            continue
+        when = lines.moment_of_ms(int(match[2])) if match else None
+        if match is not None and when is not None and _HEAD.match(data, start):
+            yield int(match[1]), pick.nanoseconds(when)

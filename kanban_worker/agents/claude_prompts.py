@@ -88,7 +88,8 @@ NOTHING_TYPED = History(())
 
 def _read(path: str, status: os.stat_result, before: History | None) -> History:
     del status, before
-    found = map(_typed, map(lines.record, files.tail(path, files.LIMIT).lines))
+    part = files.tail(path, files.LIMIT)
+    found = (_typed(lines.record(line)) for line in part.lines if b'"sessionId"' in line)
     return History(tuple(sorted(filter(None, found), key=lambda one: one.at_ns)))
 
 

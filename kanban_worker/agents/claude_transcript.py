@@ -17,6 +17,7 @@ _CLEAR = "<command-name>/clear</command-name>"
 _CLEAR_WITHIN = 12
 """2.1.112 to 2.1.329 put the `/clear` line around line 3 of the new file."""
 _START = 4096
+_TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,17 +101,13 @@ def opening(path: str, status: os.stat_result, before: Opening | None) -> Openin
     del status
     if before is not None and before.settled:
         return before
-    part = files.head(path)
-    for limit in (files.LIMIT, files.WIDE):
-        if part.whole or any(map(_SPOKEN.search, part.lines)):
-            break
-        part = files.head(path, limit)
+    part = _opening(path)
     found = [lines.record(line) for line in part.lines if line]
     spoken = [entry for entry in found if _is_spoken(entry)]
     times = [at for entry in found if (at := lines.moment(entry.get("timestamp")))]
     name = os.path.basename(path)
     clear = _clear(name, found[:_CLEAR_WITHIN])
-    long = not part.whole and len(b"".join(part.lines)) > files.LIMIT
+    long = sum(map(len, part.lines)) > files.LIMIT
     return Opening(
         settled=bool(spoken) and (long or len(found) >= _CLEAR_WITHIN),
         spoken=bool(spoken) or _is_cut_message(part.cut),
@@ -141,13 +138,45 @@ def _last_speaker(found: Iterable[bytes]) -> ConversationId | None:
 
 def _in_head(path: str) -> tuple[bool | None, ConversationId | None]:
     """Say whether somebody spoke within the bound, and who was the last in a file read whole."""
-    cut = b""
-    for limit in (files.BLOCK, files.LIMIT, files.WIDE):
+    for limit in (files.BLOCK, files.LIMIT):
         part = files.head(path, limit)
-        speaker, cut = _last_speaker(part.lines), part.cut
+        speaker = _last_speaker(part.lines)
         if speaker is not None or part.whole:
             return speaker is not None, speaker if part.whole else None
-    return (True, None) if _is_cut_message(cut) else (None, None)
+    data = files.content(path, files.WIDE + 1)
+    if _is_spoken_in(data[: files.WIDE]):
+        return True, None
+    if len(data) <= files.WIDE:
+        return False, None
+    return (True if _is_cut_message(data[data.rfind(b"\n") + 1 :]) else None), None
+
+
+def _is_spoken_in(data: bytes) -> bool:
+    at = 0
+    for _ in range(_TRIES):
+        match = _SPOKEN.search(data, at)
+        if match is None:
+            return False
+        start, end = lines.bounds(data, match.start())
+        if _is_spoken(lines.record(data[start:end])):
+            return True
+        at = end
+    return False
+
+
+def _opening(path: str) -> files.Part:
+    """Read until somebody speaks; of what is longer than usual, some lines only."""
+    part = files.head(path)
+    for limit, most in ((files.LIMIT, 4096), (files.WIDE, 256)):
+        if part.whole or any(map(_SPOKEN.search, part.lines)):
+            break
+        data = files.content(path, limit + 1)
+        *found, rest = data[:limit].split(b"\n", most)
+        whole = len(data) <= limit and len(found) < most
+        if whole:
+            found.append(rest)
+        part = files.Part(lines=tuple(found), cut=b"" if whole else rest, whole=whole)
+    return part
 
 
 def _is_cut_message(cut: bytes) -> bool:

@@ -18,7 +18,7 @@ from reconcile.observed import Unknown
 BLOCK = 64 * 1024
 LIMIT = 1024 * 1024
 """No more than this is read of either end of a file, unless it is one long line."""
-WIDE = 32 * 1024 * 1024
+WIDE = 16 * 1024 * 1024
 """No more than this is read of any file: a line with a pasted image has 10 MB and more."""
 _JOINT = 64
 
@@ -161,16 +161,21 @@ class Mark:
     """The bytes before: where they differ, it is not the file that was read."""
 
 
-def ending(path: str, status: os.stat_result, limit: int = WIDE) -> tuple[list[bytes], Mark]:
+def ending(path: str, status: os.stat_result, limit: int = WIDE) -> tuple[bytes, Mark]:
     """Read the whole lines of the last `limit` bytes, and what stands behind the last newline.
 
     Raises:
         OSError: the path is not there, cannot be read, or is no regular file.
     """
-    return _cut(path, status, max(0, status.st_size - limit), b"")
+    start = max(0, status.st_size - limit)
+    data = _between(path, start, status.st_size)
+    first = data.find(b"\n") + 1 if start else 0
+    if start and not first:
+        return b"", _mark(status, start, data, len(data))
+    return data[first:], _mark(status, start, data, data.rfind(b"\n") + 1)
 
 
-def added(path: str, status: os.stat_result, mark: Mark) -> tuple[list[bytes], Mark] | None:
+def added(path: str, status: os.stat_result, mark: Mark) -> tuple[bytes, Mark] | None:
     """Read what came behind a mark; None where the file is another one, shrank or grew too far.
 
     Raises:
@@ -178,26 +183,24 @@ def added(path: str, status: os.stat_result, mark: Mark) -> tuple[list[bytes], M
     """
     if mark.inode != status.st_ino or not mark.end <= status.st_size <= mark.end + WIDE:
         return None
-    found = _cut(path, status, mark.end - len(mark.joint), mark.joint)
-    return found if found[1].inode else None
+    start = mark.end - len(mark.joint)
+    data = _between(path, start, status.st_size)
+    if not data.startswith(mark.joint):
+        return None
+    end = max(len(mark.joint), data.rfind(b"\n") + 1)
+    return data[len(mark.joint) :], _mark(status, start, data, end)
 
 
-def _cut(path: str, status: os.stat_result, start: int, joint: bytes) -> tuple[list[bytes], Mark]:
-    """Cut what stands behind a joint into lines; without one the first line is a part of one."""
+def _mark(status: os.stat_result, start: int, data: bytes, end: int) -> Mark:
+    return Mark(inode=status.st_ino, end=start + end, joint=data[max(0, end - _JOINT) : end])
+
+
+def _between(path: str, start: int, end: int) -> bytes:
     descriptor = _open(path)
     try:
-        data = _read(descriptor, start, status.st_size - start)
+        return _read(descriptor, start, end - start)
     finally:
         os.close(descriptor)
-    found = data[len(joint) :].split(b"\n")
-    end = start + len(data) - len(found[-1])
-    if start and not joint and len(found) > 1:
-        del found[0]
-    elif start and not joint:
-        found, end = [], start + len(data)
-    known = data.startswith(joint)
-    before = data[max(0, end - start - _JOINT) : end - start]
-    return found, Mark(inode=status.st_ino if known else 0, end=end, joint=before)
 
 
 def _open(path: str) -> int:

@@ -14,22 +14,27 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 """A time beyond these is none: it is a broken number, or was made to break a reader."""
 _LARGEST = 2**63
+_TRIES = 2000
+"""So many lines are parsed at most to find one time: a hostile file costs some ms, no more."""
+_TIMESTAMP = b'"timestamp"'
 _STAMP = re.compile(rb'"timestamp"\s*:\s*"(\d{4}-\d\d-\d\dT[^"\\]{1,30})"')
 
 
 def record(line: bytes) -> Mapping[str, object]:
     """Parse one JSON object; anything else, however broken, is an empty one.
 
-    What is not UTF-8 is read with the bad bytes replaced.
+    What is not UTF-8 is read with the bad bytes replaced, and NULs around it are left out.
     """
-    line = line.strip(_BLANK)
+    if not line:
+        return _NOTHING
     try:
         value = json.loads(line)
     except UnicodeDecodeError:
         return record(line.decode(errors="replace").encode())
     except (ValueError, RecursionError):
         # A number of 5,000 digits is a ValueError; 1,000 open brackets are a RecursionError.
-        return _NOTHING
+        inner = line.strip(_BLANK)
+        return record(inner) if len(inner) < len(line) else _NOTHING
     return value if isinstance(value, dict) else _NOTHING
 
 
@@ -93,7 +98,7 @@ def newest(found: Iterable[bytes]) -> datetime | None:
         reverse=True,
     )
     best: tuple[bytes, datetime] | None = None
-    for stamp, line in ranked:
+    for stamp, line in ranked[:_TRIES]:
         if best is not None and stamp <= best[0]:
             break
         own = record(line).get("timestamp")
@@ -101,3 +106,26 @@ def newest(found: Iterable[bytes]) -> datetime | None:
         if at is not None and (best is None or at > best[1]):
             best = (str(own).encode(errors="replace"), at)
     return best[1] if best is not None else None
+
+
+def last_time(data: bytes) -> datetime | None:
+    """Return the time of the last line that has one of its own, searched from the end.
+
+    So many MBs without a time cost little: what holds no such key is never cut into lines.
+    """
+    at = len(data)
+    for _ in range(_TRIES):
+        at = data.rfind(_TIMESTAMP, 0, at)
+        if at < 0:
+            return None
+        start, end = bounds(data, at)
+        if (found := moment(record(data[start:end]).get("timestamp"))) is not None:
+            return found
+        at = start
+    return None
+
+
+def bounds(data: bytes, at: int) -> tuple[int, int]:
+    """Return where the line that holds a position begins and ends."""
+    end = data.find(b"\n", at)
+    return data.rfind(b"\n", 0, at) + 1, len(data) if end < 0 else end

@@ -11,8 +11,8 @@ import pytest
 
 from kanban_worker.agents import claude_guess, claude_keys
 from kanban_worker.agents.claude import Claude
-from kanban_worker.agents.shape import LiveAgent, Seen
 from kanban_worker.agents.claude_sole import SETTING
+from kanban_worker.agents.shape import LiveAgent, Seen
 from reconcile.observed import (
     Ambiguous,
     Bound,
@@ -21,7 +21,6 @@ from reconcile.observed import (
     Unknown,
     Unproven,
 )
-
 from tests.worker.agents.conftest import settle
 
 if TYPE_CHECKING:
