@@ -20,7 +20,7 @@ from typing import TypeAlias, TypeVar
 import psutil
 
 from kanban_worker import procfs, recognise
-from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
+from kanban_worker.agents.shape import ENVIRONMENT, MARKERS, LiveAgent, Member
 from reconcile.observed import (
     Agent,
     Answer,
@@ -307,7 +307,7 @@ def _argv(found: psutil.Process) -> list[str]:
 def _environ(found: psutil.Process) -> dict[str, str]:
     nothing: dict[str, str] = {}
     environ = _readable(found.environ, nothing)
-    return {name: environ[name] for name in ENVIRONMENT if name in environ}
+    return {name: environ[name] for name in (*ENVIRONMENT, *MARKERS) if name in environ}
 
 
 def _readable(read: Callable[[], T], otherwise: T) -> T:

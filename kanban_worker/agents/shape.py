@@ -43,7 +43,8 @@ class LiveAgent:
     """Real path of its working directory; "" when it cannot be read."""
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
-    """The variables of `ENVIRONMENT` that it was started with; empty when unreadable."""
+    """The variables of `ENVIRONMENT` and `MARKERS` that it was started with; empty when unreadable.
+    """
     family: tuple[Member, ...]
     """The agent's own process first, then its descendants."""
 
@@ -60,6 +61,14 @@ ENVIRONMENT = (
 """The environment variables that move an agent's files. Nothing else is read of one."""
 
 
+MARKERS = (
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_FORCE_SESSION_PERSISTENCE",
+    "CLAUDE_CODE_SKIP_PROMPT_HISTORY",
+)
+"""Variables that say whether an agent writes any files of its own; `LiveAgent.environ` has them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """What a conversation's files tell of the agent's work."""
@@ -68,6 +77,11 @@ class Activity:
     """`working`, `waiting` (for a person), `idle`, or None where nothing tells."""
     last: datetime | None
     """The last sign of work; None where nothing is written yet."""
+    evidence: str = ""
+    """What tells it: `transcript` (a time in it), `pid-file`, or `mtime`, which may be months off
+    after a restore; "" where nothing does."""
+    path: str | None = None
+    """The conversation's own file; None where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

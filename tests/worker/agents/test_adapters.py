@@ -23,6 +23,7 @@ from reconcile.observed import (
     Lineage,
     Missing,
     Unknown,
+    Unproven,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def test_hostile_arguments_and_directories_never_raise(host: Host, kind: str) ->
         for option in ("--resume", "--conversation", "resume", "-s"):
             agent = host.agent(f"/{word}", kind=kind, argv=(kind, option, word), environ={})
             found = adapter.conversations([agent])[agent.session]
-            assert found is None or isinstance(found, Bound | Ambiguous | Unknown)
+            assert found is None or isinstance(found, Bound | Ambiguous | Unproven | Unknown)
 
 
 @pytest.mark.parametrize("kind", ["agy", "opencode", "gemini"])
