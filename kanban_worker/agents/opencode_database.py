@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from kanban_worker.agents import files
@@ -19,6 +20,16 @@ _NAME = re.compile(r"opencode(?:-[A-Za-z0-9._-]{1,40})?\.db")
 _WAIT_SECONDS = 0.2
 _MOST = 1024
 _MANY = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session's row."""
+
+    title: str
+    parent: str | None
+    headless: bool
+    """Whether `opencode run` made it: its row has permissions, a TUI's has none (1.18.33)."""
 
 
 class Database:
@@ -40,11 +51,40 @@ class Database:
         at = rows[0][0] if rows else None
         return None if not rows else at if isinstance(at, int) else 0
 
+    def session(self, session: str) -> Session | Unknown | None:
+        """Return a session's row; None if it is not there."""
+        rows = self._ask(
+            "SELECT title, parent_id, permission FROM session WHERE id = ?", (session,)
+        )
+        if isinstance(rows, Unknown) or not rows:
+            return rows if isinstance(rows, Unknown) else None
+        title, parent, permission = rows[0]
+        return Session(
+            title=title if isinstance(title, str) else "",
+            parent=parent if isinstance(parent, str) else None,
+            headless=permission is not None,
+        )
+
+    def titled(self, beginning: str) -> tuple[tuple[str, str], ...] | Unknown:
+        """Return ids and titles of the sessions whose title begins so, sub-agents' left out."""
+        rows = self._ask(
+            "SELECT id, title FROM session WHERE substr(title, 1, ?) = ? AND parent_id IS NULL"
+            " ORDER BY id LIMIT ?",
+            (len(beginning), beginning, _MANY),
+        )
+        if isinstance(rows, Unknown):
+            return rows
+        return tuple(
+            (one, title)
+            for one, title in rows
+            if isinstance(one, str) and SESSION.fullmatch(one) and isinstance(title, str)
+        )
+
     def begun_since(self, directory: str, since_ms: int) -> tuple[str, ...] | Unknown:
-        """Return the sessions begun in a directory since a time, sub-agents' left out."""
+        """Return the sessions that TUIs began in a directory since a time."""
         rows = self._ask(
             "SELECT id FROM session WHERE directory = ? AND time_created >= ?"
-            " AND parent_id IS NULL ORDER BY id LIMIT ?",
+            " AND parent_id IS NULL AND permission IS NULL ORDER BY id LIMIT ?",
             (directory, since_ms, _MANY),
         )
         if isinstance(rows, Unknown):
@@ -88,6 +128,11 @@ class Data:
         self._folder = Folder(path)
         self._only = only
         self._bases: dict[str, Database] = {}
+
+    @property
+    def path(self) -> str:
+        """The folder's path."""
+        return self._folder.path
 
     def bases(self) -> tuple[Database, ...] | Unknown:
         """Return the databases that are there."""

@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-_SCRIPT = os.path.abspath(__file__)
+_SCRIPT = str(Path(__file__).resolve())
 _PYTHON = sys.executable or os.environ["STAND_IN"]
 
 
 class StandIn:
-    """One running stand-in. Its first word is its name: `codex`, `node`, …"""
+    """One running stand-in. Its first word is its name: `codex`, `node` and so on."""
 
     def __init__(self, *argv: str) -> None:
         code = f"__file__ = {_SCRIPT!r}; exec(open(__file__).read())"
@@ -105,6 +106,8 @@ def _obey() -> None:
                 return child.pid
             case ["in", pid, *rest]:
                 return children[int(pid)]._do(*rest)
+            case _:
+                raise ValueError(order)
         return ""
 
     for line in sys.stdin:

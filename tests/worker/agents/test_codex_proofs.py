@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from stand_in import StandIn, standing_in
 
 from kanban_worker import procfs
 from kanban_worker.agents.codex import Codex
@@ -27,6 +26,7 @@ from reconcile.observed import (
     Unknown,
     Unproven,
 )
+from stand_in import StandIn, standing_in
 
 if TYPE_CHECKING:
     from tests.worker.agents.conftest import Host
