@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kanban_worker.agents.shape import LiveAgent
 from reconcile.observed import (
@@ -20,6 +20,7 @@ from reconcile.observed import (
 )
 from reconcile.proofs import Proof
 
+SLACK = timedelta(seconds=2)
 SLACK_NS = 2_000_000_000
 """A process's start is counted from a boot time that Linux gives in whole seconds."""
 
