@@ -101,7 +101,8 @@ def test_a_chat_without_a_message_is_not_written(host: Host, work: Path) -> None
     assert look(host, ONE) is Artefact.GHOST
 
 
-def test_what_gemini_sets_at_the_start_is_no_message(host: Host, work: Path) -> None:
+@pytest.mark.usefixtures("work")
+def test_what_gemini_sets_at_the_start_is_no_message(host: Host) -> None:
     path = write(host, ONE, said=False)
     said = {"$set": {"messages": [{"type": "user", "content": [{"text": "<session_context>"}]}]}}
     with path.open("a") as stream:
