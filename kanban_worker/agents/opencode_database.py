@@ -6,18 +6,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from kanban_worker.agents import files
-from kanban_worker.agents.kept import Folder, settled
+from kanban_worker.agents import files, sqlite_rows
+from kanban_worker.agents.kept import Folder
+from kanban_worker.agents.sqlite_rows import Row
 from reconcile.observed import Unknown
 
 SESSION = re.compile(r"ses_[0-9A-Za-z]{1,64}")
 
-Row = tuple[object, ...]
-
 _NAME = re.compile(r"opencode(?:-[A-Za-z0-9._-]{1,40})?\.db")
-_WAIT_SECONDS = 0.2
 _MOST = 1024
 _MANY = 100
 
@@ -93,7 +90,7 @@ class Database:
 
     def _ask(self, query: str, values: Row) -> tuple[Row, ...] | Unknown:
         try:
-            stamp = self._now()
+            stamp = sqlite_rows.stamp(self.path)
         except OSError as error:
             return files.refusal(self.path, error)
         if stamp is None or stamp != self._stamp or len(self._answers) >= _MOST:
@@ -101,21 +98,11 @@ class Database:
             self._stamp = stamp
         asked = (query, values)
         if asked not in self._answers:
-            rows = _rows(self.path, query, values)
+            rows = sqlite_rows.rows(self.path, query, values, program="opencode")
             if isinstance(rows, Unknown):
                 return rows
             self._answers[asked] = rows
         return self._answers[asked]
-
-    def _now(self) -> tuple[int, ...] | None:
-        """Return what changes with every write: 1.18 had 4 KB in the file, 807 in its WAL."""
-        status = os.stat(self.path)
-        found = [status]
-        if os.path.exists(f"{self.path}-wal"):
-            found.append(os.stat(f"{self.path}-wal"))
-        if not all(map(settled, found)):
-            return None
-        return tuple(n for one in found for n in (one.st_mtime_ns, one.st_size, one.st_ino))
 
 
 class Data:
@@ -151,36 +138,6 @@ class Data:
 
     def _base(self, path: str) -> Database:
         return self._bases.get(path) or self._bases.setdefault(path, Database(path))
-
-
-def _rows(path: str, query: str, values: Row) -> tuple[Row, ...] | Unknown:
-    import sqlite3  # noqa: PLC0415  # costs some ms, and most hosts run no opencode
-
-    mode = _mode(path)
-    if mode is None:
-        return Unknown(f"{path} has a WAL without its -shm: start opencode once to mend it")
-    try:
-        link = sqlite3.connect(f"file:{quote(path)}?{mode}", uri=True, timeout=_WAIT_SECONDS)
-        try:
-            return tuple(link.execute(query, values).fetchall())
-        finally:
-            link.close()
-    except (sqlite3.Error, ValueError, OverflowError) as error:
-        return Unknown(f"cannot read {path}: {error} (look at it with opencode)")
-
-
-def _mode(path: str) -> str | None:
-    """Choose how to open it. SQLite 3.40 with `mode=ro` makes a -shm and a -wal that lack.
-
-    `immutable` does not, but leaves out the WAL: it is right only where that is empty.
-    """
-    if os.path.exists(f"{path}-shm") and os.path.exists(f"{path}-wal"):
-        return "mode=ro"
-    try:
-        pending = os.stat(f"{path}-wal").st_size
-    except OSError:
-        pending = 0
-    return None if pending else "mode=ro&immutable=1"
 
 
 def places(environ: Mapping[str, str], home: str) -> tuple[str, str | None]:
