@@ -66,7 +66,9 @@ class Binding:
             return Unproven(likely=given, setting=SHOWN_TITLE)
         if given is not None:
             return _given(data, given, shown)
-        return Unproven(likely=_only(_titled(data, shown)), setting=OWN_TITLE) if shown else None
+        return (
+            Unproven(likely=_only(_titled(data, shown, None)), setting=OWN_TITLE) if shown else None
+        )
 
     def _begun(
         self, agent: LiveAgent, taken: Collection[ConversationId], *, alone: bool
@@ -102,7 +104,7 @@ def _logged(
         return Unproven(likely=None if row else one)
     if shown is None:
         return Unproven(likely=one, setting=SHOWN_TITLE)
-    same = _titled(data, shown) if shown else ()
+    same = _titled(data, shown, row.project) if shown else ()
     if isinstance(same, Unknown):
         return same
     if shown != opencode_titles.of_session(row.title):
@@ -120,7 +122,7 @@ def _given(data: Sequence[Data], one: ConversationId, shown: str | None) -> Conv
     if row is not None and row.headless:
         return Unproven(likely=one)
     if row and shown is not None and shown != opencode_titles.of_session(row.title):
-        titled = _titled(data, shown) if shown else ()
+        titled = _titled(data, shown, row.project) if shown else ()
         return titled if isinstance(titled, Unknown) else _left(one, _only(titled))
     return Bound(id=one, proof=Proof.ARGUMENT, written=row is not None)
 
@@ -159,12 +161,16 @@ def _row(data: Sequence[Data], one: ConversationId) -> Session | Unknown | None:
     return second
 
 
-def _titled(data: Sequence[Data], shown: str) -> tuple[ConversationId, ...] | Unknown:
+def _titled(
+    data: Sequence[Data], shown: str, project: str | None
+) -> tuple[ConversationId, ...] | Unknown:
     """Return the sessions that a pane shows by this title."""
     found: list[ConversationId] = []
     for base in _bases(data):
         titled = (
-            base if isinstance(base, Unknown) else base.titled(opencode_titles.beginning(shown))
+            base
+            if isinstance(base, Unknown)
+            else base.titled(opencode_titles.beginning(shown), project)
         )
         if isinstance(titled, Unknown):
             return titled

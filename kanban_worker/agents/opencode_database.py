@@ -24,6 +24,8 @@ class Session:
     """A session's row."""
 
     title: str
+    project: str | None
+    """Its project's id: a terminal offers no session of another project (1.18.33)."""
     parent: str | None
     headless: bool
     """Whether `opencode run` made it: its row has permissions, a TUI's has none (1.18.33)."""
@@ -51,23 +53,27 @@ class Database:
     def session(self, session: str) -> Session | Unknown | None:
         """Return a session's row; None if it is not there."""
         rows = self._ask(
-            "SELECT title, parent_id, permission FROM session WHERE id = ?", (session,)
+            "SELECT title, project_id, parent_id, permission FROM session WHERE id = ?", (session,)
         )
         if isinstance(rows, Unknown) or not rows:
             return rows if isinstance(rows, Unknown) else None
-        title, parent, permission = rows[0]
+        title, project, parent, permission = rows[0]
         return Session(
             title=title if isinstance(title, str) else "",
+            project=project if isinstance(project, str) else None,
             parent=parent if isinstance(parent, str) else None,
             headless=permission is not None,
         )
 
-    def titled(self, beginning: str) -> tuple[tuple[str, str], ...] | Unknown:
-        """Return ids and titles of the sessions whose title begins so, sub-agents' left out."""
+    def titled(self, beginning: str, project: str | None) -> tuple[tuple[str, str], ...] | Unknown:
+        """Return ids and titles of a project's sessions that begin so, sub-agents' left out.
+
+        Without a project it is those of all of them.
+        """
         rows = self._ask(
-            "SELECT id, title FROM session WHERE substr(title, 1, ?) = ? AND parent_id IS NULL"
-            " ORDER BY id LIMIT ?",
-            (len(beginning), beginning, _MANY),
+            "SELECT id, title FROM session WHERE substr(title, 1, ?1) = ?2 AND parent_id IS NULL"
+            " AND (?3 IS NULL OR project_id IS NULL OR project_id = ?3) ORDER BY id LIMIT ?4",
+            (len(beginning), beginning, project, _MANY),
         )
         if isinstance(rows, Unknown):
             return rows

@@ -33,7 +33,8 @@ TWO = ConversationId("ses_2aAbBcC")
 
 SCHEMA = (
     "CREATE TABLE session (id TEXT PRIMARY KEY, directory TEXT, parent_id TEXT,"
-    " time_created INTEGER, time_updated INTEGER, title TEXT, permission TEXT)"
+    " time_created INTEGER, time_updated INTEGER, title TEXT, permission TEXT,"
+    " project_id TEXT)"
 )
 
 
@@ -61,8 +62,8 @@ class Rows:
     ) -> None:
         times = [int(self.host.at(when).timestamp() * 1000) for when in (at, updated)]
         self.link.execute(
-            "INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?)",
-            (one, str(cwd), parent, *times, title, permission),
+            "INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?)",
+            (one, str(cwd), parent, *times, title, permission, "global"),
         )
         self.link.commit()
 

@@ -41,7 +41,8 @@ MINE, OTHERS = "c6c7b916", "0badcafe"
 DEFAULT = "New session - 2026-11-21T17:55:09.490Z"
 SCHEMA = (
     "CREATE TABLE session (id TEXT PRIMARY KEY, directory TEXT, parent_id TEXT,"
-    " time_created INTEGER, time_updated INTEGER, title TEXT, permission TEXT)"
+    " time_created INTEGER, time_updated INTEGER, title TEXT, permission TEXT,"
+    " project_id TEXT)"
 )
 
 
@@ -79,10 +80,16 @@ class Terminal:
             stream.writelines(line(OTHERS, text) for text in texts)
 
     def row(
-        self, one: str, title: str, *, parent: str | None = None, permission: str | None = None
+        self,
+        one: str,
+        title: str,
+        *,
+        parent: str | None = None,
+        permission: str | None = None,
+        project: str = "global",
     ) -> None:
-        values = (one, str(self.work), parent, 0, 0, title, permission)
-        self.link.execute("INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?)", values)
+        values = (one, str(self.work), parent, 0, 0, title, permission, project)
+        self.link.execute("INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?)", values)
         self.link.commit()
 
     def agent(self, *argv: str) -> LiveAgent:
@@ -169,6 +176,13 @@ def test_equal_titles_cannot_be_told_apart(terminal: Terminal) -> None:
     terminal.row(TWO, "Greeting")
     terminal.write(went(ONE))
     assert terminal.held("OC | Greeting") == Unproven(likely=ONE, setting=OWN_TITLE)
+
+
+def test_an_equal_title_in_another_project_cannot_be_meant(terminal: Terminal) -> None:
+    terminal.row(ONE, "Greeting")
+    terminal.row(TWO, "Greeting", project="other")
+    terminal.write(went(ONE))
+    assert terminal.held("OC | Greeting") == logged(ONE)
 
 
 def test_a_session_without_a_title_of_its_own_is_likely(terminal: Terminal) -> None:
