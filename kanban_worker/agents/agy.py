@@ -6,12 +6,13 @@ Not measured with a running agy, but with its documents, packages and real files
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from kanban_worker.agents import agy_locks, files, ids, lines, pick
+from kanban_worker.agents import agy_locks, agy_times, files, ids, lines, pick
+from kanban_worker.agents.agy_times import Times
 from kanban_worker.agents.kept import Folder, Kept
 from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
@@ -26,6 +27,7 @@ from reconcile.observed import (
     Missing,
     SessionName,
     Unknown,
+    Unproven,
 )
 from reconcile.proofs import Proof
 
@@ -49,6 +51,7 @@ class Agy:
         self._plain = f"{home}/{_HOME}"
         self._presence: dict[str, Folder] = {}
         self._last: Kept[_Last | None] = Kept(_read_last)
+        self._times = Times()
         self._met: set[str] = set()
         self._roots = self._look()
         self._asked: datetime | None = None
@@ -62,18 +65,18 @@ class Agy:
         self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
     ) -> Mapping[SessionName, Conversation]:
         """Return what each agy holds: by its lock, its arguments, or the last one there."""
-        del seen
         for agent in agents:
             if home := agent.environ.get("HOME"):
                 self._homes[home] = None
         self._roots = self._look()
         held = self._held([member.pid for agent in agents for member in agent.family])
-        known = {agent.session: self._proven(agent, held) for agent in agents}
-        taken = frozenset(one.id for one in known.values() if isinstance(one, Bound))
-        crowd = pick.crowded(agents)
+        locked = {agent.session: self._locked(agent, held) for agent in agents}
+        taken = frozenset(one.id for one in locked.values() if isinstance(one, Bound))
+        beside = _Beside(agents, seen)
         return {
-            agent.session: known[agent.session]
-            or self._last_one(agent, taken, alone=agent.cwd not in crowd)
+            agent.session: locked[agent.session]
+            or self._last_one(agent, taken, beside)
+            or self._given(agent)
             for agent in agents
         }
 
@@ -133,14 +136,11 @@ class Agy:
         return None
 
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
-        """Take the newest modification; the `.db` alone stands still while its WAL grows."""
+        """Take the newest time inside its files, or of them where there is none inside."""
         del agent
         if ids.uuid(conversation) is None:
             return Activity(state=None, last=None)
-        newest = max(
-            (at for root in self._roots for at in _times(root, conversation)), default=None
-        )
-        return Activity(state=None, last=newest)
+        return Activity(state=None, last=self._last_at(conversation))
 
     def _look(self) -> list[str]:
         """Return the folders that are there, or that cannot be seen to be absent."""
@@ -166,33 +166,53 @@ class Agy:
                     locks[f"{os.path.realpath(folder.path)}/{name}"] = found
         return agy_locks.holders(locks, pids) if locks else {}
 
-    def _proven(self, agent: LiveAgent, held: agy_locks.Held | Unknown) -> Conversation:
+    def _locked(self, agent: LiveAgent, held: agy_locks.Held | Unknown) -> Conversation:
         if isinstance(held, Unknown):
             return held
         mine = {one for member in agent.family for one in held.get(member.pid, ())}
         if len(mine) > 1:
             return Ambiguous(tuple(sorted(mine)))
-        if mine:
-            return self._bound(mine.pop(), Proof.PRESENCE)
-        given = ids.uuid(ids.argument(agent.argv, ("--conversation",)))
+        return self._bound(mine.pop(), Proof.PRESENCE) if mine else None
+
+    def _given(self, agent: LiveAgent) -> Conversation:
+        given = _resumed(agent.argv)
         return None if given is None else self._bound(given, Proof.ARGUMENT)
 
     def _last_one(
-        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
+        self, agent: LiveAgent, taken: frozenset[ConversationId], beside: _Beside
     ) -> Conversation:
         """Take the directory's last conversation, if this process has written to it.
 
         The map names the last one only, is raced by other runs, and does not say that
-        anybody holds it.
+        anybody holds it: it counts for the only agy of its directory on this host. Of one that
+        named another in its arguments it says nothing else.
         """
+        given = _resumed(agent.argv)
         found = self._named(agent.cwd)
-        if found is None or isinstance(found, Unknown) or found in taken:
-            return found if isinstance(found, Unknown) else None
-        since = pick.started_ns(agent)
-        times = [at for root in self._roots for at in _times(root, found)]
-        if not any(pick.nanoseconds(at) >= since for at in times):
+        if isinstance(found, Unknown):
+            return None if given is not None else found
+        if found is None or found in taken or found == given or not self._wrote(agent, found):
             return None
-        return self._bound(found, Proof.LAST) if alone else Ambiguous((found,))
+        match beside.alone(agent):
+            case True:
+                return self._bound(found, Proof.LAST)
+            case False if given is None:
+                return Ambiguous((found,))
+            case None if given is None:
+                return Unproven(likely=found)
+            case _:
+                return None
+
+    def _wrote(self, agent: LiveAgent, conversation: ConversationId) -> bool:
+        """Whether a conversation was written to since a process began."""
+        last = self._last_at(conversation)
+        return last is not None and pick.nanoseconds(last) >= pick.started_ns(agent)
+
+    def _last_at(self, conversation: ConversationId) -> datetime | None:
+        """Return when it was last written to: by the times inside, else by its files'."""
+        inside = [self._times.inside(root, conversation) for root in self._roots]
+        outside = (at for root in self._roots for at in agy_times.modified(root, conversation))
+        return max(filter(None, inside), default=None) or max(outside, default=None)
 
     def _named(self, cwd: str) -> ConversationId | Unknown | None:
         if not cwd:
@@ -242,14 +262,37 @@ def _judged(path: str) -> Artefact | Unknown:
     return Artefact.PRESENT if any(sizes) else Artefact.GHOST
 
 
-def _times(root: str, conversation: ConversationId) -> Iterator[datetime]:
-    base = f"{root}/conversations/{conversation}"
-    log = f"{root}/brain/{conversation}/.system_generated/logs/transcript.jsonl"
-    for path in (f"{base}.db", f"{base}.db-wal", f"{base}.pb", log):
-        try:
-            yield datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
-        except (OSError, ValueError, OverflowError):
-            continue
+class _Beside:
+    """Whether an agy is the only one of its directory on this host, asked of as few as can be."""
+
+    def __init__(self, agents: Sequence[LiveAgent], seen: Seen) -> None:
+        self._agents = agents
+        self._seen = seen
+        self._everybody: Sequence[LiveAgent] | Unknown | None = None
+
+    def alone(self, agent: LiveAgent) -> bool | None:
+        """Whether it is; None where nobody can tell."""
+        if not _is_alone(agent, self._agents):
+            return False
+        if self._everybody is None:
+            self._everybody = self._seen.anywhere()
+        everybody = self._everybody
+        if isinstance(everybody, Unknown):
+            return None
+        if not _is_alone(agent, everybody):
+            return False
+        return True if all(one.cwd for one in everybody) else None
+
+
+def _is_alone(agent: LiveAgent, agents: Iterable[LiveAgent]) -> bool:
+    own = {member.pid for member in agent.family}
+    here = files.real_path(agent.cwd)
+    others = (one for one in agents if one.family[0].pid not in own and one.cwd)
+    return all(files.real_path(one.cwd) != here for one in others)
+
+
+def _resumed(argv: Sequence[str]) -> ConversationId | None:
+    return ids.uuid(ids.argument(argv, ("--conversation",)))
 
 
 def _read_last(path: str, status: os.stat_result, before: _Last | None) -> _Last | None:

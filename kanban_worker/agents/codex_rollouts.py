@@ -17,6 +17,10 @@ _ARCHIVE = "archived_sessions"
 _DEPTH = 3
 _MOST = 8192
 _DAY = timedelta(days=1)
+_SOURCES = (None, "cli", "vscode")
+"""Who begins a thread: a TUI without the daemon, and one with it (0.169.0); `exec` is headless."""
+_ORIGINATORS = (None, "codex-tui", "codex_cli_rs")
+"""The TUI's names; `codex_exec` and those of editors and the desktop app are not among them."""
 _NEVER = datetime(1971, 1, 1, tzinfo=UTC)
 
 
@@ -29,6 +33,8 @@ class Meta:
     child: bool
     """Whether it is a sub-agent's, which no pane holds."""
     forked_from: ConversationId | None = None
+    shown: bool = True
+    """Whether a TUI may have begun it: it does not say that something else did."""
 
 
 class Rollouts:
@@ -36,6 +42,7 @@ class Rollouts:
 
     def __init__(self, home: str) -> None:
         """Nothing is read before the first question."""
+        self.home = home
         self.path = f"{home}/sessions"
         self._archive = f"{home}/{_ARCHIVE}"
         self._folders: dict[str, Folder] = {}
@@ -53,6 +60,17 @@ class Rollouts:
                 if name.endswith(f"-{conversation}.jsonl") and _ROLLOUT.fullmatch(name):
                     return f"{folder}/{name}"
         return None
+
+    def beginning(self, begun: str) -> frozenset[ConversationId]:
+        """Return the threads whose id begins so: those of the days that it tells, else of any."""
+        for folders in (self._likely(begun), self._all()):
+            matches = (_ROLLOUT.fullmatch(name) for each in folders for name in self._names(each))
+            found = frozenset(
+                ConversationId(one[1]) for one in matches if one and one[1].startswith(begun)
+            )
+            if found:
+                return found
+        return frozenset()
 
     def since(self, day: date) -> Iterator[tuple[ConversationId, str]]:
         """Yield the rollouts of the days from the one before `day` on."""
@@ -109,7 +127,7 @@ class Rollouts:
             if name.isdigit() and name.isascii():
                 yield from self._days(f"{path}/{name}", depth + 1)
 
-    def _likely(self, conversation: ConversationId) -> Iterator[str]:
+    def _likely(self, conversation: str) -> Iterator[str]:
         """Yield the days around the time that a UUID of version 7 begins with."""
         try:
             born = lines.moment_of_ms(int(conversation.replace("-", "")[:12], 16))
@@ -143,7 +161,8 @@ def _meta(path: str) -> Meta | None:
 
 def _parse(entry: Mapping[str, object]) -> Meta | None:
     """Read a line of `session_meta`, or the untyped one of September 2025."""
-    own = lines.nested(entry.get("payload")) if entry.get("type") == "session_meta" else entry
+    typed = entry.get("type")
+    own = lines.nested(entry.get("payload")) if typed == "session_meta" else entry
     named = ids.uuid(own.get("id"))
     if named is None:
         return None
@@ -152,7 +171,8 @@ def _parse(entry: Mapping[str, object]) -> Meta | None:
     return Meta(
         cwd=lines.text(own.get("cwd")),
         at=lines.moment(own.get("timestamp")) or lines.moment(entry.get("timestamp")),
-        child=parent is not None or root not in {None, named},
+        child=parent is not None or root not in (None, named),  # may be unhashable
+        shown=own.get("source") in _SOURCES and own.get("originator") in _ORIGINATORS,
         forked_from=ids.uuid(own.get("forked_from_id")),
     )
 

@@ -106,6 +106,23 @@ def content(path: str, limit: int = LIMIT) -> bytes:
         os.close(descriptor)
 
 
+def content_of_proc(path: str, limit: int = LIMIT) -> bytes:
+    """Read a file of the kernel's, at most `limit` bytes: those have no size, and no offsets.
+
+    Raises:
+        OSError: the path is not there, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    parts: list[bytes] = []
+    try:
+        while limit > 0 and (data := os.read(descriptor, limit)):
+            parts.append(data)
+            limit -= len(data)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
 def head(path: str, limit: int = BLOCK) -> Part:
     """Read the first `limit` bytes and cut them into lines.
 
@@ -134,6 +151,20 @@ def tail(path: str, limit: int = BLOCK) -> Part:
     lines = data.split(b"\n")
     cut = lines.pop(0) if offset else b""
     return Part(lines=tuple(lines), cut=cut, whole=not offset)
+
+
+def before(path: str, position: int, limit: int = BLOCK) -> bytes:
+    """Read the `limit` bytes that end at a position of a file.
+
+    Raises:
+        OSError: the path is not there, cannot be read, or is no regular file.
+    """
+    descriptor = _open(path)
+    try:
+        offset = max(0, position - limit)
+        return _read(descriptor, offset, position - offset)
+    finally:
+        os.close(descriptor)
 
 
 def tail_with_a_line(path: str) -> Part:
