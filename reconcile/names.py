@@ -5,10 +5,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 
+from reconcile.kinds import AGENTS
 from reconcile.observed import SessionName
-
-AGENTS = ("claude", "agy", "codex", "gemini", "opencode")
-"""The kinds of agent whose conversations we can look up."""
 
 _CSTYLE = {0x07: "a", 0x08: "b", 0x09: "t", 0x0A: "n", 0x0B: "v", 0x0C: "f", 0x0D: "r"}
 _CONTROL = (*range(1, 0x20), *range(0x7F, 0xA0))

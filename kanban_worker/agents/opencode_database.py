@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from kanban_worker.agents import files
 from kanban_worker.agents.kept import Folder, settled
+from reconcile import kinds
 from reconcile.observed import Unknown
 
-SESSION = re.compile(r"ses_[0-9A-Za-z]{1,64}")
+SESSION = kinds.OPENCODE_SESSION
 
 Row = tuple[object, ...]
 
