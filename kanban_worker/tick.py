@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kanban_worker import agents, endings, sources
+from kanban_worker.agents.hooks import Hooks
 from kanban_worker.ages import Ages
 from kanban_worker.config import Settings
 from kanban_worker.observe import place
@@ -125,6 +126,7 @@ class Monitor:
         self.registry = RegistryFile(settings.registry, state_dir=settings.places.state)
         real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
         self.home = Home(real_registry, place.here(settings.host))
+        self.hooks = Hooks(str(settings.places.hooks))
         self.observer = Observer(
             place=self.home.place,
             servers=Servers(settings.sockets, settings.environ),
@@ -132,6 +134,7 @@ class Monitor:
             adapters={
                 kind: agents.adapter(kind, home, settings.environ) for kind in agents.ADAPTERS
             },
+            hooks=self.hooks,
             patterns=settings.policy.patterns,
             home=home,
             environ=settings.environ,
@@ -300,6 +303,7 @@ class Monitor:
         document = applied.document or seen.document
         if document is not None and not dry_run:
             troubles += self._remember(document)
+            self.hooks.tidy(seen.world.at)
             if not self.barred:
                 self.home.watch(self.notebook.memory, seen.world.at)
         return Tick(

@@ -8,10 +8,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
+from reconcile.kinds import AGENTS
 from reconcile.observed import SessionName
-
-AGENTS = ("claude", "agy", "codex", "gemini", "opencode")
-"""The kinds of agent whose conversations we can look up."""
 
 _CSTYLE = {0x07: "a", 0x08: "b", 0x09: "t", 0x0A: "n", 0x0B: "v", 0x0C: "f", 0x0D: "r"}
 _C0 = (*range(1, 0x20), 0x7F)

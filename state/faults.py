@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reconcile import names
+from reconcile import kinds, names
 from reconcile.desired import RUNNING, TERMINATED
 from reconcile.observed import SessionName
 from state.text import scalars, shape, yamldata, yamlnodes
@@ -145,8 +145,8 @@ def notes(row: Row, name: SessionName) -> Iterator[Fault]:
     if status not in (None, RUNNING, TERMINATED):
         message = f'status "{scalars.shown(status or "")}" is none that is judged, and left alone'
         yield _note(row, "status", message)
-    if agent is not None and agent not in names.AGENTS:
-        known = ", ".join(names.AGENTS)
+    if agent is not None and agent not in kinds.AGENTS:
+        known = ", ".join(kinds.AGENTS)
         yield _note(row, "agent", f'agent "{scalars.shown(agent)}" is none of {known}')
     if (
         "host" in row.pairs

@@ -82,8 +82,9 @@ def note(
     """Say that a place watches the registry, and that it is its home if so; all who do, then.
 
     Nothing is written where that is known and not older than `RENEWED`. A place that is a home
-    stays one, and is one anew when somebody says so again. Other rows, and keys that this version does not know, stay as they are. Raises
-    CouldNot, also when what is there cannot be told: writing would forget the others.
+    stays one, and is one anew when somebody says so again. Other rows, and keys that this version
+    does not know, stay as they are. Raises CouldNot, also when what is there cannot be told:
+    writing would forget the others.
     """
     path = paths.watchers(real_registry)
     known = load(real_registry)

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from state import xdg
+
 REGISTRY = "agent-sessions.yaml"
 REGISTRY_VARIABLE = "AGENT_SESSIONS_REGISTRY"
 JOURNAL = "journal.jsonl"
-_MONITOR = "agent-sessions-monitor"
 _SLUG = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -35,8 +36,8 @@ class Places:
 
     @property
     def hooks(self) -> Path:
-        """Folder of what the agents' own hooks have recorded, one file a process."""
-        return self.state / "hooks"
+        """Folder of what the agents' own session hooks recorded."""
+        return self.state / xdg.HOOKS
 
 
 def places(environ: Mapping[str, str], home: Path) -> Places:
@@ -45,8 +46,8 @@ def places(environ: Mapping[str, str], home: Path) -> Places:
     return Places(
         home=home,
         config=config / "config.yaml",
-        cache=_base(environ, "XDG_CACHE_HOME", home / ".cache") / _MONITOR,
-        state=_base(environ, "XDG_STATE_HOME", home / ".local" / "state") / _MONITOR,
+        cache=_base(environ, "XDG_CACHE_HOME", home / ".cache") / xdg.MONITOR,
+        state=Path(xdg.state(environ, str(home))),
         default_registry=config / REGISTRY,
     )
 
@@ -112,12 +113,12 @@ def being_written(real_registry: Path) -> Path:
 
     A fixed name: whoever holds the lock may clear away what a killed writer left.
     """
-    return real_registry.with_name(f".{real_registry.name}.{_MONITOR}.tmp")
+    return real_registry.with_name(f".{real_registry.name}.{xdg.MONITOR}.tmp")
 
 
 def ready(real_registry: Path) -> Path:
     """The same once it is whole and in the journal; then what it displaced, for a look at that."""
-    return real_registry.with_name(f".{real_registry.name}.{_MONITOR}.new")
+    return real_registry.with_name(f".{real_registry.name}.{xdg.MONITOR}.new")
 
 
 def short_hash(real_path: Path) -> str:
@@ -132,5 +133,4 @@ def _keyed(real_registry: Path, place: str | None) -> str:
 
 
 def _base(environ: Mapping[str, str], variable: str, default: Path) -> Path:
-    value = environ.get(variable, "")
-    return Path(value) if value.startswith("/") else default
+    return Path(xdg.base(environ, variable, str(default)))

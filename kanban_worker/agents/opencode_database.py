@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from kanban_worker.agents import files, sqlite_rows
 from kanban_worker.agents.kept import Folder
 from kanban_worker.agents.sqlite_rows import Row
+from reconcile import kinds
 from reconcile.observed import Unknown
 
-SESSION = re.compile(r"ses_[0-9A-Za-z]{1,64}")
+SESSION = kinds.OPENCODE_SESSION
 
 _NAME = re.compile(r"opencode(?:-[A-Za-z0-9._-]{1,40})?\.db")
 _MOST = 1024

@@ -92,6 +92,8 @@ class Hooked:
     at: datetime
     headless: bool
     """Whether the process runs without a terminal (`claude -p`)."""
+    kind: str = ""
+    """Which kind of agent it was: among the descendants of one there may be another."""
 
 
 class PaneUse(StrEnum):

@@ -22,6 +22,7 @@ from state.journal import KeyChange, Record
 from state.text import scalars
 
 _KIND = "adopt"
+_ENDING = ("terminated_at", "termination_mode", "termination_cause")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -120,9 +121,7 @@ def _edits(entry: Entry, session: Session, pane: Pane, tick: Tick) -> Iterator[S
     place = tick.world.place
     if entry.host and isinstance(place, Place) and not place.is_called(entry.host):
         wanted.append((None, "host", min(place.hosts)))
-    for key in ("terminated_at", "termination_mode", "termination_cause"):
-        if _before(entry).get(key) is not None:
-            wanted.append((None, key, None))
+    wanted += [(None, key, None) for key in _ENDING if _before(entry).get(key) is not None]
     for inside_key, key, value in wanted:
         edit = SetKey(session=entry.name, key=key, value=value, inside=inside_key)
         if _before(entry).get(edit.path) != value:

@@ -8,7 +8,6 @@ newcomer holds every such verdict until somebody says that the registry lives he
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -119,7 +118,7 @@ class Home:
 
     def _look(self) -> None:
         try:
-            status = os.stat(self._path)
+            status = self._path.stat()
             stamp = status.st_mtime_ns, status.st_size, status.st_ino
         except OSError:
             stamp = None

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kanban_worker import agents, holders, processes
+from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import Adapter, Hooked, LiveAgent, PaneUse, Seen, Shown
 from kanban_worker.observe import missing
 from kanban_worker.observe.servers import Servers
@@ -81,7 +82,7 @@ class Observer:
         servers: Servers,
         tmux: Tmux,
         adapters: Mapping[str, Adapter],
-        hooked: Callable[[LiveAgent], Hooked | None] = lambda _: None,
+        hooks: Hooks,
         patterns: tuple[str, ...],
         home: Path,
         environ: Mapping[str, str],
@@ -94,7 +95,7 @@ class Observer:
         """The agent of each followed session, as of the last look."""
         self._servers, self._tmux = servers, tmux
         self._beside = Tmux()  # for servers that are asked now and then, which keeps no listing
-        self._hooked = hooked
+        self._hooks = hooks
         self._patterns = patterns
         self._home = str(home)
         self._environ = environ
@@ -255,15 +256,16 @@ class Observer:
     ) -> Mapping[SessionName, Conversation]:
         """What each agent's adapter says. All agents are shown to it: they claim their own."""
         held: dict[SessionName, Conversation] = {}
+        self._hooks.look()
         for kind in kinds:  # also one whose last agent has just ended: it names nothing any more
             living = within.kinds.get(kind, ())
             held.update(self.adapters[kind].conversations(living, self._seen(kind, living)))
         return held
 
     def _seen(self, kind: str, living: Sequence[LiveAgent]) -> Seen:
-        hooked = ((agent.session, self._hooked(agent)) for agent in living)
+        hooked = ((agent.session, self._hooks.of(agent.family)) for agent in living)
         return Seen(
-            hooked={name: each for name, each in hooked if each},
+            hooked={name: each for name, each in hooked if isinstance(each, Hooked)},
             shown=self._shown(kind, living),
             anywhere=lambda: holders.everywhere(kind, self._clock()),
         )

@@ -16,6 +16,7 @@ import fences
 from fleet import Fleet
 from kanban_worker import agents
 from kanban_worker.agents.claude import Claude
+from kanban_worker.agents.hooks import Hooks
 from kanban_worker.observe import place
 from kanban_worker.observe.observer import Observer
 from kanban_worker.observe.servers import Servers
@@ -63,6 +64,7 @@ def observer(*sockets: Path, tmux: Tmux | None = None) -> Observer:
         tmux=tmux or Tmux(),
         adapters={kind: make(home, os.environ) for kind, make in agents.ADAPTERS.items()},
         patterns=names.DEFAULT_PATTERNS,
+        hooks=Hooks(str(home / "hooks")),
         home=home,
         environ=os.environ,
         clock=lambda: datetime.now(UTC) + timedelta(minutes=1),
