@@ -131,6 +131,9 @@ class _Look:
             if not entry.fresh:
                 yield from _judge_risen(case, session)
             return
+        if not _is_ours(case, session):
+            yield _not_ours(case)
+            return
         if seen := sightings.after(entry, session, self._world, self._memory):
             self.sightings[name] = seen
             yield Later(seen.at + sightings.RENEWED)
@@ -256,9 +259,7 @@ def _judge_present(case: Case, session: Session, sighting: Sighting | None) -> I
     if pane.dead and (pane.pid == case.entry.pane_pid or not changed):
         yield _tmux_gone(case, gone.from_dead_pane(pane))
         return
-    restarted = _is_ours(case, sighting) and identity.is_restarted(
-        case.entry, session, pane, case.world
-    )
+    restarted = identity.is_restarted(case.entry, session, pane, case.world)
     exited = identity.has_exited(case.entry, session, pane, case.world, sighting)
     if restarted:
         yield _restarted(case, session, pane, changed)
@@ -290,10 +291,27 @@ def _exit(inside: Inside, session: Session, pane: Pane) -> str:
     return f"agent exited; {living} other {'pane remains' if living == 1 else 'panes remain'}"
 
 
-def _is_ours(case: Case, sighting: Sighting | None) -> bool:
-    """Whether an entry may be changed for what runs under its name: it was seen here, or is."""
-    here = isinstance(case.world.place, Place)
-    return here and (sighting is not None or case.world.away is None or case.entry.host is not None)
+def _is_ours(case: Case, session: Session) -> bool:
+    """Whether an entry may be changed for what runs under its name here.
+
+    Where the registry is not at home, a name alone says nothing: another host has its own session
+    of that name. So the session must have been seen here before, or be the recorded process.
+    """
+    world, entry = case.world, case.entry
+    sighting = case.memory.sightings.get(names.normalise(entry.name))
+    here = isinstance(world.place, Place) and world.place
+    if here and (world.away is None or (sighting and sighting.place == here.id)):
+        return True
+    pane = identity.agent_pane(session, entry, world)
+    recorded = entry.pane_pid is not None and entry.created_at is not None
+    return recorded and not identity.differences(entry, session, pane, world)
+
+
+def _not_ours(case: Case) -> Notice:
+    place = case.world.place
+    why = case.world.away if isinstance(place, Place) else place.why
+    text = f"a session of this name runs here, and nothing shows that it is the entry's: {why}"
+    return case.notice(NoticeKind.OTHER_HOST, text, why)
 
 
 def _restarted(case: Case, session: Session, pane: Pane, changed: Sequence[str]) -> Drift:
