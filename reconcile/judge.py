@@ -321,7 +321,7 @@ def _restarted(case: Case, session: Session, pane: Pane, changed: Sequence[str])
     edits: list[SetKey] = []
     if before.pane_pid is not None:
         edits.append(_in_pane(before, "pid", after.pane_pid))
-    if before.pane_command and command:
+    if before.pane_command and command not in {"", before.pane_command}:
         edits.append(_in_pane(before, "cmd", command))
     if before.created_at:
         at = session.created_at.astimezone(case.world.at.tzinfo)
