@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +23,10 @@ from state.text.traces import Trace
 VERSION: Final = 1
 LONGEST_LINE: Final = 65536
 """Bytes; a longer record loses its evidence, then its traces; a longer line is not read."""
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes, counted from the end; what stands before them is not read."""
+MOST_LINES: Final = 20_000
+"""Of them, the last ones."""
 _LONGEST_VALUE: Final = 1024
 _OVERTAKEN: Final = "the next change found the registry as it was before this one"
 
@@ -76,7 +82,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What could be read, oldest first."""
+    """What could be read, oldest first: the last 20,000 lines, at most 16 MiB."""
 
     changes: tuple[Written, ...]
     skipped: int
@@ -112,7 +118,7 @@ def read(path: Path) -> History:
     """Raises CouldNot when there is a journal that cannot be opened."""
     try:
         with durable.opened(path) as file:
-            found = [_parsed(line) for line in _lines(file)]
+            found = [_parsed(line) for line in deque(_lines(file), MOST_LINES)]
     except FileNotFoundError:
         return History(changes=(), skipped=0)
     except OSError as error:
@@ -224,6 +230,11 @@ def _json(data: Mapping[str, object]) -> bytes:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    if (size := file.seek(0, os.SEEK_END)) > LARGEST:
+        file.seek(size - LARGEST - 1)
+        file.readline()  # The rest of a line that began before, or its end.
+    else:
+        file.seek(0)
     while line := file.readline(LONGEST_LINE + 1):
         if not line.endswith(b"\n") and len(line) > LONGEST_LINE:
             while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):

@@ -47,11 +47,12 @@ class Cut:
 
 
 def load(path: Path) -> bytes | None:
-    """The copy's bytes; None when there is none or it cannot be read."""
+    """The copy's bytes; None when there is none, it is too large or cannot be read."""
     try:
-        return durable.read(path, snapshot.LARGEST + 1)
+        data = durable.read(path, snapshot.LARGEST + 1)
     except OSError:
         return None
+    return data if len(data) <= snapshot.LARGEST else None
 
 
 def keep(path: Path, data: bytes, owner: Owner | None = None) -> None:

@@ -64,7 +64,7 @@ def test_a_document_knows_its_file(home: Home) -> None:
     home.save(text_of("a", "b.c"))
     document = home.file.read(LATER)
     assert document.raw == home.path.read_bytes()
-    assert document.saved_at == SAVED
+    assert document.saved_at == document.registry.saved_at == SAVED
     assert document.rows == {"a": 3, "b_c": 5}
     assert document.path == document.real_path == home.path
     assert [entry.name for entry in document.registry.entries] == ["a", "b.c"]
