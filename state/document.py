@@ -32,7 +32,7 @@ class Document:
     registry: Registry
     faults: tuple[Fault, ...]
     rows: Mapping[SessionName, int]
-    """The line of each entry, by normalised name."""
+    """The line of each entry, by its name as a key."""
     tree: Tree
     cut: Cut | None = None
     """Set when its end is missing: whether it is torn, only what runs can tell."""

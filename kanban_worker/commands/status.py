@@ -111,7 +111,7 @@ def _rows(tick: Tick, monitor: Monitor, home: Path) -> Iterator[Row]:
     for name, found in decisions.items():
         drift = found[0].drift
         unregistered = Entry(name=drift.session, agent=drift.agent, workspace=drift.workspace)
-        session = next(iter(sessions.get(names.normalise(name), [])), None)
+        session = next(iter(sessions.get(names.key(name), [])), None)
         yield _row(unregistered, session, found, tick, monitor, home)
 
 
