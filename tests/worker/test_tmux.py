@@ -716,9 +716,10 @@ class TestShown:
 
     def test_title_and_text_are_bounded_in_size(self, fleet: Fleet) -> None:
         fleet.start("a", agent="sleep")
-        size = ("-x", "300", "-y", "300")
-        wide = "head -c 100000 /dev/zero | tr '\\0' x; exec sleep 99"
-        fleet.tmux("new-session", "-d", "-s", "wide", *size, "--", "sh", "-c", wide)
+        fills = "while :; do head -c 100000 /dev/zero | tr '\\0' x; sleep 0.2; done"
+        fleet.tmux("new-session", "-d", "-s", "wide", "--", "sh", "-c", fills)
+        # 3.2a takes no size for a session that nobody is attached to.
+        fleet.tmux("resize-window", "-t", "=wide:", "-x", "300", "-y", "300")
         title(fleet, "%1", "ü" * 2000)
         path = str(fleet.socket)
 
