@@ -21,9 +21,9 @@ def details(tick: Tick, before: Tick | None, settings: Settings) -> Mapping[str,
     found = [one for one in tick.report.decisions if _was_written(one)][: telling.LISTED]
     if not found:
         return {}
-    asked = frozenset(names.normalise(one.drift.session) for one in found)
+    asked = frozenset(names.key(one.drift.session) for one in found)
     commands = {
-        names.normalise(each.session): resuming.shell(each)
+        names.key(each.session): resuming.shell(each)
         for each in resuming.plan(tick, settings, asked)
     }
     # The head of a wave's comment has the cause, for all of them.
@@ -40,7 +40,7 @@ def _was_written(decision: Decision) -> bool:
 
 
 def _name(decision: Decision) -> SessionName:
-    return names.normalise(decision.drift.session)
+    return names.key(decision.drift.session)
 
 
 def _lines(

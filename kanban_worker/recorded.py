@@ -149,7 +149,7 @@ class Records:
             created_at=entry.created_at,
             now=now,
             at_home=conversation == entry.own_id and not shared,
-            environ=self._environs.get(names.normalise(entry.name)),
+            environ=self._environs.get(names.key(entry.name)),
         )
 
     def _soon(self, there: Iterable[Recorded], now: datetime) -> Mapping[Recorded, Expiry]:

@@ -25,13 +25,13 @@ def plan(
 ) -> Iterator[Resumption]:
     """What to tell of each session that ended, or of those that were asked for.
 
-    `asked` are names as tmux writes them.
+    `asked` are names as the entries have them.
     """
     look = _Look(settings=settings, tick=tick, sessions=tick.sessions())
     drifts = [decision.drift for decision in tick.report.decisions]
     for entry in tick.registry.entries:
         how = resume.ended(entry, drifts)
-        if how if asked is None else names.normalise(entry.name) in asked:
+        if how if asked is None else names.key(entry.name) in asked:
             looked = look.at(entry)
             yield resume.decide(
                 entry, how, looked, tick.registry.entries, tick.world, look.sessions

@@ -18,7 +18,7 @@ class Entry:
     """One session as registered. Keys that the registry lacks, or that are null, are None."""
 
     name: SessionName
-    """As written; compare through `names.normalise`."""
+    """As written; how a server lists it says `names.as_listed`."""
     agent: str | None = None
     status: str | None = None
     host: str | None = None

@@ -59,7 +59,7 @@ def from_absence(entry: Entry, registry: Registry, world: World, memory: Memory)
     """The verdict on a session of this place that is in no listing."""
     if isinstance(world.place, Unknown):
         return world.place
-    sighting = memory.sightings.get(names.normalise(entry.name))
+    sighting = memory.sightings.get(names.key(entry.name))
     if sighting is not None and sighting.place == world.place.id:
         return _from_sighting(sighting, world)
     return _never_seen(entry, registry, world, memory)

@@ -96,7 +96,7 @@ def _may_replace(case: Case, session: Session, pane: Pane, held: Bound) -> bool:
     since = case.entry.own_since
     if held.proof is Proof.ARGUMENT and since and since >= agent.process.started_at:
         return False  # it has moved on since it was started with that id
-    known = case.memory.sightings.get(names.normalise(case.entry.name))
+    known = case.memory.sightings.get(names.key(case.entry.name))
     return sightings.yields(known, agent.process.id, held)
 
 

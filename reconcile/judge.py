@@ -108,7 +108,7 @@ class _Look:
 
     def _keep(self, entry: Entry) -> None:
         """What was seen of it before; of an ended one only the folder to resume it in."""
-        name = names.normalise(entry.name)
+        name = names.key(entry.name)
         before = self._memory.sightings.get(name)
         if before and (entry.status != TERMINATED or before.environ):
             self.sightings[name] = before
@@ -124,7 +124,7 @@ class _Look:
 
     def _judge_located(self, case: Case, found: Located) -> Iterator[Finding]:
         entry, session = case.entry, found.session
-        name = names.normalise(entry.name)
+        name = names.key(entry.name)
         self._taken.add(location.key(session))
         self.lives[name] = flapping.life(entry, session, self._world)
         if entry.status == TERMINATED:
@@ -142,7 +142,7 @@ class _Look:
         yield from _judge_present(case, session, self._memory.sightings.get(name))
 
     def _judge_missing(self, case: Case) -> Iterator[Finding]:
-        name = names.normalise(case.entry.name)
+        name = names.key(case.entry.name)
         if case.entry.status == TERMINATED:
             blind = location.is_blind(self._world) or self._world.rivals or not self._world.tmux
             self.lives[name] = None if blind else flapping.DOWN
@@ -298,7 +298,7 @@ def _is_ours(case: Case, session: Session) -> bool:
     of that name. So the session must have been seen here before, or be the recorded process.
     """
     world, entry = case.world, case.entry
-    sighting = case.memory.sightings.get(names.normalise(entry.name))
+    sighting = case.memory.sightings.get(names.key(entry.name))
     here = isinstance(world.place, Place) and world.place
     if here and (world.away is None or (sighting and sighting.place == here.id)):
         return True

@@ -62,10 +62,10 @@ class Sessions:
         # A pane in a linked window or a grouped session is in several; any of them shows it.
         self._by_pane = {(s.socket, pane.pane_id): s for s, pane in self._panes()}
         self._exact = {entry.name for entry in registry.entries}
-        self._entries: dict[SessionName, Entry] = {}
+        self._names: set[SessionName] = set()
         self._owners: dict[tuple[str, SessionName], Entry] = {}
         for entry in registry.entries:
-            self._entries[names.normalise(entry.name)] = entry
+            self._names.update(names.as_listed(entry.name))
             if entry.status == RUNNING and (seen := self._seen(entry)):
                 self._owners.setdefault(key(seen.session), entry)
         self._by_pid: dict[int, list[Session]] | None = None
@@ -76,7 +76,7 @@ class Sessions:
 
     def sighting(self, entry: Entry) -> Sighting | None:
         """Where the entry's session was last seen, here or elsewhere."""
-        return self._sightings.get(names.normalise(entry.name))
+        return self._sightings.get(names.key(entry.name))
 
     def is_elsewhere(self, entry: Entry) -> bool:
         """Whether an entry is another place's: its host says so, or it was last seen there."""
@@ -156,7 +156,7 @@ class Sessions:
                 if not pane.dead:
                     self._by_pid.setdefault(pane.pid, []).append(session)
         found = self._by_pid.get(entry.pane_pid, [])
-        free = [s for s in found if s.name not in self._entries and key(s) not in self._owners]
+        free = [s for s in found if s.name not in self._names and key(s) not in self._owners]
         return Located(free[0], How.PROCESS) if len(free) == 1 else None
 
     def _panes(self) -> Iterator[tuple[Session, Pane]]:

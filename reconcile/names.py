@@ -47,6 +47,15 @@ def normalise(name: str) -> SessionName:
     return SessionName(name.translate(_AS_TMUX))
 
 
+def key(name: str) -> SessionName:
+    """What tells one entry of the registry from another: its name as it is written.
+
+    `a.b` beside `a_b` are two entries, and under tmux 3.7 two sessions. A server that rewrites
+    names lists both as `a_b`: which entry is meant there, `asked_as` says.
+    """
+    return SessionName(name)
+
+
 def as_listed(name: str, version: str = "") -> tuple[SessionName, ...]:
     r"""The names under which a tmux server may list a session that was asked for as `name`.
 

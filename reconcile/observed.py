@@ -15,7 +15,7 @@ from typing import NewType, TypeAlias, TypeVar
 from reconcile.proofs import Proof
 
 SessionName = NewType("SessionName", str)
-"""A tmux session's name, as tmux itself writes it (see `names.normalise`)."""
+"""A tmux session's name, as tmux itself writes it; an entry's, as a person does."""
 
 ConversationId = NewType("ConversationId", str)
 """What an agent calls one conversation: Claude Code's session id, agy's conversation id, …"""

@@ -178,7 +178,7 @@ def _decide(
 ) -> Decision:
     held = _first_held(drift, wave, world, memory)
     why, soon = "", True
-    if names.normalise(drift.session) in unsteady:
+    if names.key(drift.session) in unsteady:
         why, soon = flapping.WHY, False
     elif drift.fresh:
         why = FRESH

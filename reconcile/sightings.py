@@ -35,7 +35,7 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
     server = answer.server if isinstance(answer, Listing) else None
     if not isinstance(world.place, Place) or server is None:
         return None
-    before = memory.sightings.get(names.normalise(entry.name))
+    before = memory.sightings.get(names.key(entry.name))
     known = before if before and _is_of(before, session, server, world.place.id) else None
     pane = identity.agent_pane(session, entry, world)
     inside = identity.inside(session, pane, world)

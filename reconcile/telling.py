@@ -128,7 +128,7 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
 
 
 def _flaps(session: SessionName | None, plan: Plan) -> bool:
-    return session is not None and names.normalise(session) in plan.flapping
+    return session is not None and names.key(session) in plan.flapping
 
 
 def _awaited(drift: Drift) -> Awaited:

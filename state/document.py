@@ -34,7 +34,7 @@ class Document:
     registry: Registry
     faults: tuple[Fault, ...]
     rows: Mapping[SessionName, int]
-    """The line of each entry, by normalised name."""
+    """The line of each entry, by its name as a key."""
     tree: Tree
     owner: Owner
     """Whose everything is that is created for it."""

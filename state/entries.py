@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,7 @@ HISTORY = "session_id_history"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the text holds. Names are normalised wherever they are keys."""
+    """What the text holds. Names are keys as they are written (see `names.key`)."""
 
     entries: tuple[Entry, ...]
     reserved: frozenset[SessionName]
@@ -54,11 +54,16 @@ def read(tree: Tree) -> Reading:
         told += wrong
     return Reading(
         entries=tuple(entry for name, entry in entries if name not in bad),
-        reserved=frozenset(bad),
+        reserved=forms(bad),
         faults=tuple(told),
         lines={name: faults.place(row)[0] for name, row in rows.items()},
         rows=rows,
     )
+
+
+def forms(found: Iterable[SessionName]) -> frozenset[SessionName]:
+    """All names under which some server may list these: nobody knows here which one does."""
+    return frozenset(form for name in found for form in names.as_listed(name, ""))
 
 
 def _entry(row: Row) -> Entry:

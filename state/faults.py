@@ -43,8 +43,8 @@ class Fault:
 
 
 def name_of(row: Row) -> SessionName | None:
-    """The normalised name; cut off where it is too long anyway."""
-    return None if row.text is None else names.normalise(row.text[: names.LONGEST + 1])
+    """The name as a key; cut off where it is too long anyway."""
+    return None if row.text is None else names.key(row.text[: names.LONGEST + 1])
 
 
 def place(row: Row) -> tuple[int, int]:
@@ -161,7 +161,7 @@ def notes(row: Row, name: SessionName) -> Iterator[Fault]:
             message = f'{key} "{scalars.shown(text)}" is no timestamp such as 2026-06-01T10:00:00Z'
             yield _note(row, key, message)
     inner = yamldata.text(row.pairs, shape.NAME)
-    if inner is not None and names.normalise(inner) != name:
+    if inner is not None and names.key(inner) != name:
         yield _note(row, shape.NAME, f'its key counts, not the name "{scalars.shown(inner)}" in it')
 
 

@@ -103,12 +103,12 @@ class RegistryFile:
         edited = yamledit.edit(document.tree, edits)
         if edited.text == document.tree.text:
             return Written(document=document, changed=False, refused=edited.refused)
-        refused = {names.normalise(edits[place].session) for place in edited.refused}
+        refused = {names.key(edits[place].session) for place in edited.refused}
         left = traces.by_session(document.tree, edited.tree, edits)
         good = [
-            dataclasses.replace(one, traces=left.get(names.normalise(one.session), ()))
+            dataclasses.replace(one, traces=left.get(names.key(one.session), ()))
             for one in records
-            if names.normalise(one.session) not in refused
+            if names.key(one.session) not in refused
         ]
         after = self.put(document, edited.tree, good)
         if isinstance(after, Moved):
@@ -242,7 +242,7 @@ class RegistryFile:
             read_at=now,
             registry=Registry(
                 entries=self._marked(found.reading.entries, now),
-                reserved=found.reading.reserved | self._recent.removed.keys(),
+                reserved=found.reading.reserved | entries.forms(self._recent.removed),
                 saved_at=_saved_at(raw),
             ),
             faults=(*found.reading.faults, *(faults.of_links(raw.info) if unwritable else ())),
@@ -260,7 +260,7 @@ class RegistryFile:
             return found
         return tuple(
             dataclasses.replace(each, fresh=True)
-            if names.normalise(each.name) in changed or _has_just_ended(each, now)
+            if names.key(each.name) in changed or _has_just_ended(each, now)
             else each
             for each in found
         )

@@ -150,7 +150,7 @@ def _row(
 
 
 def _has_exited(entry: Entry, session: Session, pane: Pane, tick: Tick) -> bool:
-    sighting = tick.memory.sightings.get(names.normalise(entry.name))
+    sighting = tick.memory.sightings.get(names.key(entry.name))
     return identity.has_exited(entry, session, pane, tick.world, sighting)
 
 

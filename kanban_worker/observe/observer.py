@@ -165,7 +165,7 @@ class Observer:
         if isinstance(self.place, Unknown) or not memory.sightings:
             return ()
         seen = (
-            memory.sightings.get(names.normalise(entry.name))
+            memory.sightings.get(names.key(entry.name))
             for entry in registry.entries
             if entry.status == RUNNING
         )
@@ -308,7 +308,7 @@ class Observer:
         self, world: World, fleet: _Fleet, hidden: Mapping[str, Unknown], owner: int | None
     ) -> World:
         here = self.place.id if isinstance(self.place, Place) else None
-        seen = [fleet.sightings.get(names.normalise(entry.name)) for entry in fleet.missing]
+        seen = [fleet.sightings.get(names.key(entry.name)) for entry in fleet.missing]
         sighted = [each for each in seen if each and each.place == here]
         never = [
             entry for entry, each in zip(fleet.missing, seen, strict=True) if each not in sighted
@@ -432,7 +432,7 @@ def _environs(
     for each in fleet.followed:
         agent = agents.get(each.session.name)
         if each.entry and agent and agent.environ:
-            seen[names.normalise(each.entry.name)] = agent.environ
+            seen[names.key(each.entry.name)] = agent.environ
     return seen
 
 

@@ -101,12 +101,12 @@ def expect(before: Outline, edits: Sequence[Edit]) -> Outline:
     """The data that the edits should lead to."""
     entries = [(name, dict(values)) for name, values in before.entries]
     lists, maps = dict(before.lists), dict(before.maps)
-    by_name = {names.normalise(name): (name, values) for name, values in entries}
+    by_name = {names.key(name): (name, values) for name, values in entries}
     for edit in edits:
         if isinstance(edit, AddEntry):
             entries.append((edit.session, _added(edit, listed=before.listed)))
             continue
-        name, values = by_name[names.normalise(edit.session)]
+        name, values = by_name[names.key(edit.session)]
         if isinstance(edit, SetKey) and edit.inside is not None:
             inner = {**maps.get((name, edit.inside), {}), edit.key: _digest(edit.value)}
             maps[name, edit.inside] = inner

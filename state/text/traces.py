@@ -72,7 +72,7 @@ def by_session(
     both = _Both(was, now, _named(was), _named(now), before.text, after.text)
     mine: dict[SessionName, list[Edit]] = {}
     for edit in edits:
-        mine.setdefault(names.normalise(edit.session), []).append(edit)
+        mine.setdefault(names.key(edit.session), []).append(edit)
     return {session: _left(both, found) for session, found in mine.items()}
 
 
@@ -180,12 +180,12 @@ def _named(found: Shape) -> _Named:
     rows: dict[SessionName, list[Row]] = {}
     for row in found.rows:
         if row.text:
-            rows.setdefault(names.normalise(row.text), []).append(row)
+            rows.setdefault(names.key(row.text), []).append(row)
     return rows
 
 
 def _only(named: _Named, session: str) -> Row:
-    rows = named.get(names.normalise(session), [])
+    rows = named.get(names.key(session), [])
     if len(rows) != 1:
         raise NoPlace("the name stands twice" if rows else "there is no entry of this name")
     return rows[0]

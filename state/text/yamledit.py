@@ -53,7 +53,7 @@ def edit(tree: Tree, edits: Sequence[Edit]) -> Edited:
 def _grouped(edits: Sequence[Edit]) -> list[_Group]:
     found: dict[SessionName, dict[int, Edit]] = {}
     for place, one in enumerate(edits):
-        found.setdefault(names.normalise(one.session), {})[place] = one
+        found.setdefault(names.key(one.session), {})[place] = one
     return [_Group(session=name, edits=mine) for name, mine in found.items()]
 
 
@@ -72,7 +72,7 @@ class _Editing:
         self.refused: dict[int, CannotEdit] = {}
         for row in self.shape.rows:
             if row.text is not None:
-                self.rows.setdefault(names.normalise(row.text), []).append(row)
+                self.rows.setdefault(names.key(row.text), []).append(row)
 
     def run(self, groups: list[_Group]) -> Edited:
         groups = [group for group in groups if self._possible(group)]

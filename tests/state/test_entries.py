@@ -128,7 +128,6 @@ GRAVE = [
     ("- name: a\n  agent_identities: x", 3, '"agent_identities" is neither', "a"),
     ("- name: a\n  agent_identities: {claude: x}", 3, '"claude" is neither', "a"),
     ("- name: a\n  agent_identities: {claude: {session_id: [x]}}", 3, '"session_id" is not', "a"),
-    ("- name: a.b\n- name: a:b", 3, "already used in line 2", "a_b"),
     (r'- {name: "a\ud800"}', 2, "the name holds bytes that are not text", "a\ud800"),
     (r'- {name: "a\udcff"}', 2, "the name holds bytes that are not text", "a\udcff"),
     (r'- {name: "a\0"}', 2, "the name holds a NUL character", "a\0"),
@@ -140,6 +139,21 @@ GRAVE = [
     ("- name: a\n  pane: {pid: " + "9" * 5000 + "}", 3, "pane.pid", "a"),
     ("- name: a\n  agent: {claude: x}", 3, '"agent" is not a single value', "a"),
 ]
+
+
+def test_names_that_one_tmux_lists_alike_and_another_does_not_are_entries_of_their_own() -> None:
+    """Under tmux 3.7 `a.b` and `a_b` are two sessions."""
+    reading = read("sessions:\n- name: a.b\n- name: a_b\n- name: a:b\n")
+
+    assert reading.faults == ()
+    assert [entry.name for entry in reading.entries] == ["a.b", "a_b", "a:b"]
+    assert list(reading.lines) == ["a.b", "a_b", "a:b"]
+
+
+def test_a_faulty_entry_reserves_every_name_that_some_tmux_may_list_it_under() -> None:
+    reading = read("sessions:\n- name: a.b\n- name: a.b\n")
+
+    assert reading.reserved == {"a.b", "a_b"}
 
 
 @pytest.mark.parametrize(("text", "line", "said", "name"), GRAVE)

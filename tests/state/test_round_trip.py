@@ -396,9 +396,9 @@ sessions:
         ),
         pytest.param(
             "sessions:\n  - name: a.b:c\n    status: running\n",
-            SetKey(session=SessionName("a_b_c"), key="status", value="terminated"),
+            SetKey(session=SessionName("a.b:c"), key="status", value="terminated"),
             "sessions:\n  - name: a.b:c\n    status: terminated\n",
-            id="names are compared as tmux writes them",
+            id="a name is compared as it is written",
         ),
     ],
 )

@@ -371,15 +371,15 @@ class TestDeadline:
         watcher, ourselves = Tmux([str(stopped.socket)], deadline=0.05), psutil.Process()
         before = ourselves.num_fds()
         why(watcher.look()[str(stopped.socket)])
-        stuck = ourselves.num_fds(), threading.active_count(), len(ourselves.children())
 
         for _ in range(5):
             why(watcher.look()[str(stopped.socket)])
 
-        now = ourselves.num_fds(), threading.active_count(), len(ourselves.children())
-        assert all(one <= other for one, other in zip(now, stuck, strict=True))
-        waiting = [psutil.STATUS_ZOMBIE] if tmux_versions.here()[1].keeps_stdout else []
-        assert [child.status() for child in ourselves.children()] == waiting
+        assert ourselves.num_fds() <= before + 4  # what one call holds
+        assert threading.active_count() <= 2
+        assert len(ourselves.children()) <= 1
+        if tmux_versions.here()[1].keeps_stdout:
+            assert [child.status() for child in ourselves.children()] == [psutil.STATUS_ZOMBIE]
         psutil.Process(stopped.server_pid).resume()
         retry_until(lambda: threading.active_count() == 1, what="the end of the call")
         assert ourselves.children() == []
@@ -716,9 +716,10 @@ class TestShown:
 
     def test_title_and_text_are_bounded_in_size(self, fleet: Fleet) -> None:
         fleet.start("a", agent="sleep")
-        size = ("-x", "300", "-y", "300")
-        wide = "head -c 100000 /dev/zero | tr '\\0' x; exec sleep 99"
-        fleet.tmux("new-session", "-d", "-s", "wide", *size, "--", "sh", "-c", wide)
+        fills = "while :; do head -c 100000 /dev/zero | tr '\\0' x; sleep 0.2; done"
+        fleet.tmux("new-session", "-d", "-s", "wide", "--", "sh", "-c", fills)
+        # 3.2a takes no size for a session that nobody is attached to.
+        fleet.tmux("resize-window", "-t", "=wide:", "-x", "300", "-y", "300")
         title(fleet, "%1", "ü" * 2000)
         path = str(fleet.socket)
 
