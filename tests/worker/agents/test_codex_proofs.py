@@ -253,6 +253,23 @@ def test_a_quiet_tick_lists_no_descriptors(
         assert str(seen).count("open /proc") <= 1
 
 
+@linux
+def test_a_thread_that_is_not_written_yet_is_asked_for_on_its_own_days_alone(
+    home: Home, codex: StandIn
+) -> None:
+    old = home.path / "sessions/2020/01/02"
+    old.mkdir(parents=True)
+    adapter, agent = Codex(home.host.home, {}), home.agent(codex.pid)
+    codex.lock(home.lock(ONE))
+    assert adapter.conversations([agent])[agent.session] == bound(ONE)
+    (old / f"rollout-2020-01-02T10-00-00-{ONE}.jsonl").write_text("{}")
+    assert adapter.conversations([agent])[agent.session] == bound(ONE)
+    day = home.path / "sessions/2026/11/21"
+    day.mkdir(parents=True)
+    (day / f"rollout-2026-11-21T17-54-48-{ONE}.jsonl").write_text("{}")
+    assert adapter.conversations([agent])[agent.session] == bound(ONE, written=True)
+
+
 # -- nothing of its own ---------------------------------------------------------------------------
 
 
