@@ -76,7 +76,7 @@ class Binding:
             # A descriptor names its home by itself, whatever the environment says.
             homes = [self._homes.at(home) for home in dict.fromkeys(held.values())]
             locked: frozenset[ConversationId] | Unknown | None = frozenset(
-                one for one in held if not self._is_child(one, homes)
+                one for one in held if len(held) == 1 or not self._is_child(one, homes)
             )
         else:
             homes, locked = [], held
@@ -95,7 +95,7 @@ class Binding:
 
     def _is_child(self, thread: ConversationId, homes: Sequence[Rollouts]) -> bool:
         """Whether it is a sub-agent's, by its rollout: no pane holds that."""
-        if self._homes.size(thread, homes) is None:
+        if self._homes.size(thread, homes, living=True) is None:
             return False
         meta = self._homes.at(self._homes.own).meta(self._homes.where[thread])
         return isinstance(meta, Meta) and meta.child
@@ -148,7 +148,7 @@ class Binding:
         return self._locks.daemon_in(agent) or any(self._daemons.lives(home) for home in homes)
 
     def _bound(self, thread: ConversationId, proof: Proof) -> Bound | Unknown:
-        size = self._homes.size(thread)
+        size = self._homes.size(thread, living=True)
         if isinstance(size, Unknown):
             return size
         return Bound(id=thread, proof=proof, written=bool(size))

@@ -48,15 +48,23 @@ class Homes:
         return self.all[path]
 
     def size(
-        self, conversation: ConversationId, first: Iterable[Rollouts] = ()
+        self,
+        conversation: ConversationId,
+        first: Iterable[Rollouts] = (),
+        *,
+        living: bool = False,
     ) -> int | Unknown | None:
-        """Return the size of a thread's rollout; None if it is in no home."""
+        """Return the size of a thread's rollout; None if it is in no home.
+
+        `living` is one that a process holds: while it is not written, it is asked for each tick.
+        """
         path = self.where.get(conversation)
         found = None if path is None else codex_rollouts.size(path)
         if found is not None:
             return found
-        for rollouts in (*first, *self.all.values()):
-            if (path := rollouts.find(conversation)) is not None:
+        for rollouts in dict.fromkeys((*first, *self.all.values())):
+            find = rollouts.find_living if living else rollouts.find
+            if (path := find(conversation)) is not None:
                 if len(self.where) >= _MOST:
                     self.where.clear()
                 self.where[conversation] = path

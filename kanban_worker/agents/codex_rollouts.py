@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -48,6 +48,7 @@ class Rollouts:
         self._folders: dict[str, Folder] = {}
         self._listed: dict[str, frozenset[str] | Unknown | None] = {}
         self._metas: dict[str, Meta] = {}
+        self._nowhere: dict[ConversationId, tuple[tuple[str, frozenset[str]], ...]] = {}
 
     def look(self) -> None:
         """Let every folder be looked at again. Once a tick."""
@@ -55,11 +56,28 @@ class Rollouts:
 
     def find(self, conversation: ConversationId) -> str | None:
         """Return a rollout's place: on the day that its id tells, else on any."""
-        for folder in (*self._likely(conversation), *self._all()):
-            for name in self._names(folder):
-                if name.endswith(f"-{conversation}.jsonl") and _ROLLOUT.fullmatch(name):
-                    return f"{folder}/{name}"
-        return None
+        near = tuple(self._likely(conversation))
+        return self._in(near, conversation) or self._in(self._all(), conversation)
+
+    def find_living(self, conversation: ConversationId) -> str | None:
+        """Return the place of a thread that a process holds, which may not be written yet.
+
+        It is looked for everywhere once; after that, only where its first prompt would put it.
+        """
+        before = self._nowhere.get(conversation)
+        if before is None:
+            found = self.find(conversation)
+            near = tuple(dict.fromkeys(self._likely(conversation)))
+        elif all(self._names(folder) is names for folder, names in before):
+            return None
+        else:
+            near = tuple(folder for folder, _ in before)
+            found = self._in(near, conversation)
+        if found is None:
+            if len(self._nowhere) >= _MOST:
+                self._nowhere.clear()
+            self._nowhere[conversation] = tuple((one, self._names(one)) for one in near)
+        return found
 
     def beginning(self, begun: str) -> frozenset[ConversationId]:
         """Return the threads whose id begins so: those of the days that it tells, else of any."""
@@ -113,6 +131,13 @@ class Rollouts:
             self._listed[path] = folder.names()
         names = self._listed[path]
         return names if isinstance(names, frozenset) else frozenset()
+
+    def _in(self, folders: Iterable[str], conversation: ConversationId) -> str | None:
+        for folder in folders:
+            for name in self._names(folder):
+                if name.endswith(f"-{conversation}.jsonl") and _ROLLOUT.fullmatch(name):
+                    return f"{folder}/{name}"
+        return None
 
     def _all(self) -> Iterator[str]:
         yield self._archive

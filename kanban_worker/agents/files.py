@@ -115,7 +115,7 @@ def content_of_proc(path: str, limit: int = LIMIT) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     parts: list[bytes] = []
     try:
-        while limit > 0 and (data := os.read(descriptor, limit)):
+        while limit > 0 and (data := os.read(descriptor, min(limit, BLOCK))):
             parts.append(data)
             limit -= len(data)
     finally:

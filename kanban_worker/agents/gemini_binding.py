@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from kanban_worker.agents import gemini_footer, ids, pick
 from kanban_worker.agents.gemini_chats import Chat
 from kanban_worker.agents.gemini_homes import Homes
-from kanban_worker.agents.shape import LiveAgent, Seen
+from kanban_worker.agents.shape import LiveAgent, Member, Seen
 from reconcile.observed import (
     Ambiguous,
     Bound,
@@ -30,12 +30,17 @@ SETTING = (
 )
 
 
+_MOST = 4096
+
+
 class Binding:
     """The chats of all living agents, asked for together: one's cannot be another's."""
 
     def __init__(self, homes: Homes) -> None:
         """Nothing is read before the first question."""
         self._homes = homes
+        self._shown: dict[tuple[Member, str], ConversationId] = {}
+        """What each process's footer was once seen to mean: another start may delete the chat."""
 
     def tick(self, agents: Sequence[LiveAgent], seen: Seen) -> Mapping[SessionName, Conversation]:
         """Answer for each of them."""
@@ -59,7 +64,7 @@ class Binding:
         if digits is None:
             return self._given(agent, given) if hooked is None else self._bound(hooked, Proof.HOOK)
         named = [one for one in (hooked, given) if one is not None]
-        known = {one for one in (*named, *self._known(agent)) if one.startswith(digits)}
+        known = self._begun_with(digits, agent, named)
         if hooked is not None and known == {hooked}:
             return self._bound(hooked, Proof.HOOK)
         if hooked is not None and known:
@@ -68,6 +73,20 @@ class Binding:
             return self._bound(known.pop(), Proof.PANE)
         left = tuple(one for one in named if one not in known)
         return Unproven(left=left, setting=SETTING)
+
+    def _begun_with(
+        self, digits: str, agent: LiveAgent, named: Sequence[ConversationId]
+    ) -> set[ConversationId]:
+        """Return the known ids that the digits in a footer can mean."""
+        before = self._shown.get((agent.family[0], digits))
+        if before is not None:
+            return {before}
+        found = {one for one in (*named, *self._known(agent)) if one.startswith(digits)}
+        if len(found) == 1:
+            if len(self._shown) >= _MOST:
+                self._shown.clear()
+            self._shown[agent.family[0], digits] = next(iter(found))
+        return found
 
     def _known(self, agent: LiveAgent) -> Iterator[ConversationId]:
         """Yield the ids that the project's files have."""

@@ -128,7 +128,7 @@ def _given(data: Sequence[Data], one: ConversationId, shown: str | None) -> Conv
 
 
 def _left(one: ConversationId, likely: ConversationId | None) -> Unproven:
-    return Unproven(likely=likely, left=(one,), setting=OWN_TITLE)
+    return Unproven(likely=likely, left=(one,))
 
 
 def _only(found: Sequence[ConversationId] | Unknown) -> ConversationId | None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kanban_worker import procfs
 from kanban_worker.agents.codex import Codex
@@ -253,6 +255,23 @@ def test_a_quiet_tick_lists_no_descriptors(
         assert str(seen).count("open /proc") <= 1
 
 
+@linux
+def test_a_thread_that_is_not_written_yet_is_asked_for_on_its_own_days_alone(
+    home: Home, codex: StandIn
+) -> None:
+    old = home.path / "sessions/2020/01/02"
+    old.mkdir(parents=True)
+    adapter, agent = Codex(home.host.home, {}), home.agent(codex.pid)
+    codex.lock(home.lock(ONE))
+    assert adapter.conversations([agent])[agent.session] == bound(ONE)
+    (old / f"rollout-2020-01-02T10-00-00-{ONE}.jsonl").write_text("{}")
+    assert adapter.conversations([agent])[agent.session] == bound(ONE)
+    day = home.path / "sessions/2026/11/21"
+    day.mkdir(parents=True)
+    (day / f"rollout-2026-11-21T17-54-48-{ONE}.jsonl").write_text("{}")
+    assert adapter.conversations([agent])[agent.session] == bound(ONE, written=True)
+
+
 # -- nothing of its own ---------------------------------------------------------------------------
 
 
@@ -379,6 +398,65 @@ def test_the_only_thread_that_a_tui_began_since_is_likely(home: Home, source: st
     home.rollout(TWO, at=60, source=source, originator="codex-tui")
     home.rollout(ONE, at=60, source="exec", originator="codex_exec")
     assert held(home, home.agent()) == Unproven(likely=TWO, setting=SETTING)
+
+
+def test_two_processes_of_one_thread_are_both_in_it(home: Home) -> None:
+    agents = [home.agent(argv=("codex", "resume", ONE), name=name) for name in "ab"]
+    found = Codex(home.host.home, {}).conversations(agents)
+    assert list(found.values()) == [bound(ONE, "argv")] * 2
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([ONE, "exec", "codex-tui", "9999-12-31T23:59:59+00:00", "0001-01-01"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None
+)
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(
+            [
+                "id",
+                "session_id",
+                "cwd",
+                "timestamp",
+                "source",
+                "originator",
+                "parent_thread_id",
+                "forked_from_id",
+                "type",
+            ]
+        ),
+        JSON,
+    ),
+    typed=st.booleans(),
+    cut=st.integers(0, 400),
+    title=st.text(max_size=60),
+)
+def test_no_value_in_a_rollout_raises(
+    home: Home, *, fields: dict[str, object], typed: bool, cut: int, title: str
+) -> None:
+    home.rollout(TWO, at=60)
+    path = next(home.path.glob("sessions/*/*/*/*.jsonl"))
+    own = {"id": TWO, "cwd": str(home.work)} | fields
+    data = json.dumps({"type": "session_meta", "payload": own} if typed else own).encode() + b"\n"
+    mark = json.dumps({"type": "event_msg", "payload": fields, "timestamp": fields}).encode()
+    path.write_bytes((data + mark)[: cut or None] + b"\n\0\xff")
+    adapter, agent = Codex(home.host.home, {}), home.agent()
+    found = adapter.conversations([agent], Seen(shown={agent.session: Shown(title)}))
+    assert isinstance(found[agent.session], Ambiguous | Unproven | Unknown)
+    adapter.activity(TWO, agent)
+    adapter.artefact(TWO, workspace=None, created_at=None, now=home.host.now)
+    adapter.lineage(ONE, bound(TWO), agent)
 
 
 @linux

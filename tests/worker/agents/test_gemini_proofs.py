@@ -153,6 +153,23 @@ def test_a_chat_that_lost_its_header_is_still_the_one_that_the_footer_names(
     assert project.held(text=footer("c3d86362")) == bound(ONE, Proof.PANE, written=True)
 
 
+def test_a_chat_that_another_start_deleted_is_still_known_to_be_the_one_in_the_footer(
+    project: Project,
+) -> None:
+    adapter, agent = Gemini(project.host.home, {}), project.agent()
+    seen = Seen(shown={agent.session: Shown("", footer("c3d86362"))})
+    project.chat(ONE)
+    expected = bound(ONE, Proof.PANE, written=True)
+    assert adapter.conversations([agent], seen)[agent.session] == expected
+    next((project.root / "chats").iterdir()).unlink()
+    project.typed((-60, TWIN, "hello"))
+    expected = bound(ONE, Proof.PANE)
+    assert adapter.conversations([agent], seen)[agent.session] == expected
+    other = project.agent(name="y")
+    seen = Seen(shown={other.session: Shown("", footer("c3d86362"))})
+    assert adapter.conversations([other], seen)[other.session] == bound(TWIN, Proof.PANE)
+
+
 @pytest.mark.parametrize(
     "text",
     [

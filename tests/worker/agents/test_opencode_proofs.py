@@ -159,16 +159,16 @@ def test_a_new_session_that_was_prompted_is_followed(terminal: Terminal) -> None
 def test_a_new_session_without_a_prompt_shows_in_the_title(terminal: Terminal) -> None:
     terminal.row(ONE, "Mend the roof")
     terminal.write(went(ONE))
-    assert terminal.held("OpenCode") == Unproven(left=(ONE,), setting=OWN_TITLE)
+    assert terminal.held("OpenCode") == Unproven(left=(ONE,))
 
 
 def test_another_session_s_title_shows_that_it_was_left(terminal: Terminal) -> None:
     terminal.row(ONE, "Mend the roof")
     terminal.row(TWO, "Paint the door")
     terminal.write(went(ONE))
-    found = Unproven(likely=TWO, left=(ONE,), setting=OWN_TITLE)
+    found = Unproven(likely=TWO, left=(ONE,))
     assert terminal.held("OC | Paint the door") == found
-    assert terminal.held("OC | Something") == Unproven(left=(ONE,), setting=OWN_TITLE)
+    assert terminal.held("OC | Something") == Unproven(left=(ONE,))
 
 
 def test_equal_titles_cannot_be_told_apart(terminal: Terminal) -> None:
@@ -229,9 +229,9 @@ def test_arguments_count_until_the_log_or_the_title_shows_another(terminal: Term
     argued = Bound(id=ONE, proof=Proof.ARGUMENT, written=True)
     assert terminal.held(None, "--session", ONE) == argued
     assert terminal.held("OC | Mend the roof", "--session", ONE) == argued
-    left = Unproven(likely=TWO, left=(ONE,), setting=OWN_TITLE)
+    left = Unproven(likely=TWO, left=(ONE,))
     assert terminal.held("OC | Paint the door", "--session", ONE) == left
-    left = Unproven(left=(ONE,), setting=OWN_TITLE)
+    left = Unproven(left=(ONE,))
     assert terminal.held("OpenCode", "--session", ONE) == left
     terminal.write(went(TWO))
     assert terminal.held("OC | Paint the door", "--session", ONE) == logged(TWO)
