@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from kanban_worker.agents import files, lines
 from reconcile.observed import Unknown
 
+_TOML_LIMIT = 256 * 1024
+_MOST_DOTS = 1000
+"""In one line: `tomllib` takes quadratic time for a key of many parts, 5 s for 32,000."""
 _NOTHING: Mapping[str, object] = {}
 _HOOK = re.compile(r"\bagent-sessions\b.*\bhook\b")
 # Strings are matched to be skipped. What is not closed goes to the end, so this takes linear time.
@@ -143,18 +146,25 @@ def _json(path: str) -> Mapping[str, object] | Unknown:
             plain = _COMMENT.sub(lambda match: match[1] or " ", text)
             return json.loads(_TRAILING.sub(lambda match: match[1] or "", plain))
 
-    return _settings(path, parse)
+    return _settings(path, parse, files.LIMIT)
 
 
 def _toml(path: str) -> Mapping[str, object] | Unknown:
-    return _settings(path, tomllib.loads)
+    def parse(text: str) -> object:
+        if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+            raise ValueError("a line has too many dots")
+        return tomllib.loads(text)
+
+    return _settings(path, parse, _TOML_LIMIT)
 
 
-def _settings(path: str, parse: Callable[[str], object]) -> Mapping[str, object] | Unknown:
+def _settings(
+    path: str, parse: Callable[[str], object], limit: int
+) -> Mapping[str, object] | Unknown:
     """What a file says; nothing where there is none."""
     try:
-        data = files.content(path, files.LIMIT + 1)
-        if len(data) > files.LIMIT:
+        data = files.content(path, limit + 1)
+        if len(data) > limit:
             return Unknown(f"{path} is too long to be read")
         value = parse(data.decode("utf-8")) if data.strip() else {}
     except FileNotFoundError as error:

@@ -174,7 +174,7 @@ def _living(home: str) -> Iterator[tuple[str, Mapping[str, str]]]:
             if each.uids().real != os.geteuid():
                 continue
             kind = recognise.kind_of(each.cmdline(), name=each.name(), exe=each.exe())
-            if kind is not None and (environ := each.environ()).get("HOME", home) == home:
+            if kind is not None and (environ := each.environ()).get("HOME") == home:
                 yield kind, environ
 
 

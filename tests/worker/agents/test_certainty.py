@@ -124,7 +124,9 @@ LONG = [
     b'"' + b'\\"' * 300_000,
     b"," * 500_000,
     b"," + b" " * 900_000,
-    b"a.b." * 200_000,
+    b"a." * 30_000,
+    b"a." * 120_000,
+    (b"a." * 900 + b"b = 1\n") * 100,
     b"9" * 100_000,
 ]
 
@@ -132,9 +134,9 @@ LONG = [
 @given(
     data=st.binary() | st.text(alphabet='{}[]",:/*\\a= \n').map(str.encode) | st.sampled_from(LONG)
 )
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_content_raises_or_takes_long(tmp_path: Path, data: bytes) -> None:
     for kind in FILES:
         began = time.process_time()
         assert held(tmp_path, kind, data).ways
-        assert time.process_time() - began < 5
+        assert time.process_time() - began < 2
