@@ -83,6 +83,7 @@ class Sighting:
     """Where the session of an entry was last seen alive. Its death is judged by this alone."""
 
     place: PlaceId
+    """"" once the entry ended or was set aside: only the agent's folder counts from then on."""
     boot: str
     """The boot's id; "" where the system has none."""
     at: datetime
