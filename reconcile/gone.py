@@ -10,7 +10,7 @@ nothing that runs could be it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,12 +57,23 @@ def from_dead_pane(pane: Pane) -> Gone:
 
 def from_absence(entry: Entry, registry: Registry, world: World, memory: Memory) -> Gone | Unknown:
     """The verdict on a session of this place that is in no listing."""
+    if (why := withheld(entry, world, memory)) is not None:
+        return why
+    sighting = memory.sightings.get(names.key(entry.name))
+    if sighting is not None and isinstance(world.place, Place) and sighting.place == world.place.id:
+        return _from_sighting(sighting, world)
+    return _never_seen(entry, registry, world, memory)
+
+
+def withheld(entry: Entry, world: World, memory: Memory) -> Unknown | None:
+    """Why no death of an entry may be told from this place, whatever was seen; None if one may."""
     if isinstance(world.place, Unknown):
         return world.place
     sighting = memory.sightings.get(names.key(entry.name))
-    if sighting is not None and sighting.place == world.place.id:
-        return _from_sighting(sighting, world)
-    return _never_seen(entry, registry, world, memory)
+    if sighting is None or not sighting.is_elsewhere(world.place.id, world.home_since):
+        seen = sighting is not None and sighting.place == world.place.id
+        return Unknown(world.away) if world.away is not None and not seen else None
+    return Unknown("it was last seen elsewhere")
 
 
 # Seen here before: judged by its own server and boot alone. -------------------------------------
@@ -70,7 +81,7 @@ def from_absence(entry: Entry, registry: Registry, world: World, memory: Memory)
 
 def _from_sighting(sighting: Sighting, world: World) -> Gone | Unknown:
     boot = world.boot
-    if boot and _is_over(sighting, boot):
+    if boot and _is_over(sighting, boot, world):
         return Gone(cause=Cause.HOST_REBOOT, evidence={"boot": boot.id or boot.at.isoformat()})
     if boot and boot.id and sighting.boot not in {"", boot.id}:
         return Unknown("it was seen in another boot of this host, which is not proven to be over")
@@ -86,15 +97,20 @@ def _from_sighting(sighting: Sighting, world: World) -> Gone | Unknown:
     return _from_server(sighting, answer, world)
 
 
-def _is_over(sighting: Sighting, boot: Boot) -> bool:
+def _is_over(sighting: Sighting, boot: Boot, world: World) -> bool:
     """Whether the boot of the sighting is over: another one began after it, on the same host.
 
     A boot id alone proves nothing: two clones of a host may share their machine id.
     """
     if sighting.boot and boot.id:
         return sighting.boot != boot.id and boot.at > sighting.at
-    # A system without boot ids has only the time, which moves when the clock is set.
-    return boot.at > sighting.at + CLOCK_SLACK
+    # A system without boot ids has only the time, which moves when the clock is set: what its
+    # server or its process tells counts for more.
+    answer = world.tmux.get(sighting.socket, Unknown("not asked"))
+    contradicted = isinstance(answer, Unknown) or (answer and answer.server == sighting.server)
+    server = sighting.server_process
+    lives = bool(server and world.remembered.get(server, False))
+    return boot.at > sighting.at + CLOCK_SLACK and not (contradicted or lives)
 
 
 def _from_server(sighting: Sighting, answer: Listing | None, world: World) -> Gone | Unknown:
@@ -121,10 +137,8 @@ def _from_server(sighting: Sighting, answer: Listing | None, world: World) -> Go
 
 
 def _never_seen(entry: Entry, registry: Registry, world: World, memory: Memory) -> Gone | Unknown:
-    if world.away is not None:
-        return Unknown(world.away)
     rebooted = booted_since(entry, world) or changed_boot(world, memory)
-    doubt = next(_doubts(entry, registry, world, rebooted=rebooted), None)
+    doubt = next(_doubts(entry, registry, world), None)
     if doubt is not None:
         return doubt
     evidence: dict[str, str | int | None] = dict(_looked(world))
@@ -139,7 +153,7 @@ def _never_seen(entry: Entry, registry: Registry, world: World, memory: Memory) 
     return Gone(cause=_cause(entry, world, memory, listings), evidence=evidence)
 
 
-def _doubts(entry: Entry, registry: Registry, world: World, *, rebooted: bool) -> Iterator[Unknown]:
+def _doubts(entry: Entry, registry: Registry, world: World) -> Iterator[Unknown]:
     """Why a session may run without being listed, the most general reason first."""
     if not world.tmux:
         yield Unknown("no tmux server was asked")
@@ -152,7 +166,7 @@ def _doubts(entry: Entry, registry: Registry, world: World, *, rebooted: bool) -
     if any(names.is_ambiguous(entry.name, each.version) for each in listings):
         yield Unknown("tmux may show its name in another way (copy it from tmux ls)")
     yield from _beside(entry, world)
-    if entry.pane_pid is not None and not rebooted:  # else no process of that time is still there
+    if entry.pane_pid is not None:
         yield from _still_there(entry, entry.pane_pid, registry, world)
     yield from _held(entry, world)
 
@@ -178,26 +192,32 @@ def _still_there(entry: Entry, pid: int, registry: Registry, world: World) -> It
     found = world.recorded_pids.get(pid, Unknown(f"process {pid} was not looked for"))
     if isinstance(found, Unknown):
         yield found
-    elif found is not None and may_be_recorded(entry, found, registry, world):
+    elif found is not None and may_be(
+        entry, found, world.recorded_agents.get(pid, frozenset()), registry
+    ):
         yield Unknown(f"its pane process {pid} ({found.command}) still runs, in no session listed")
 
 
-def may_be_recorded(entry: Entry, found: Process, registry: Registry, world: World) -> bool:
-    """Whether a living process with the recorded pid may be the one that was recorded."""
+def may_be(entry: Entry, found: Process, kinds: Collection[str], registry: Registry) -> bool:
+    """Whether a living process with the recorded pid may be the one that was recorded.
+
+    `kinds` are those of the agents at or below it.
+    """
     if registry.saved_at is not None and found.started_at > registry.saved_at + CLOCK_SLACK:
         return False
-    kinds = world.recorded_agents.get(found.pid, frozenset())
     known = [each for each in (entry.agent, entry.pane_command) if each]
-    return not known or entry.agent in kinds or found.command in known
+    told = bool(found.command and known)
+    return not told or entry.agent in kinds or found.command in known
 
 
 def _held(entry: Entry, world: World) -> Iterator[Unknown]:
-    if entry.own_id is None or entry.agent is None:
-        return
+    recorded = [(entry.agent or "", each) for each in (entry.own_id, *entry.other_ids) if each]
     if isinstance(world.holders, Unknown):
-        yield world.holders
-    elif holders := world.holders.get((entry.agent, entry.own_id)):
-        yield Unknown(f"its conversation is held by {holders[0]}")
+        yield from [world.holders] * bool(recorded)
+        return
+    for one in recorded:
+        if holders := world.holders.get(one):
+            yield Unknown(f"its conversation is held by {holders[0]}")
 
 
 def _looked(world: World) -> Mapping[str, str]:

@@ -56,10 +56,14 @@ def is_same(entry: Entry, session: Session, pane: Pane, world: World) -> bool:
 
 
 def is_restarted(entry: Entry, session: Session, pane: Pane, world: World) -> bool:
-    """Whether the registered agent was certainly started anew, in the same workspace."""
+    """Whether the registered agent was certainly started anew, in the same workspace.
+
+    The recorded process in a session of another age is no new process: its pane was moved.
+    """
     within = inside(session, pane, world)
     return (
         bool(entry.workspace)
+        and entry.pane_pid not in {*_pids(session, world)}
         and _runs_here(entry, session, within, world)
         and any(_begun_anew(entry, session, pane, world))
         and not any(_of_another(entry, session, within, world))

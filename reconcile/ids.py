@@ -149,6 +149,8 @@ def judge_recorded(case: Case, session: Session, moved: Finding | None) -> Itera
     if isinstance(held, Unknown):
         return
     in_use = held.id if isinstance(held, Bound) else None
+    if isinstance(held, Unproven):
+        in_use = held.likely
     own = None if isinstance(moved, Drift) else case.entry.own_id
     for recorded in dict.fromkeys(filter(None, (own, *case.entry.other_ids))):
         found = case.world.artefacts.get((case.entry.agent or "", recorded))

@@ -6,6 +6,7 @@ event. What could not be looked at makes no drift, only a notice.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,8 +29,9 @@ from reconcile.location import Disputed, How, Located, Sessions
 from reconcile.memory import Life, Memory, Sighting
 from reconcile.observed import (
     Agent,
+    Ambiguous,
     Bound,
-    ConversationId,
+    Conversation,
     Inside,
     Pane,
     Place,
@@ -37,6 +39,7 @@ from reconcile.observed import (
     Session,
     SessionName,
     Unknown,
+    Unproven,
     World,
 )
 from reconcile.policy import Policy
@@ -73,7 +76,10 @@ class _Look:
         self._sessions = Sessions(world, registry, memory)
         self._taken: set[tuple[str, SessionName]] = set()
         """The sessions that an entry speaks of, by their keys."""
+        self._panes: set[tuple[str, str]] = set()
+        """The panes of the entries' agents, by socket and id: one may be in several sessions."""
         self._unlocated: list[Entry] = []
+        self._said = [*world.tmux.values(), world.place]
 
     def judge_entry(self, entry: Entry) -> Iterator[Finding]:
         """What there is to say of one entry."""
@@ -86,6 +92,9 @@ class _Look:
         )
         self._keep(entry)
         if not location.is_judged(entry):  # a person's word
+            return
+        if self._sessions.is_unsure(entry):
+            self.lives[names.key(entry.name)] = None
             return
         if self._sessions.is_elsewhere(entry):
             self.elsewhere.add(entry.name)
@@ -100,17 +109,22 @@ class _Look:
             found = None
         if isinstance(found, Disputed):
             self._taken.update(map(location.key, found.sessions))
-            yield case.notice(NoticeKind.DISPUTED, f"{found.why}; nothing is written", found.why)
+            self.lives[names.key(entry.name)] = None
+            if entry.status == RUNNING:
+                text = f"{found.why}; nothing is written"
+                yield case.notice(NoticeKind.DISPUTED, text, found.why)
         elif isinstance(found, Located):
             yield from self._judge_located(case, found)
         else:
             yield from self._judge_missing(case)
 
     def _keep(self, entry: Entry) -> None:
-        """What was seen of it before; of an ended one only the folder to resume it in."""
+        """What was seen of it before; of one that runs no more only the folder to resume it in."""
         name = names.key(entry.name)
         before = self._memory.sightings.get(name)
-        if before and (entry.status != TERMINATED or before.environ):
+        if before and entry.status != RUNNING:
+            before = sightings.kept(before, self._world)
+        if before:
             self.sightings[name] = before
 
     def _judge_elsewhere(self, case: Case) -> Iterator[Finding]:
@@ -126,20 +140,27 @@ class _Look:
         entry, session = case.entry, found.session
         name = names.key(entry.name)
         self._taken.add(location.key(session))
+        if self._sessions.is_mistakable(session):
+            case = replace(case, world=_unnamed(case.world, session))
+        pane = identity.agent_pane(session, entry, self._world)
+        self._panes.add((session.socket, pane.pane_id))
         self.lives[name] = flapping.life(entry, session, self._world)
         if entry.status == TERMINATED:
             if not entry.fresh:
                 yield from _judge_risen(case, session)
             return
+        before = self._memory.sightings.get(name)
         if not _is_ours(case, session):
             yield _not_ours(case)
             return
-        if seen := sightings.after(entry, session, self._world, self._memory):
+        if seen := sightings.after(entry, session, case.world, self._memory):
             self.sightings[name] = seen
             yield Later(seen.at + sightings.RENEWED)
-        if found.how is not How.NAME and session.name not in names.as_listed(entry.name):
+        if session.name not in names.as_listed(entry.name):
             yield _renamed(case, found)
-        yield from _judge_present(case, session, self._memory.sightings.get(name))
+            # Its tmux ids say that it is the one: a pane may have been moved to an older session.
+            case = replace(case, entry=replace(entry, created_at=None))
+        yield from _judge_present(case, session, before)
 
     def _judge_missing(self, case: Case) -> Iterator[Finding]:
         name = names.key(case.entry.name)
@@ -147,14 +168,14 @@ class _Look:
             blind = location.is_blind(self._world) or self._world.rivals or not self._world.tmux
             self.lives[name] = None if blind else flapping.DOWN
             return
-        self._unlocated.append(case.entry)
         verdict = gone.from_absence(case.entry, self._registry, self._world, self._memory)
         if isinstance(verdict, gone.Gone):
             self.lives[name] = flapping.DOWN
             yield _tmux_gone(case, verdict)
             return
+        self._unlocated.append(case.entry)
         self.lives[name] = None
-        if verdict not in self._world.tmux.values():  # which is said once, not for each entry
+        if verdict not in self._said:  # which is said once, not for each entry
             text = f"not listed by tmux, but {verdict.why}"
             notice = case.notice(NoticeKind.BLIND, text, verdict.why)
             yield replace(notice, perhaps_gone=True)
@@ -163,10 +184,8 @@ class _Look:
         """Class B, for what no entry speaks of. Asked once every entry was judged."""
         taken = {form for entry in self._registry.entries for form in names.as_listed(entry.name)}
         taken |= self._registry.reserved
-        held: dict[ConversationId | None, Entry] = {
-            entry.own_id: entry for entry in self._unlocated if entry.own_id
-        }
-        for name, named in self._sessions.by_name.items():
+        missing = sorted(self._unlocated, key=lambda entry: entry.name)
+        for name, named in sorted(self._sessions.by_name.items()):
             if name in taken or not names.registrable(name, self._policy.patterns):
                 continue
             living = [
@@ -174,8 +193,36 @@ class _Look:
             ]
             if len({each.socket for each in living}) > 1:
                 yield _several(living)
-            elif living:
-                yield from _judge_stranger(living[0], self._world, held)
+            elif living and (free := self._free(living[0])):
+                mistakable = self._sessions.is_mistakable(free)
+                world = _unnamed(self._world, free) if mistakable else self._world
+                yield from _judge_stranger(free, world, self._registry, missing)
+
+    def _free(self, session: Session) -> Session | None:
+        """A session without the panes that another one shows as well; None where nothing is left.
+
+        Windows may be linked, and sessions be of one group: no process gets a second entry.
+        """
+        mine = [each for each in session.panes if (session.socket, each.pane_id) not in self._panes]
+        free = replace(session, panes=tuple(mine))
+        if not free.alive:
+            return None
+        pane = identity.agent_pane(free, None, self._world)
+        shared = len(mine) < len(session.panes)
+        if shared and identity.inside(free, pane, self._world).agent is None:
+            return None
+        self._panes.add((session.socket, pane.pane_id))
+        return free
+
+
+def _unnamed(world: World, session: Session) -> World:
+    """The world without what is told of a session by its name, which may be of another one."""
+    why = Unknown(f"several tmux servers have a session called {session.name}")
+    return replace(
+        world,
+        conversations={**world.conversations, session.name: why},
+        environs={key: each for key, each in world.environs.items() if key != session.name},
+    )
 
 
 def _several(living: Sequence[Session]) -> Notice:
@@ -196,9 +243,10 @@ def _is_recorded(case: Case, found: Located) -> bool:
     within = identity.inside(found.session, pane, case.world)
     if not isinstance(within.process, Process):
         return False
+    if identity.differences(case.entry, found.session, pane, case.world):
+        return False  # pids are used again
     kinds = {within.agent.kind} if isinstance(within.agent, Agent) else set[str]()
-    world = replace(case.world, recorded_agents={within.process.pid: frozenset(kinds)})
-    return gone.may_be_recorded(case.entry, within.process, case.registry, world)
+    return gone.may_be(case.entry, within.process, kinds, case.registry)
 
 
 def _renamed(case: Case, found: Located) -> Notice:
@@ -223,7 +271,7 @@ def _judge_risen(case: Case, session: Session) -> Iterator[Finding]:
     else:
         text = (
             f"registered as terminated, but its session is alive (pane process {pane.pid}); "
-            "if it is the entry's own: agent-sessions adopt NAME"
+            f"if it is the entry's own: agent-sessions adopt {shlex.quote(case.entry.name)}"
         )
         yield case.notice(NoticeKind.ALIVE, text, session.created_at)
 
@@ -257,7 +305,7 @@ def _judge_present(case: Case, session: Session, sighting: Sighting | None) -> I
     pane = identity.agent_pane(session, case.entry, case.world)
     changed = identity.differences(case.entry, session, pane, case.world)
     if pane.dead and (pane.pid == case.entry.pane_pid or not changed):
-        yield _tmux_gone(case, gone.from_dead_pane(pane))
+        yield _judge_dead(case, pane)
         return
     restarted = identity.is_restarted(case.entry, session, pane, case.world)
     exited = identity.has_exited(case.entry, session, pane, case.world, sighting)
@@ -282,6 +330,15 @@ def _judge_present(case: Case, session: Session, sighting: Sighting | None) -> I
         yield moved
     yield from ids.judge_shared(case, session)
     yield from ids.judge_recorded(case, session, moved)
+
+
+def _judge_dead(case: Case, pane: Pane) -> Finding:
+    """The agent's pane is dead, and tmux still shows it."""
+    why = gone.withheld(case.entry, case.world, case.memory)
+    if why is None:
+        return _tmux_gone(case, gone.from_dead_pane(pane))
+    text = f"its pane {pane.pane_id} is dead, but {why.why}"
+    return replace(case.notice(NoticeKind.BLIND, text, why.why), perhaps_gone=True)
 
 
 def _exit(inside: Inside, session: Session, pane: Pane) -> str:
@@ -362,17 +419,19 @@ def _command(case: Case, session: Session, pane: Pane) -> str:
 
 
 def _judge_stranger(
-    session: Session, world: World, held: Mapping[ConversationId | None, Entry]
+    session: Session, world: World, registry: Registry, missing: Sequence[Entry]
 ) -> Iterator[Finding]:
     """An entry is never made up: what runs there must have been seen.
 
-    `held` are the conversations of running entries that nobody found: whoever holds one of them
-    has an entry already, under a name that its session had before.
+    `missing` are the running entries that nobody found, and that may have been renamed.
     """
     pane = identity.agent_pane(session, None, world)
     inside = identity.inside(session, pane, world)
-    conversation = world.conversations.get(session.name)
-    owner = held.get(conversation.id) if isinstance(conversation, Bound) else None
+    held = world.conversations.get(session.name)
+    owner = next((each for each in missing if _may_be(each, pane, inside, held, registry)), None)
+    hidden = inside.hidden or (world.place if isinstance(world.place, Unknown) else None)
+    if missing and hidden is None and isinstance(held, Unknown):
+        hidden = held
     fault = names.fault_of(session.name)
     if fault:
         yield Notice(
@@ -382,17 +441,17 @@ def _judge_stranger(
             message=f"{session.name[:80]}: not registered: {fault}",
         )
     elif owner is not None:
-        text = f"not registered: its conversation is that of entry {owner.name}"
+        text = f"not registered: it may be that of entry {owner.name}, which is not found"
         yield Notice(
             id=finding_id(LETTERS[NoticeKind.RENAMED], session.name, owner.name),
             kind=NoticeKind.RENAMED,
             session=session.name,
             message=f"{session.name}: {text} (was its session renamed?)",
         )
-    elif inside.hidden:
-        text = f"tmux found but not in YAML; cannot see what runs in it: {inside.hidden.why}"
+    elif hidden:
+        text = f"tmux found but not in YAML; cannot see what runs in it: {hidden.why}"
         yield Notice(
-            id=finding_id(LETTERS[NoticeKind.BLIND], session.name, inside.hidden.why),
+            id=finding_id(LETTERS[NoticeKind.BLIND], session.name, hidden.why),
             kind=NoticeKind.BLIND,
             session=session.name,
             message=f"{session.name}: {text}",
@@ -401,6 +460,31 @@ def _judge_stranger(
         yield _unregistered(session, pane, inside.agent.process, inside.agent.kind, world)
     elif isinstance(inside.process, Process):  # else it ended after the listing was made
         yield _unregistered(session, pane, inside.process, names.agent_of(session.name), world)
+
+
+def _may_be(
+    entry: Entry, pane: Pane, inside: Inside, held: Conversation, registry: Registry
+) -> bool:
+    """Whether a stranger holds what a missing entry recorded: its conversation or its process."""
+    match held:
+        case Bound(id=one):
+            ids = {one}
+        case Ambiguous(candidates=several):
+            ids = set(several)
+        case Unproven(likely=one) if one:
+            ids = {one}
+        case _:
+            ids = set()
+    if ids & {entry.own_id, *entry.other_ids}:
+        return True
+    running = [inside.process, inside.agent.process if isinstance(inside.agent, Agent) else None]
+    pids = {each.pid for each in running if isinstance(each, Process)} | {pane.pid}
+    if entry.pane_pid not in pids:
+        return False
+    if not isinstance(inside.process, Process):
+        return True
+    kinds = {inside.agent.kind} if isinstance(inside.agent, Agent) else set[str]()
+    return gone.may_be(entry, inside.process, kinds, registry)
 
 
 def _unregistered(
@@ -440,7 +524,12 @@ def _host(world: World) -> str | None:
 
 def _blindness(world: World) -> Iterator[Finding]:
     """One notice for each reason not to see, however many entries it concerns."""
-    answers = [*world.tmux.values(), *world.conversations.values(), *world.artefacts.values()]
+    answers = [
+        world.place,
+        *world.tmux.values(),
+        *world.conversations.values(),
+        *world.artefacts.values(),
+    ]
     for why in dict.fromkeys(each.why for each in answers if isinstance(each, Unknown)):
         yield Notice(
             id=finding_id(LETTERS[NoticeKind.BLIND], why),

@@ -7,6 +7,7 @@ tmux's own ids, and a name alone is believed only where nothing contradicts it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
@@ -48,6 +49,8 @@ class Disputed:
 
 Location = Located | Disputed | None
 
+NOT_ASKED = Unknown("it was not asked")
+
 
 class Sessions:
     """The sessions of one look, and which entry each belongs to."""
@@ -61,14 +64,16 @@ class Sessions:
         self._by_id = {(each.socket, each.id): each for each in self.all() if each.id}
         # A pane in a linked window or a grouped session is in several; any of them shows it.
         self._by_pane = {(s.socket, pane.pane_id): s for s, pane in self._panes()}
+        self._registry = registry
         self._exact = {entry.name for entry in registry.entries}
         self._names: set[SessionName] = set()
-        self._owners: dict[tuple[str, SessionName], Entry] = {}
+        self._owners: dict[tuple[str, SessionName], list[SessionName]] = {}
         for entry in registry.entries:
             self._names.update(names.as_listed(entry.name))
             if entry.status == RUNNING and (seen := self._seen(entry)):
-                self._owners.setdefault(key(seen.session), entry)
+                self._owners.setdefault(key(seen.session), []).append(entry.name)
         self._by_pid: dict[int, list[Session]] | None = None
+        self._recorders: Counter[int | None] | None = None
 
     def all(self) -> Iterator[Session]:
         """Every session of every server that was asked."""
@@ -85,30 +90,49 @@ class Sessions:
         if entry.host is not None:
             return not self._place.is_called(entry.host)
         seen = self.sighting(entry)
-        if seen is None or seen.place == self._place.id:
-            return False
-        return self._home_since is None or seen.at > self._home_since
+        return seen is not None and seen.is_elsewhere(self._place.id, self._home_since)
+
+    def is_unsure(self, entry: Entry) -> bool:
+        """Whether nobody can tell if an entry is this place's: which place it is is not known."""
+        told = entry.host is not None or self.sighting(entry) is not None
+        return isinstance(self._place, Unknown) and told
+
+    def is_mistakable(self, session: Session) -> bool:
+        """Whether what is told of it by its name alone may be of another session that is followed.
+
+        That is one on another server, which is an entry's own or could become one.
+        """
+        others = (one for one in self.by_name[session.name] if key(one) != key(session))
+        return any(key(one) in self._owners or one.name not in self._names for one in others)
 
     def of(self, entry: Entry) -> Location:
         """The session of an entry of this place; None where no listing shows one."""
         if entry.status == RUNNING and (seen := self._seen(entry)):
-            return seen
+            others = self._other_owners(entry, seen.session)
+            why = f"its session is also that of {', '.join(others)}"
+            return Disputed(why, (seen.session,)) if others else seen
         named = self.named(entry)
+        sighting = self._sighting_here(entry)
         if not named:
-            return self._by_process(entry) if self.sighting(entry) is None else None
+            return self._by_process(entry) if sighting is None else None
         servers = {session.socket for session in named}
-        sighting = self.sighting(entry)
-        if len(servers) > 1 and sighting and sighting.socket in servers:
+        if sighting and sighting.socket in servers:
             named = [session for session in named if session.socket == sighting.socket]
+        elif sighting and isinstance(self._listings.get(sighting.socket, NOT_ASKED), Unknown):
+            why = f"it was last seen at another tmux server ({sighting.socket}), which says nothing"
+            return Disputed(why, (*named,))
         elif len(servers) > 1:
             found = ", ".join(sorted(servers))
             return Disputed(f"several tmux servers have a session of this name: {found}", (*named,))
         best = next((session for session in named if session.alive), named[0])
-        owner = self._owners.get(key(best))
-        if owner is not None and owner.name != entry.name:
-            why = f"the session of this name is that of entry {owner.name}, which was renamed"
+        if owners := self._other_owners(entry, best):
+            why = f"the session of this name is that of entry {owners[0]}, which was renamed"
             return Disputed(why, (best,))
         return Located(best, How.NAME)
+
+    def _other_owners(self, entry: Entry, session: Session) -> Sequence[SessionName]:
+        """Which other running entries were last seen in a session, or in a pane of it."""
+        return sorted(name for name in self._owners.get(key(session), ()) if name != entry.name)
 
     def named(self, entry: Entry) -> Sequence[Session]:
         """The sessions of its name: exactly, else as their server's version rewrites it."""
@@ -131,8 +155,8 @@ class Sessions:
 
     def _seen(self, entry: Entry) -> Located | None:
         """The very session, or the very pane, of the entry's sighting, if it is still listed."""
-        sighting = self.sighting(entry)
-        if sighting is None or not self._is_here(sighting):
+        sighting = self._sighting_here(entry)
+        if sighting is None:
             return None
         answer = self._listings.get(sighting.socket)
         if not isinstance(answer, Listing) or answer.server != sighting.server:
@@ -143,21 +167,26 @@ class Sessions:
             return Located(session, How.SESSION)
         return Located(holder, How.PANE) if holder else None
 
-    def _is_here(self, sighting: Sighting) -> bool:
-        return isinstance(self._place, Place) and sighting.place == self._place.id
+    def _sighting_here(self, entry: Entry) -> Sighting | None:
+        seen = self.sighting(entry)
+        here = isinstance(self._place, Place) and seen and seen.place == self._place.id
+        return seen if here else None
 
     def _by_process(self, entry: Entry) -> Located | None:
-        """The one session that holds the recorded pane's pid, unless it is another entry's."""
+        """The one session that holds the recorded pane's pid, unless it may be another entry's."""
         if entry.pane_pid is None or entry.status != RUNNING:
             return None
-        if self._by_pid is None:
+        if self._by_pid is None or self._recorders is None:
             self._by_pid = {}
+            running = (each for each in self._registry.entries if each.status == RUNNING)
+            self._recorders = Counter(each.pane_pid for each in running)
             for session, pane in self._panes():
                 if not pane.dead:
                     self._by_pid.setdefault(pane.pid, []).append(session)
         found = self._by_pid.get(entry.pane_pid, [])
         free = [s for s in found if s.name not in self._names and key(s) not in self._owners]
-        return Located(free[0], How.PROCESS) if len(free) == 1 else None
+        alone = len(free) == 1 and self._recorders[entry.pane_pid] == 1
+        return Located(free[0], How.PROCESS) if alone else None
 
     def _panes(self) -> Iterator[tuple[Session, Pane]]:
         return ((session, pane) for session in self.all() for pane in session.panes)

@@ -83,6 +83,7 @@ class Sighting:
     """Where the session of an entry was last seen alive. Its death is judged by this alone."""
 
     place: PlaceId
+    """"" once the entry ended or was set aside: only the agent's folder counts from then on."""
     boot: str
     """The boot's id; "" where the system has none."""
     at: datetime
@@ -103,6 +104,12 @@ class Sighting:
     conversation: ConversationId | None = None
     """What that process was last proven to hold, and what proved it."""
     proof: Proof | None = None
+
+    def is_elsewhere(self, here: PlaceId, home_since: datetime | None) -> bool:
+        """Whether it speaks of another place, and nobody said since then that this is the home."""
+        if self.place in {"", here}:
+            return False
+        return home_since is None or self.at > home_since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

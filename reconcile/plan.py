@@ -278,7 +278,8 @@ def _missed(world: World, registry: Registry | None) -> str:
         (world.tmux.values(), every),
         (panes, "ABCDGILMNPVX"),
         (world.recorded_pids.values(), "A"),
-        ((world.holders, world.place), "A"),
+        ((world.place,), every),
+        ((world.holders, *world.others.values(), *world.remembered.values()), "A"),
         (world.conversations.values(), "CDGLMV"),
         (world.artefacts.values(), "DEG"),
     )

@@ -66,9 +66,20 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
     return seen
 
 
+def kept(before: Sighting, world: World) -> Sighting | None:
+    """What is kept of the sighting of an entry that runs no more: the folder to resume it in.
+
+    When it runs again it may do so at a server that nobody asked, so its death must not be judged
+    by where it was.
+    """
+    if not isinstance(world.place, Place) or before.place not in {"", world.place.id}:
+        return before
+    return replace(before, place=PlaceId("")) if before.environ else None
+
+
 def _renewed(before: Sighting, world: World) -> Sighting:
     """The same with the present time, once the one that it has is old or in the future."""
-    recent = timedelta(0) <= world.at - before.at < RENEWED
+    recent = timedelta(0) <= world.at - before.at <= RENEWED
     return before if recent else replace(before, at=world.at)
 
 

@@ -17,11 +17,9 @@ from examples import (
     KNOWN,
     LATER,
     NEXT_BOOT,
-    PANE,
     PID,
     SECOND_SOCKET,
     SERVER,
-    SESSION,
     SOCKET,
     YOUNG_SERVER,
     listing,
@@ -35,6 +33,8 @@ from reconcile.observed import Pane, Process, SessionName, Unknown, World
 STRANGER = Process(pid=PID, started_at=LATER, command="vim", cwd="/srv")
 """A process that has the recorded pid by chance: younger, and at home elsewhere."""
 SLACK = timedelta(seconds=60)
+SAVED = LATER
+REGISTRY = Registry(saved_at=SAVED)
 SECOND = Pane(pane_id="%2", pid=7)
 NO_PID = replace(ENTRY, pane_pid=None)
 NOTHING_THERE = replace(GONE, tmux={SOCKET: None})
@@ -154,80 +154,73 @@ def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> 
             f"process {PID} was not looked for",
             id="nobody looked for the recorded process",
         ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, started_at=BORN)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="the recorded process runs on outside every session",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(
-                GONE,
-                tmux={
-                    SECOND_SOCKET: None,
-                    SOCKET: listing(
-                        replace(SESSION, name=SessionName("b"), panes=(SECOND,)),
-                        replace(SESSION, name=SessionName("renamed"), panes=(SECOND, PANE)),
-                    ),
-                },
-                recorded_pids={PID: replace(STRANGER, started_at=BORN)},
-            ),
-            f"its pane process {PID} (vim) still runs, now in session renamed",
-            id="the session was renamed",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, started_at=BORN + SLACK)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="the process is hardly younger than the session",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=HOME)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs in the workspace",
-        ),
-        pytest.param(
-            replace(ENTRY, pane_cwd=None),
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=f"{HOME}/src")}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs below the workspace",
-        ),
-        pytest.param(
-            replace(ENTRY, pane_cwd="/opt/y"),
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=HOME)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs in the workspace, and the pane was elsewhere",
-        ),
-        pytest.param(
-            replace(ENTRY, pane_cwd="/opt/y"),
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd="/opt/y/src")}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs where the pane was, outside the workspace",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd="")}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="nobody can tell where the younger process runs",
-        ),
-        pytest.param(
-            replace(ENTRY, workspace=None, pane_cwd=None),
-            replace(GONE, recorded_pids={PID: STRANGER}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="nobody wrote down where the session ran",
-        ),
-        pytest.param(
-            replace(ENTRY, created_at=None),
-            replace(GONE, recorded_pids={PID: STRANGER}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="nobody wrote down when the session was made",
-        ),
     ],
 )
 def test_a_death_is_doubtful_when(entry: Entry, world: World, why: str) -> None:
     assert doubtful(gone.from_absence(entry, Registry(), world, KNOWN)) == why
+
+
+CLAUDE = replace(STRANGER, command="claude", started_at=SAVED)
+STILL = f"its pane process {PID} ({{}}) still runs, in no session listed"
+
+
+def held_by_pid(process: Process, *kinds: str) -> World:
+    return replace(GONE, recorded_pids={PID: process}, recorded_agents={PID: frozenset(kinds)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "process", "kinds"),
+    [
+        pytest.param(ENTRY, CLAUDE, [], id="it has the recorded command"),
+        pytest.param(
+            ENTRY, replace(CLAUDE, started_at=SAVED + SLACK), [], id="it is hardly younger"
+        ),
+        pytest.param(
+            ENTRY, replace(CLAUDE, command="bash"), ["claude"], id="its agent is below it"
+        ),
+        pytest.param(
+            replace(ENTRY, pane_command="bash"), CLAUDE, [], id="its name is that of the agent"
+        ),
+        pytest.param(ENTRY, replace(CLAUDE, command=""), [], id="nobody can tell what it is"),
+        pytest.param(
+            replace(ENTRY, agent=None, pane_command=None),
+            replace(CLAUDE, command="vim"),
+            [],
+            id="nobody wrote down what ran there",
+        ),
+    ],
+)
+def test_a_process_with_the_recorded_pid_makes_a_death_doubtful_when(
+    entry: Entry, process: Process, kinds: list[str]
+) -> None:
+    world = held_by_pid(process, *kinds)
+
+    for boot in (BOOT, NEXT_BOOT):
+        why = doubtful(gone.from_absence(entry, REGISTRY, replace(world, boot=boot), KNOWN))
+        assert why == STILL.format(process.command)
+
+
+@pytest.mark.parametrize(
+    ("process", "kinds"),
+    [
+        pytest.param(replace(CLAUDE, command="vim"), ["agy"], id="it is of another kind"),
+        pytest.param(
+            replace(CLAUDE, started_at=SAVED + SLACK + timedelta(seconds=1)),
+            ["claude"],
+            id="it began after the registry was saved",
+        ),
+    ],
+)
+def test_a_process_with_the_recorded_pid_is_another_one_when(
+    process: Process, kinds: list[str]
+) -> None:
+    certain(gone.from_absence(ENTRY, REGISTRY, held_by_pid(process, *kinds), KNOWN))
+
+
+def test_of_a_registry_that_tells_no_time_no_process_is_too_young() -> None:
+    world = held_by_pid(replace(CLAUDE, started_at=GONE.at))
+
+    assert doubtful(gone.from_absence(ENTRY, Registry(), world, KNOWN))
 
 
 @pytest.mark.parametrize("name", [r"lab\x-creator-claude", "lab$x-creator-claude"])
