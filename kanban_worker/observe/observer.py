@@ -265,7 +265,11 @@ class Observer:
     def _seen(self, kind: str, living: Sequence[LiveAgent]) -> Seen:
         hooked = ((agent.session, self._hooks.of(agent.family)) for agent in living)
         return Seen(
-            hooked={name: each for name, each in hooked if isinstance(each, Hooked)},
+            hooked={
+                name: each
+                for name, each in hooked
+                if isinstance(each, Hooked) and each.kind in {"", kind}
+            },
             shown=self._shown(kind, living),
             anywhere=lambda: holders.everywhere(kind, self._clock()),
         )
@@ -368,6 +372,8 @@ class Observer:
 
 def _real(path: str) -> str:
     """A path without links; as it is, when it can be none: a registry may hold any text."""
+    if not path:  # tmux 3.0a tells no directory of a session, and realpath would take ours for it
+        return path
     try:
         return os.path.realpath(path)
     except ValueError:  # a NUL, or half a surrogate pair
