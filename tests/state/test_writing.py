@@ -144,7 +144,7 @@ def test_a_file_of_several_names_is_read_and_not_written(home: Home) -> None:
     assert home.path.samefile(other)
     assert home.path.read_text() == TEXT
     assert not home.journal.exists()
-    assert set(home.leftovers()) == {"other.yaml"}
+    assert {each.name for each in home.folder.iterdir()} == {home.path.name, "other.yaml"}
     other.unlink()
     assert isinstance(home.file.write(home.read(), [END_A], [RECORD]), Written)
 
