@@ -185,7 +185,7 @@ def test_a_note_leaves_its_entry_in(text: str, line: int, said: str) -> None:
 def test_entries_know_their_lines() -> None:
     assert read("sessions:\n  - name: a\n  -\n    status: x\n    name: b.c\n").lines == {
         "a": 2,
-        "b_c": 5,
+        "b.c": 5,
     }
 
 
