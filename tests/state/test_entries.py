@@ -226,7 +226,7 @@ def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
 def test_entries_know_their_lines() -> None:
     assert read("sessions:\n  - name: a\n  -\n    status: x\n    name: b.c\n").lines == {
         "a": 2,
-        "b_c": 5,
+        "b.c": 5,
     }
 
 
