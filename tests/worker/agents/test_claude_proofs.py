@@ -290,7 +290,8 @@ def logged(
             stamp = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             stream.write(f"{stamp} [DEBUG] {text} /h/.claude.json.tmp.{pid}.{ms} to /h/x\n")
     settle(path, claude.at(max(at for _, at in lines)))
-    settle(folder, claude.at(-600))
+    if folder.stat().st_mtime > claude.at(-1).timestamp():
+        settle(folder, claude.at(-600))
     return path
 
 
@@ -662,6 +663,19 @@ def test_a_resume_in_the_directory_leaves_it_open_who_holds_what(
     claude.write(one, work)
     claude.typed((-500, other, "/resume"), cwd=work)
     assert look(claude, agent) == Unproven(setting=SETTING)
+
+
+def test_a_chain_of_clears_from_the_first_one_leads_to_the_last(
+    claude: ClaudeHost, work: Path
+) -> None:
+    claude.version = PLAIN
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-1000)
+    three = clear(claude, work, clear(claude, work, one, -900), -800)
+    assert look(claude, agent) == bound(three, Proof.SOLE)
+    assert isinstance(look(claude, agent, outside=[claude.agent(work)]), Ambiguous)
+    claude.write(claude.new_id(), work, at=-700)
+    assert isinstance(look(claude, agent), Ambiguous)
 
 
 def test_so_does_a_clear_whose_transcript_is_not_there(claude: ClaudeHost, work: Path) -> None:
