@@ -411,6 +411,15 @@ def test_a_headless_run_s_record_binds_nobody(claude: ClaudeHost, work: Path) ->
     assert look(claude, agent, hooked=record) is None
 
 
+@pytest.mark.parametrize("one", ["", "../../x", "\ud800", "\0", "x" * 36])
+def test_a_record_without_an_id_of_claude_code_says_nothing(
+    claude: ClaudeHost, work: Path, one: str
+) -> None:
+    agent = claude.agent(work)
+    record = Hooked(id=ConversationId(one), at=claude.at(-900), headless=False)
+    assert look(claude, agent, hooked=record) is None
+
+
 def test_a_pid_file_that_follows_clear_outranks_the_hook(claude: ClaudeHost, work: Path) -> None:
     one, other, agent = claude.new_id(), claude.new_id(), claude.agent(work)
     claude.pid_file(agent, one)
@@ -588,6 +597,17 @@ def test_any_other_claude_code_in_the_directory_leaves_it_open(
     assert look(claude, agent, outside=[claude.agent(work)]) == Ambiguous((one,))
     assert look(claude, agent, outside=[claude.agent("")]) == Ambiguous((one,))
     assert look(claude, agent, claude.agent(work, name="b")) == Ambiguous((one,))
+
+
+def test_a_neighbour_in_another_pane_leaves_it_open_without_a_look_at_the_process_table(
+    claude: ClaudeHost, work: Path
+) -> None:
+    claude.version = PLAIN
+    one = claude.new_id()
+    agents = [claude.agent(work, name="a"), claude.agent(work, name="b")]
+    claude.write(one, work)
+    found = claude.adapter().conversations(agents)
+    assert [found[agent.session] for agent in agents] == [Ambiguous((one,))] * 2
 
 
 def test_a_process_table_that_was_not_asked_makes_it_likely_at_most(
