@@ -226,9 +226,20 @@ class Binding:
                 if other is not agent
             ),
             alone=lambda one: self._is_alone(agent, one),
+            last=lambda several: self._last(place, several),
             left=lambda one: self._has_left(place, one),
         )
         return claude_sole.claimed(place, young, beside)
+
+    def _last(self, place: Place, several: Sequence[Young]) -> ConversationId | None:
+        """Return the last of several that one process has begun, each by `/clear` in another."""
+        history = self._history(place.agent)
+        if isinstance(history, Unknown):
+            return None
+        first = min(several, key=lambda one: one.born_ns).id
+        found = claude_clear.follow(first, place.since_ns, history, several, lambda *_: False)
+        is_all = {found.here, *found.left} == {one.id for one in several}
+        return found.here if is_all and not found.lost else None
 
     def _has_left(self, place: Place, one: ConversationId) -> bool:
         """Whether something shows that an agent went on from the one conversation it began."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kanban_worker.agents import claude_guess, pick
+from kanban_worker.agents import claude_guess, ids, pick
 from kanban_worker.agents.claude_library import Library
 from kanban_worker.agents.claude_pids import PidFile
 from kanban_worker.agents.shape import Hooked, LiveAgent, Seen
@@ -75,4 +75,6 @@ def _claim(
 def _hooked(agent: LiveAgent, seen: Seen) -> Hooked | None:
     """Return the record of a process with a terminal: `claude -p` fires the hook as well."""
     found = seen.hooked.get(agent.session)
-    return None if found is None or found.headless else found
+    if found is None or found.headless or ids.uuid(found.id) is None:
+        return None
+    return found

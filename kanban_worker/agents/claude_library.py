@@ -279,13 +279,12 @@ class Library:
 
     def last_prompt(self, conversation: ConversationId) -> datetime | None:
         """Return when something was last typed in a conversation, as far as that is kept."""
-        typed = (store.prompts.typed() for store in self.stores.values())
+        histories = (store.prompts.history() for store in self.stores.values())
         times = [
             line.at_ns
-            for found in typed
+            for found in histories
             if not isinstance(found, Unknown)
-            for line in found
-            if line.id == conversation
+            for line in found.under(conversation)
         ]
         return datetime.fromtimestamp(max(times) // 10**9, UTC) if times else None
 

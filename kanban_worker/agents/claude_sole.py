@@ -7,7 +7,7 @@ a headless run wrote, or that another process has named is nobody's here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from kanban_worker.agents import claude_version
@@ -33,6 +33,8 @@ class Beside:
     """Whether another agent of this look may write into the same folder."""
     alone: Callable[[ConversationId], bool | Unknown]
     """Whether no other process of the host may; it reads the process table, so it comes last."""
+    last: Callable[[Sequence[Young]], ConversationId | None]
+    """The end of the one chain of `/clear` lines that has begun all but the first of several."""
     left: Callable[[ConversationId], bool]
     """Whether something was typed or said that leaves a conversation for another one."""
 
@@ -44,17 +46,18 @@ def claimed(place: Place, young: Iterable[Young], beside: Beside) -> Conversatio
     if not mine:
         return Unproven(setting=SETTING) if takes_up(agent.argv) else None
     ids = tuple(sorted(one.id for one in mine))
-    if len(ids) > 1 or beside.listed:
+    last = mine[0].id if len(mine) == 1 else beside.last(mine)
+    if last is None or beside.listed:
         return Ambiguous(ids)
-    if _contradicted(agent, mine[0]) or beside.left(ids[0]):
+    if any(_contradicted(agent, one) for one in mine) or beside.left(last):
         return Unproven(setting=SETTING)
-    match beside.alone(ids[0]):
+    match beside.alone(last):
         case True:
-            return Bound(id=ids[0], proof=Proof.SOLE, written=True)
+            return Bound(id=last, proof=Proof.SOLE, written=True)
         case False:
             return Ambiguous(ids)
         case _:
-            return Unproven(likely=ids[0], setting=SETTING)
+            return Unproven(likely=last, setting=SETTING)
 
 
 def takes_up(argv: Iterable[str]) -> bool:

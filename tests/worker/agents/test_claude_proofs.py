@@ -290,7 +290,8 @@ def logged(
             stamp = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             stream.write(f"{stamp} [DEBUG] {text} /h/.claude.json.tmp.{pid}.{ms} to /h/x\n")
     settle(path, claude.at(max(at for _, at in lines)))
-    settle(folder, claude.at(-600))
+    if folder.stat().st_mtime > claude.at(-1).timestamp():
+        settle(folder, claude.at(-600))
     return path
 
 
@@ -407,6 +408,15 @@ def test_a_headless_run_s_record_binds_nobody(claude: ClaudeHost, work: Path) ->
     one, agent = claude.new_id(), claude.agent(work)
     claude.write(one, work)
     record = Hooked(id=one, at=claude.at(-900), headless=True)
+    assert look(claude, agent, hooked=record) is None
+
+
+@pytest.mark.parametrize("one", ["", "../../x", "\ud800", "\0", "x" * 36])
+def test_a_record_without_an_id_of_claude_code_says_nothing(
+    claude: ClaudeHost, work: Path, one: str
+) -> None:
+    agent = claude.agent(work)
+    record = Hooked(id=ConversationId(one), at=claude.at(-900), headless=False)
     assert look(claude, agent, hooked=record) is None
 
 
@@ -589,6 +599,17 @@ def test_any_other_claude_code_in_the_directory_leaves_it_open(
     assert look(claude, agent, claude.agent(work, name="b")) == Ambiguous((one,))
 
 
+def test_a_neighbour_in_another_pane_leaves_it_open_without_a_look_at_the_process_table(
+    claude: ClaudeHost, work: Path
+) -> None:
+    claude.version = PLAIN
+    one = claude.new_id()
+    agents = [claude.agent(work, name="a"), claude.agent(work, name="b")]
+    claude.write(one, work)
+    found = claude.adapter().conversations(agents)
+    assert [found[agent.session] for agent in agents] == [Ambiguous((one,))] * 2
+
+
 def test_a_process_table_that_was_not_asked_makes_it_likely_at_most(
     claude: ClaudeHost, work: Path
 ) -> None:
@@ -662,6 +683,19 @@ def test_a_resume_in_the_directory_leaves_it_open_who_holds_what(
     claude.write(one, work)
     claude.typed((-500, other, "/resume"), cwd=work)
     assert look(claude, agent) == Unproven(setting=SETTING)
+
+
+def test_a_chain_of_clears_from_the_first_one_leads_to_the_last(
+    claude: ClaudeHost, work: Path
+) -> None:
+    claude.version = PLAIN
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-1000)
+    three = clear(claude, work, clear(claude, work, one, -900), -800)
+    assert look(claude, agent) == bound(three, Proof.SOLE)
+    assert isinstance(look(claude, agent, outside=[claude.agent(work)]), Ambiguous)
+    claude.write(claude.new_id(), work, at=-700)
+    assert isinstance(look(claude, agent), Ambiguous)
 
 
 def test_so_does_a_clear_whose_transcript_is_not_there(claude: ClaudeHost, work: Path) -> None:
