@@ -363,6 +363,27 @@ def test_an_empty_database_without_a_wal_is_a_ghost(host: Host, root: Path) -> N
     assert look(host, ONE) is Artefact.PRESENT
 
 
+def test_a_conversation_is_looked_for_in_the_home_where_its_agent_wrote(host: Host) -> None:
+    place = host.directory("other/.gemini/antigravity-cli/conversations")
+    host.directory(".gemini/antigravity-cli/conversations")
+    (place / f"{ONE}.db").write_bytes(b"x")
+    adapter = Agy(host.home, {})
+    assert look(host, ONE, adapter) == Missing("never written or deleted")
+    environ = {"HOME": str(host.home / "other")}
+    found = adapter.artefact(ONE, workspace=None, created_at=None, now=host.now, environ=environ)
+    assert found is Artefact.PRESENT
+
+
+@linux
+def test_a_conversation_that_another_s_process_locks_is_not_the_last_one_s(
+    host: Host, root: Path, work: Path
+) -> None:
+    write(host, root, ONE)
+    remember(root, {str(work): ONE})
+    with locking(root / "presence" / f"{ONE}.lock"):
+        assert holds(host, host.agent(work, kind="agy")) == [None]
+
+
 def test_a_conversation_of_the_snap_is_present(host: Host) -> None:
     place = host.directory("snap/antigravity-cli/12/.gemini/antigravity-cli/conversations")
     (place / f"{ONE}.db").write_bytes(b"x")
