@@ -94,7 +94,7 @@ class Sessions:
 
     def is_unsure(self, entry: Entry) -> bool:
         """Whether nobody can tell if an entry is this place's: which place it is is not known."""
-        told = entry.host is not None or self.sighting(entry) is not None
+        told = entry.host is not None or bool(self._sightings)
         return isinstance(self._place, Unknown) and told
 
     def is_mistakable(self, session: Session) -> bool:
