@@ -1,0 +1,106 @@
+"""What the registry says of a pane's conversation, held against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """From the best to the worst."""
+
+    RIGHT = "right"
+    NONE = "none"
+    """No id is recorded."""
+    SAID = "said"
+    """The id of an earlier conversation stands there, and the report says that it may be old."""
+    UNSAID = "unsaid"
+    """The id of an earlier conversation stands there, and the report says nothing."""
+    WRONG = "wrong"
+    """The id of a conversation that was never this pane's, or another untruth."""
+
+
+@dataclass(slots=True)
+class Talk:
+    """One conversation of one agent; its id is known once something was said in it."""
+
+    id: str | None = None
+    word: str = ""
+    """The last word that was said in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look at one pane. What its talks' ids are may come out later."""
+
+    session: str
+    talk: Talk
+    earlier: Sequence[Talk]
+    """The pane's conversations before this one."""
+    recorded: str | None
+    history: Sequence[str]
+    """The ids in the entry's history."""
+    said: bool
+    untruth: str = ""
+    """What else is wrong with the entry."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What this look shows."""
+        own = {talk.id for talk in (*self.earlier, self.talk)}
+        if self.untruth or not own.issuperset(self.history):
+            return Outcome.WRONG
+        if self.recorded is None:
+            return Outcome.NONE
+        if self.recorded == self.talk.id:
+            return Outcome.RIGHT
+        if self.recorded in own:
+            return Outcome.SAID if self.said else Outcome.UNSAID
+        return Outcome.WRONG
+
+    def __str__(self) -> str:
+        before = ", ".join(str(talk.id) for talk in self.earlier) or "nothing"
+        return (
+            f"{self.session}: {self.outcome}: recorded {self.recorded}, truth {self.talk.id}, "
+            f"before that {before}; history {list(self.history)}; {self.untruth or 'no untruth'}"
+        )
+
+
+@dataclass(slots=True)
+class Cell:
+    """All that was seen while one case was played."""
+
+    subjects: list[Seen] = field(default_factory=list)
+    """The last look at each pane that the case is about."""
+    others: list[Seen] = field(default_factory=list)
+    """Every other look at every pane."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of it; a look at another pane, or an earlier one, counts where it is wrong."""
+        wrong = [each.outcome for each in self.others if each.outcome is Outcome.WRONG]
+        lost = [Outcome.WRONG for _ in self.overwritten]
+        return worst([*(each.outcome for each in self.subjects), *wrong, *lost])
+
+    @property
+    def overwritten(self) -> list[Seen]:
+        """The looks in which a right id was there no more."""
+        found = []
+        right: dict[str, Talk] = {}
+        for each in (*self.others, *self.subjects):
+            if each.outcome is Outcome.RIGHT:
+                right[each.session] = each.talk
+            elif right.get(each.session) is each.talk:
+                found.append(each)
+        return found
+
+    def __str__(self) -> str:
+        bad = [each for each in self.others if each.outcome is Outcome.WRONG]
+        return "\n".join(map(str, [*self.subjects, *bad, *self.overwritten]))
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of some outcomes."""
+    order = list(Outcome)
+    return max(outcomes, key=order.index)
