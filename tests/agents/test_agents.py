@@ -34,7 +34,7 @@ def test_each_pane_has_its_own_conversation(
     cell = played.cells.get(case)
     if cell is None or not cell.subjects:
         pytest.fail(f"the scene ended before this case:\n{played.broken}", pytrace=False)
-    outcome(column, case, cell.outcome)
+    outcome(column, case, cell.outcome.value)
     expected = expectations.expected(column, case)
     if cell.outcome not in expected.allowed:
         accepted = ", ".join(sorted(expected.allowed))

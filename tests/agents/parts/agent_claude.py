@@ -64,9 +64,9 @@ class Claude:
     def resume(self, conversation: str) -> Sequence[str]:
         return (str(self.program), "--resume", conversation)
 
-    def switch(self, pane: Pane, conversation: str, word: str) -> None:
+    def switch(self, pane: Pane, conversation: str, words: Sequence[str]) -> None:
         pane.enter(f"/resume {conversation}")
-        pane.wait_for(f"heard {word}")
+        pane.wait_for(f"heard {words[-1]}")
 
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {

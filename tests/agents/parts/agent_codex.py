@@ -62,12 +62,12 @@ stream_max_retries = 1
     def resume(self, conversation: str) -> Sequence[str]:
         return (str(self.program), "resume", conversation)
 
-    def switch(self, pane: Pane, conversation: str, word: str) -> None:
+    def switch(self, pane: Pane, conversation: str, words: Sequence[str]) -> None:
         pane.enter("/resume")
         pane.wait_for("Resume a previous")
-        pane.type(word)
+        pane.type(words[0])
         pane.key("Enter")
-        pane.wait_for(f"heard {word}")
+        pane.wait_for(f"heard {words[-1]}")
 
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {

@@ -53,16 +53,16 @@ class Gemini:
     def resume(self, conversation: str) -> Sequence[str]:
         return (str(self.program), "--resume", conversation)
 
-    def switch(self, pane: Pane, conversation: str, word: str) -> None:
+    def switch(self, pane: Pane, conversation: str, words: Sequence[str]) -> None:
         pane.enter("/resume")
         pane.wait_for("Chat Sessions")
         pane.key("/")
         pane.wait_for("Search:")
-        pane.type(word)
+        pane.type(words[-1])
         pane.wait_for("1 total, filtered")
         pane.key("Enter")
         pane.wait_until_gone("Chat Sessions")
-        pane.wait_for(f"heard {word}")
+        pane.wait_for(f"heard {words[-1]}")
 
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {

@@ -59,13 +59,14 @@ class OpenCode:
     def resume(self, conversation: str) -> Sequence[str]:
         return (str(self.program), "--session", conversation)
 
-    def switch(self, pane: Pane, conversation: str, word: str) -> None:
+    def switch(self, pane: Pane, conversation: str, words: Sequence[str]) -> None:
         pane.enter("/sessions")
         pane.wait_for("pin/unpin")
-        pane.type(word)
+        # Sessions are found by their title, which the first prompt gave them.
+        pane.type(words[0])
         pane.key("Enter")
         pane.wait_until_gone("pin/unpin")
-        pane.wait_for(f"heard {word}")
+        pane.wait_for(f"heard {words[-1]}")
 
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding: set[str] = set()

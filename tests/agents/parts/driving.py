@@ -61,8 +61,8 @@ class Agent(Protocol):
     def resume(self, conversation: str) -> Sequence[str]:
         """The command that goes on with a conversation."""
 
-    def switch(self, pane: Pane, conversation: str, word: str) -> None:
-        """Go on with another conversation, inside the program; `word` was said in it."""
+    def switch(self, pane: Pane, conversation: str, words: Sequence[str]) -> None:
+        """Go on with another conversation, inside the program; `words` were said in it."""
 
     def conversation(self, word: str, pane: Pane) -> str | None:
         """The truth: the id of the conversation whose file or row holds a word typed in a pane."""

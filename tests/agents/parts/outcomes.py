@@ -26,8 +26,8 @@ class Talk:
     """One conversation of one agent; its id is known once something was said in it."""
 
     id: str | None = None
-    word: str = ""
-    """The last word that was said in it."""
+    words: list[str] = field(default_factory=list)
+    """The words that were said in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class Seen:
     history: Sequence[str]
     """The ids in the entry's history."""
     said: bool
+    messages: Sequence[str] = ()
+    """What this look's report says of the session."""
     untruth: str = ""
     """What else is wrong with the entry."""
 
@@ -63,7 +65,8 @@ class Seen:
         before = ", ".join(str(talk.id) for talk in self.earlier) or "nothing"
         return (
             f"{self.session}: {self.outcome}: recorded {self.recorded}, truth {self.talk.id}, "
-            f"before that {before}; history {list(self.history)}; {self.untruth or 'no untruth'}"
+            f"before that {before}; history {list(self.history)}; "
+            f"{self.untruth or 'no untruth'}; the report: {list(self.messages)}"
         )
 
 
@@ -97,7 +100,7 @@ class Cell:
 
     def __str__(self) -> str:
         bad = [each for each in self.others if each.outcome is Outcome.WRONG]
-        return "\n".join(map(str, [*self.subjects, *bad, *self.overwritten]))
+        return "\n".join(dict.fromkeys(map(str, [*self.subjects, *bad, *self.overwritten])))
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

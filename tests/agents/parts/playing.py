@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Mapping
@@ -63,9 +64,8 @@ class Playing:
             world = World(fence, agent, model)
             broken = ""
             try:
-                getattr(Player(column, world, ground), scene)()
+                with contextlib.closing(world):
+                    getattr(Player(column, world, ground), scene)()
             except Exception:  # noqa: BLE001 (the cells that were reached still count)
                 broken = traceback.format_exc()
-            finally:
-                world.close()
         return Played(cells=world.cells, seconds=time.monotonic() - began, broken=broken)

@@ -104,10 +104,12 @@ class Player:
     # Where they run it. -------------------------------------------------------------------------
 
     def places(self) -> None:
-        """A session each; all are started first, then prompted, then looked at together."""
-        seats = {case: opened() for case, opened in self._openings().items()}
-        for seat in seats.values():
-            self.world.wait_until_ready(seat)
+        """A session each; all are started, then all prompted, then all looked at together."""
+        seats = {}
+        for case, opened in self._openings().items():
+            seats[case] = opened()
+            # One after the other: ten programs that start at once keep each other waiting.
+            self.world.wait_until_ready(seats[case])
         self.world.terminals.tmux(
             "split-window", "-t", seats["split"].pane.pane, "--", *EDITOR
         )

@@ -116,17 +116,18 @@ class World:
             # It went on with a conversation that it had before.
             seat.talk = next(talk for talk in seat.earlier if talk.id == found)
         assert seat.talk.id in {None, found}, f"{seat.talk.id} became {found}"
-        seat.talk.id, seat.talk.word = found, word
+        seat.talk.id = found
+        seat.talk.words.append(word)
 
     def clear(self, seat: Seat) -> None:
         """Begin another conversation in the same process."""
-        driving.clear(self.agent, seat.pane, seat.talk.word)
+        driving.clear(self.agent, seat.pane, seat.talk.words[-1])
         seat.turn()
 
     def switch(self, seat: Seat, talk: Talk) -> None:
         """Go on with another conversation in the same process."""
         assert talk.id
-        self.agent.switch(seat.pane, talk.id, talk.word)
+        self.agent.switch(seat.pane, talk.id, talk.words)
         seat.turn(talk)
         driving.is_waiting(self.agent, seat.pane)
 
@@ -181,8 +182,9 @@ class World:
         while True:
             seen = self._tick()
             subjects = [seen[id(seat)] for seat in seats]
-            good = all(self._so_far(each) in allowed for each in subjects)
-            if good or time.monotonic() > deadline:
+            outcomes = {self._so_far(each) for each in subjects}
+            # Nothing that comes later makes good that a wrong id was recorded.
+            if outcomes <= allowed or Outcome.WRONG in outcomes or time.monotonic() > deadline:
                 break
             cell.others.extend(seen.values())
         cell.others.extend(each for each in seen.values() if each not in subjects)
@@ -227,6 +229,7 @@ class World:
             recorded=entry.get(f"{self.agent.kind}_session_id_own"),
             history=[each["id"] for each in entry.get("session_id_history", ())],
             said=seat.said,
+            messages=[each["message"] for each in mine],
             untruth=fault,
         )
 
