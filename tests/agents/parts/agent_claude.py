@@ -20,7 +20,7 @@ class Claude:
     program: Path
     ground: Ground
     kind: str = "claude"
-    ready: str = r"^\s*[❯>](?:\s|$)"
+    ready: str = r"^\s*[\u276f>](?:\s|$)"
     clear: str = "/clear"
     leave: str = "/exit"
 
@@ -52,7 +52,7 @@ class Claude:
             "installMethod": "npm",
             "autoUpdates": False,
             "customApiKeyResponses": {"approved": [KEY[-20:]], "rejected": []},
-            "projects": {each: trusted for each in self.ground.trusted},
+            "projects": dict.fromkeys(self.ground.trusted, trusted),
         }
         path = (folder or self.ground.home) / ".claude.json"
         path.parent.mkdir(parents=True, exist_ok=True)

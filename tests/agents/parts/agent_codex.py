@@ -22,7 +22,7 @@ class Codex:
     settings: str = ""
     """More of `config.toml`."""
     kind: str = "codex"
-    ready: str = r"^›"
+    ready: str = r"^\u203a"
     clear: str = "/new"
     leave: str = "/quit"
 

@@ -93,4 +93,4 @@ def shown_id(pane: Pane) -> str:
     """What `/stats` says the conversation's id is."""
     pane.enter("/stats")
     text = pane.wait_for(r"Session ID:\s+[0-9a-f-]{36}")
-    return re.findall(r"Session ID:\s+([0-9a-f-]{36})", text)[-1]
+    return str(re.findall(r"Session ID:\s+([0-9a-f-]{36})", text)[-1])

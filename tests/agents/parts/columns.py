@@ -13,11 +13,11 @@ import pytest
 
 import expectations
 import programs
-from driving import Agent, Ground
 from agent_claude import Claude
 from agent_codex import Codex
 from agent_gemini import Gemini
 from agent_opencode import OpenCode
+from driving import Agent, Ground
 
 NO_DAEMON = "[features]\ndaemon_auto_start = false\n"
 TITLE = '[tui]\nterminal_title = ["thread-id"]\n'
@@ -29,7 +29,7 @@ def agent(column: str, ground: Ground, cache: Path) -> Agent:
     """The agent of a column, installed. Skips the test where it cannot be had."""
     hooked = _hooked() if column == "gemini, hook" else {}
     program = programs.installed(expectations.COLUMNS[column], cache)
-    match column.split(",")[0].split():
+    match column.split(",", maxsplit=1)[0].split():
         case ["claude", _]:
             return Claude(program, ground)
         case ["codex"]:

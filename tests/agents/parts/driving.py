@@ -35,16 +35,29 @@ class Ground:
 class Agent(Protocol):
     """One kind of agent, in one version and with one set of settings."""
 
-    kind: str
-    """As the registry names it."""
-    program: Path
-    ready: str
-    """A pattern of the pane once it takes a prompt."""
-    clear: str
-    """The command that begins another conversation in the same process."""
-    leave: str
-    """The command that ends the program."""
-    ground: Ground
+    @property
+    def kind(self) -> str:
+        """As the registry names it."""
+
+    @property
+    def program(self) -> Path:
+        """What is run."""
+
+    @property
+    def ground(self) -> Ground:
+        """Where it lives."""
+
+    @property
+    def ready(self) -> str:
+        """A pattern of the pane once it takes a prompt."""
+
+    @property
+    def clear(self) -> str:
+        """The command that begins another conversation in the same process."""
+
+    @property
+    def leave(self) -> str:
+        """The command that ends the program."""
 
     def variables(self) -> Mapping[str, str]:
         """What every process of the agent has in its environment."""
@@ -80,7 +93,7 @@ def is_waiting(agent: Agent, pane: Pane) -> None:
     pane.wait_until_steady()
 
 
-def prompt(agent: Agent, pane: Pane) -> str:
+def prompt(pane: Pane) -> str:
     """Type a prompt with a new word, wait for its answer, and return the word."""
     word = models.new_word()
     pane.enter(f"{PROMPT} {word}")

@@ -15,7 +15,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 WORD = re.compile(r"\bzq[0-9a-f]{8}\b")
 HELD_FOR = 120.0
@@ -41,7 +41,7 @@ class ModelServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
-    def __enter__(self) -> ModelServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -90,7 +90,6 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
 
     def log_message(self, *_: object) -> None: ...  # type: ignore[explicit-override] # 3.12 has override
 
@@ -124,14 +123,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._plain({"error": {"message": "not here"}}, HTTPStatus.NOT_FOUND)
 
     def _answer(self, text: str) -> str:
-        return self.server.model.answer(text)
+        return self._model.answer(text)
+
+    @property
+    def _model(self) -> ModelServer:
+        assert isinstance(self.server, _Server)
+        return self.server.model
 
     # The protocols. -----------------------------------------------------------------------------
 
     def _anthropic(self, body: Body, text: str) -> None:
         usage = {"input_tokens": 5, "output_tokens": 5}
         message = {
-            "id": f"msg_{self.server.model.number()}",
+            "id": f"msg_{self._model.number()}",
             "type": "message",
             "role": "assistant",
             "model": body.get("model"),
@@ -147,17 +151,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         block = {"type": "text", "text": ""}
         delta = {"type": "text_delta", "text": text}
         ended = {"stop_reason": "end_turn", "stop_sequence": None}
-        self._events([
-            {"type": "message_start", "message": begun},
-            {"type": "content_block_start", "index": 0, "content_block": block},
-            {"type": "content_block_delta", "index": 0, "delta": delta},
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": ended, "usage": usage},
-            {"type": "message_stop"},
-        ])
+        self._events(
+            [
+                {"type": "message_start", "message": begun},
+                {"type": "content_block_start", "index": 0, "content_block": block},
+                {"type": "content_block_delta", "index": 0, "delta": delta},
+                {"type": "content_block_stop", "index": 0},
+                {"type": "message_delta", "delta": ended, "usage": usage},
+                {"type": "message_stop"},
+            ]
+        )
 
     def _responses(self, text: str) -> None:
-        number = self.server.model.number()
+        number = self._model.number()
         content = [{"type": "output_text", "text": text, "annotations": []}]
         item = {"type": "message", "id": f"msg_{number}", "role": "assistant"}
         begun = {**item, "status": "in_progress", "content": []}
@@ -172,38 +178,46 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         response = {"id": f"resp_{number}", "object": "response"}
         ended = {**response, "status": "completed", "output": [done], "usage": usage}
         delta = {"item_id": item["id"], "output_index": 0, "content_index": 0, "delta": text}
-        self._events([
-            {
-                "type": "response.created",
-                "response": {**response, "status": "in_progress", "output": []},
-            },
-            {"type": "response.output_item.added", "output_index": 0, "item": begun},
-            {"type": "response.output_text.delta", **delta},
-            {"type": "response.output_item.done", "output_index": 0, "item": done},
-            {"type": "response.completed", "response": ended},
-        ])
+        self._events(
+            [
+                {
+                    "type": "response.created",
+                    "response": {**response, "status": "in_progress", "output": []},
+                },
+                {"type": "response.output_item.added", "output_index": 0, "item": begun},
+                {"type": "response.output_text.delta", **delta},
+                {"type": "response.output_item.done", "output_index": 0, "item": done},
+                {"type": "response.completed", "response": ended},
+            ]
+        )
 
     def _chat(self, body: Body, text: str) -> None:
         usage = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
-        chunk = {"id": f"chat_{self.server.model.number()}", "created": 0, "model": "model"}
+        chunk = {"id": f"chat_{self._model.number()}", "created": 0, "model": "model"}
         said = {"role": "assistant", "content": text}
         if not body.get("stream"):
             choice = {"index": 0, "message": said, "finish_reason": "stop"}
             self._plain({**chunk, "object": "chat.completion", "choices": [choice], "usage": usage})
             return
         chunk["object"] = "chat.completion.chunk"
-        self._stream([
-            json.dumps({
-                **chunk,
-                "choices": [{"index": 0, "delta": said, "finish_reason": None}],
-            }),
-            json.dumps({
-                **chunk,
-                "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
-                "usage": usage,
-            }),
-            "[DONE]",
-        ])
+        self._stream(
+            [
+                json.dumps(
+                    {
+                        **chunk,
+                        "choices": [{"index": 0, "delta": said, "finish_reason": None}],
+                    }
+                ),
+                json.dumps(
+                    {
+                        **chunk,
+                        "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+                        "usage": usage,
+                    }
+                ),
+                "[DONE]",
+            ]
+        )
 
     def _gemini(self, body: Body, text: str) -> None:
         if not body.get("tools") and "stream" not in self.path:

@@ -61,7 +61,7 @@ class Seen:
             return Outcome.SAID if self.said else Outcome.UNSAID
         return Outcome.WRONG
 
-    def __str__(self) -> str:
+    def __str__(self) -> str:  # type: ignore[explicit-override] # 3.12 has override
         before = ", ".join(str(talk.id) for talk in self.earlier) or "nothing"
         return (
             f"{self.session}: {self.outcome}: recorded {self.recorded}, truth {self.talk.id}, "
@@ -98,7 +98,7 @@ class Cell:
                 found.append(each)
         return found
 
-    def __str__(self) -> str:
+    def __str__(self) -> str:  # type: ignore[explicit-override] # 3.12 has override
         bad = [each for each in self.others if each.outcome is Outcome.WRONG]
         return "\n".join(dict.fromkeys(map(str, [*self.subjects, *bad, *self.overwritten])))
 

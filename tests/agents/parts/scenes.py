@@ -110,9 +110,7 @@ class Player:
             seats[case] = opened()
             # One after the other: ten programs that start at once keep each other waiting.
             self.world.wait_until_ready(seats[case])
-        self.world.terminals.tmux(
-            "split-window", "-t", seats["split"].pane.pane, "--", *EDITOR
-        )
+        self.world.terminals.tmux("split-window", "-t", seats["split"].pane.pane, "--", *EDITOR)
         self.world.terminals.tmux(
             "new-window", "-t", f"={seats['second-window'].pane.session}:", "--", *EDITOR
         )

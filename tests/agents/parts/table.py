@@ -38,7 +38,7 @@ def markdown(found: Found) -> str:
 def _shown(found: Found, column: str, case: str) -> str:
     expected = expectations.expected(column, case)
     if expected.not_played:
-        return "–"
+        return "-"
     outcome = found.get((column, case), NOT_RUN)
     good = outcome == NOT_RUN or Outcome(outcome) in expected.allowed
     return outcome if good else f"**{outcome}**"

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
-import driving
 import commandline
+import driving
 import fences
 import models
 import terminals
@@ -31,13 +31,15 @@ Make = Callable[[Ground], Agent]
 KEPT = ("PATH", "LOGNAME", "USER")
 NOWHERE = "http://127.0.0.1:9"
 """A proxy where nothing listens: an agent reaches loopback and nothing else."""
-SILENT = frozenset({
-    "agent-exited",
-    "expiring-transcript",
-    "flapping",
-    "identity-changed",
-    "terminated-but-alive",
-})
+SILENT = frozenset(
+    {
+        "agent-exited",
+        "expiring-transcript",
+        "flapping",
+        "identity-changed",
+        "terminated-but-alive",
+    }
+)
 """Notices that say nothing about which conversation a pane has."""
 STATUSES = frozenset({0, 3})
 
@@ -77,7 +79,7 @@ class World:
         self._environ = {
             **{name: os.environ[name] for name in KEPT if name in os.environ},
             **fence.environment,
-            **{name: NOWHERE for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")},
+            **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
             "LANG": "C.UTF-8",
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
@@ -110,7 +112,7 @@ class World:
 
     def prompt(self, seat: Seat) -> None:
         """Say something in a pane; its conversation is known from then on."""
-        word = driving.prompt(self.agent, seat.pane)
+        word = driving.prompt(seat.pane)
         found = driving.truth(self.agent, seat.pane, word)
         if seat.talk.id is None and found in {talk.id for talk in seat.earlier}:
             # It went on with a conversation that it had before.
