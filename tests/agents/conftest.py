@@ -16,6 +16,8 @@ from playing import Playing
 OUTCOME, SECONDS = "outcome", "seconds"
 SHARED = [Path("/tmp/opencode"), Path(f"/tmp/codex-daemon-{os.getuid()}"), Path("/tmp/claude")]
 """Folders that the agents make for all that a user runs; nothing moves them."""
+LONGEST = "codex, no daemon"
+"""It begins first: it waits a minute for each lock of a thread that was left."""
 CACHE = programs.cache()
 """Found before any test stands in a home of its own."""
 
@@ -44,6 +46,10 @@ def took(record_property: Callable[[str, object], None]) -> Callable[[str, str, 
         record_property(SECONDS, [column, scene, round(seconds)])
 
     return take
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST not in item.name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -57,7 +57,7 @@ class Gemini:
         pane.enter("/resume")
         pane.wait_for("Chat Sessions")
         pane.key("/")
-        pane.wait_for("Search:")
+        pane.wait_for("Search:.*Esc to cancel")
         pane.type(words[-1])
         pane.wait_for("1 total, filtered")
         pane.key("Enter")

@@ -39,9 +39,9 @@ CONVERSATION: Mapping[str, str] = {
     "switched-prompted": "… then a prompt",
     "left": "exit",
     "again": "started again, prompted",
-    "killed": "kill -9",
     "resumed": "resumed by id, prompted",
     "resumed-cleared": "… then `/clear` or `/new`, prompted",
+    "killed": "kill -9",
     "shared": "resumed by id while another pane has it open, prompted",
     "shared-cleared": "… then `/clear` or `/new`, prompted",
 }

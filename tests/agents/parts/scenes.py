@@ -8,6 +8,7 @@ from pathlib import Path
 
 import expectations
 from driving import Agent, Ground
+from outcomes import Talk
 from world import Seat, World
 
 EDITOR = ("sh", "-c", 'exec -a vim sleep "$1"', "sh", "86400")
@@ -37,17 +38,19 @@ class Player:
     # What people do with it. --------------------------------------------------------------------
 
     def conversation(self) -> None:
-        """One directory, two panes, every way from one conversation to the next."""
-        world, here = self.world, self.ground.workspaces[0]
-        one, other = world.open("one", here), world.open("other", here)
-        self._beginnings(one, here)
-        self._changes(one, other)
-        self._ends(other)
-        if self.plays("shared"):
-            self._shared(one, other)
+        """One directory, some panes, every way from one conversation to the next.
 
-    def _beginnings(self, one: Seat, here: Path) -> None:
-        world = self.world
+        No session goes up and down more often than a person's would: one that flaps is held.
+        """
+        one = self._beginnings()
+        other = self._changes(one)
+        first = other.talk
+        self._ends(other)
+        self._resumes(first, one.talk)
+
+    def _beginnings(self) -> Seat:
+        world, here = self.world, self.ground.workspaces[0]
+        one = world.open("one", here)
         world.start(one)
         self.look("unprompted", one)
         with world.headless(here):
@@ -58,9 +61,11 @@ class Player:
         with world.headless(here):
             self.look("headless-prompted", one)
         self.look("headless-prompted", one)
+        return one
 
-    def _changes(self, one: Seat, other: Seat) -> None:
+    def _changes(self, one: Seat) -> Seat:
         world = self.world
+        other = world.open("other", one.where)
         world.start(other)
         for seat in (other, one, other):
             world.prompt(seat)
@@ -74,32 +79,34 @@ class Player:
         self.look("switched", one)
         world.prompt(one)
         self.look("switched-prompted", one)
+        return other
 
     def _ends(self, other: Seat) -> None:
-        world, first = self.world, other.talk
+        world = self.world
         world.leave(other)
         self.look("left", other)
         world.start(other)
         world.prompt(other)
         self.look("again", other)
-        world.kill(other)
-        self.look("killed", other)
-        world.start(other, self.agent.resume(str(first.id)), first)
-        world.prompt(other)
-        self.look("resumed", other)
-        world.clear(other)
-        world.prompt(other)
-        self.look("resumed-cleared", other)
 
-    def _shared(self, one: Seat, other: Seat) -> None:
-        world, shared = self.world, one.talk
-        world.leave(other)
-        world.start(other, self.agent.resume(str(shared.id)), shared)
-        world.prompt(other)
-        self.look("shared", other)
-        world.clear(other)
-        world.prompt(other)
-        self.look("shared-cleared", other)
+    def _resumes(self, ended: Talk, shared: Talk) -> None:
+        world = self.world
+        third = world.open("third", self.ground.workspaces[0])
+        world.start(third, ended)
+        world.prompt(third)
+        self.look("resumed", third)
+        world.clear(third)
+        world.prompt(third)
+        self.look("resumed-cleared", third)
+        world.kill(third)
+        self.look("killed", third)
+        if self.plays("shared"):
+            world.start(third, shared)
+            world.prompt(third)
+            self.look("shared", third)
+            world.clear(third)
+            world.prompt(third)
+            self.look("shared-cleared", third)
 
     # Where they run it. -------------------------------------------------------------------------
 

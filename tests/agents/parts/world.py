@@ -97,13 +97,16 @@ class World:
         self._seats.append(seat)
         return seat
 
-    def start(self, seat: Seat, words: Sequence[str] = (), talk: Talk | None = None) -> None:
+    def start(self, seat: Seat, resumed: Talk | None = None) -> None:
         """Start the agent from a pane's shell and wait until it takes a prompt."""
         seat.pane.run(["clear"])
         seat.pane.wait_until_steady()
-        seat.pane.run(words or [str(self.agent.program)])
-        if seat.earlier or seat.talk.id:
-            seat.turn(talk)
+        program = [str(self.agent.program)]
+        seat.pane.run(self.agent.resume(str(resumed.id)) if resumed else program)
+        if seat.talk.id:
+            seat.turn(resumed)
+        elif resumed:
+            seat.talk = resumed
         driving.is_waiting(self.agent, seat.pane)
 
     def wait_until_ready(self, seat: Seat) -> None:
