@@ -8,7 +8,7 @@ import pytest
 
 import expectations
 import table
-from outcomes import Cell, Outcome, Seen, Talk
+from outcomes import Cell, Change, Outcome, Seen, Talk
 
 BEFORE, NOW = Talk("before"), Talk("now")
 
@@ -44,13 +44,13 @@ def test_a_look_has_an_outcome(look: Seen, outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("lost", [seen(None), seen("before", said=True)])
 def test_a_right_id_that_is_lost_is_wrong(lost: Seen) -> None:
-    assert Cell([lost], [seen("now")]).outcome is Outcome.WRONG
-    assert Cell([seen("now")], [lost]).outcome is Outcome.RIGHT
+    assert Cell([lost], [Change(seen("now"), lost)]).outcome is Outcome.WRONG
+    assert Cell([seen("now")], [Change(lost, seen("now"))]).outcome is Outcome.RIGHT
 
 
-def test_a_wrong_id_counts_wherever_it_is_seen() -> None:
-    assert Cell([seen("now")], [seen("other")]).outcome is Outcome.WRONG
-    assert Cell([seen("now")], [seen("before")]).outcome is Outcome.RIGHT
+def test_a_wrong_id_counts_wherever_it_is_written() -> None:
+    assert Cell([seen("now")], [Change(None, seen("other"))]).outcome is Outcome.WRONG
+    assert Cell([seen("now")], [Change(None, seen("before"))]).outcome is Outcome.RIGHT
 
 
 def test_every_agent_must_be_right_somewhere_or_says_why_not() -> None:
@@ -63,10 +63,10 @@ def test_every_agent_must_be_right_somewhere_or_says_why_not() -> None:
 
 def test_a_copied_table_stands_between_its_marks(tmp_path: Path) -> None:
     document = tmp_path / "agents.md"
-    document.write_text(f"before\n{table.BEGIN}\nan older one\n{table.END}\nafter\n", "utf-8")
+    document.write_text(f"before\n{table.BEGIN}\noutdated\n{table.END}\nafter\n", "utf-8")
     table.copy(document, {(column, case): "right" for column, _, case in table.cells()})
     text = document.read_text("utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "older" not in text
-    assert table.NOT_RUN not in text
+    assert "outdated" not in text
+    assert f"| {table.NOT_RUN} |" not in text

@@ -48,6 +48,11 @@ class Seen:
     """What else is wrong with the entry."""
 
     @property
+    def entry(self) -> tuple[object, ...]:
+        """What the registry said."""
+        return self.recorded, tuple(self.history), self.untruth
+
+    @property
     def outcome(self) -> Outcome:
         """What this look shows."""
         own = {talk.id for talk in (*self.earlier, self.talk)}
@@ -70,37 +75,39 @@ class Seen:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry that is not what it was at the look before."""
+
+    before: Seen | None
+    now: Seen
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something untrue came into the entry, or a right id went from it."""
+        before = self.before
+        lost = before and before.talk is self.now.talk and before.outcome is Outcome.RIGHT
+        return self.now.outcome is Outcome.WRONG or bool(lost)
+
+
 @dataclass(slots=True)
 class Cell:
     """All that was seen while one case was played."""
 
     subjects: list[Seen] = field(default_factory=list)
     """The last look at each pane that the case is about."""
-    others: list[Seen] = field(default_factory=list)
-    """Every other look at every pane."""
+    changes: list[Change] = field(default_factory=list)
+    """Every change of every entry: what is wrong counts where it came about."""
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of it; a look at another pane, or an earlier one, counts where it is wrong."""
-        wrong = [each.outcome for each in self.others if each.outcome is Outcome.WRONG]
-        lost = [Outcome.WRONG for _ in self.overwritten]
-        return worst([*(each.outcome for each in self.subjects), *wrong, *lost])
-
-    @property
-    def overwritten(self) -> list[Seen]:
-        """The looks in which a right id was there no more."""
-        found = []
-        right: dict[str, Talk] = {}
-        for each in (*self.others, *self.subjects):
-            if each.outcome is Outcome.RIGHT:
-                right[each.session] = each.talk
-            elif right.get(each.session) is each.talk:
-                found.append(each)
-        return found
+        """The worst of it."""
+        wrong = [Outcome.WRONG for each in self.changes if each.is_wrong]
+        return worst([*(each.outcome for each in self.subjects), *wrong])
 
     def __str__(self) -> str:  # type: ignore[explicit-override] # 3.12 has override
-        bad = [each for each in self.others if each.outcome is Outcome.WRONG]
-        return "\n".join(dict.fromkeys(map(str, [*self.subjects, *bad, *self.overwritten])))
+        wrong = [each.now for each in self.changes if each.is_wrong]
+        return "\n".join(dict.fromkeys(map(str, [*self.subjects, *wrong])))
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

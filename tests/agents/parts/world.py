@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import terminals
 from driving import Agent, Ground
 from fences import Fence
 from models import ModelServer
-from outcomes import Cell, Outcome, Seen, Talk
+from outcomes import Cell, Change, Outcome, Seen, Talk
 from terminals import PATIENCE, Pane, Terminals
 from waiting import retry_until
 
@@ -71,6 +71,7 @@ class World:
         self._model = model
         self._fence = fence
         self._seats: list[Seat] = []
+        self._before: dict[str, Seen] = {}
         self._registry = fence.root / "board" / "agent-sessions.yaml"
         self._registry.parent.mkdir()
         self._registry.write_text("version: 1\nsessions: []\n", "utf-8")
@@ -186,14 +187,20 @@ class World:
         deadline = time.monotonic() + patience
         while True:
             seen = self._tick()
+            cell.changes.extend(self._changes(seen.values()))
             subjects = [seen[id(seat)] for seat in seats]
             outcomes = {self._so_far(each) for each in subjects}
             # Nothing that comes later makes good that a wrong id was recorded.
             if outcomes <= allowed or Outcome.WRONG in outcomes or time.monotonic() > deadline:
                 break
-            cell.others.extend(seen.values())
-        cell.others.extend(each for each in seen.values() if each not in subjects)
         cell.subjects.extend(subjects)
+
+    def _changes(self, seen: Iterable[Seen]) -> Iterator[Change]:
+        for each in seen:
+            before = self._before.get(each.session)
+            if before is None or before.entry != each.entry:
+                yield Change(before, each)
+            self._before[each.session] = each
 
     def _so_far(self, seen: Seen) -> Outcome:
         """The outcome by what is known now: an id that the truth has yet to confirm is right."""
