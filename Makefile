@@ -9,10 +9,13 @@ PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 HERMES := hermes-agent==0.19.0
 # Most tests wait for tmux, a board or a deadline: four at once fit on two cores.
 PARALLEL := --numprocesses=4 --dist=worksteal
+# Cases that share their agents stay together, the longest ones first, in the order of the table.
+AGENTS_PARALLEL := --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-tmux reliability cover lint bench test-newest tmux clean
+.PHONY: help demo test test-faults reliability test-agents agents test-tmux cover lint bench \
+    test-newest tmux clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +34,12 @@ reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/relia
 
 test-tmux: tmux $(VENV)/.dev ## what depends on tmux, with each version in $AGENT_SESSIONS_TMUX_BINS
 	PYTHONPATH=tests/support $(BIN)/python tests/support/tmux_runs.py --copy docs/reliability.md
+
+test-agents: tmux $(VENV)/.dev ## the real agent programs, from npm, against a model server of our own
+	$(BIN)/python -m pytest tests/agents $(AGENTS_PARALLEL)
+
+agents: tmux $(VENV)/.dev ## the same, and its table copied to docs/agents.md
+	$(BIN)/python -m pytest tests/agents $(AGENTS_PARALLEL) --table docs/agents.md
 
 cover: $(VENV)/.dev ## every branch of the core, from the core's own tests
 	$(BIN)/python -m pytest tests/reconcile \
