@@ -252,7 +252,7 @@ class Monitor:
         """Writes what is to be written, and takes back what could not be."""
         if seen.document is None:
             return _Applied(plan=decided)
-        if any(fault.grave for fault in seen.document.faults):
+        if any(fault.grave and fault.holds for fault in seen.document.faults):
             decided = decided.hold_writes(FAULTY)
         decided = decided.settled(dry_run=dry_run)
         if not decided.edits:
@@ -344,9 +344,10 @@ class Monitor:
 
 
 def _mend(path: Path, fault: Fault) -> MustMend:
+    left = "Nothing was written" if fault.holds else "That entry is left alone"
     return MustMend(
         f"registry {path.name}, line {fault.line}, column {fault.column}: {fault.message}. "
-        "Nothing was written. Mend it, then run: agent-sessions check"
+        f"{left}. Mend it, then run: agent-sessions check"
     )
 
 

@@ -41,15 +41,18 @@ def _altered(entry: Entry, edit: SetKey | AppendItem) -> Entry:
             return entry
         case SetKey(inside=str()):
             return _in_pane(entry, edit)
-        case SetKey(key="created_at" | "terminated_at" as key, value=datetime() as at):
-            return replace(entry, **{key: at})
+        case SetKey(key="created_at", value=datetime() as at):
+            return replace(entry, created_at=at)
+        case SetKey(key="terminated_at", value=datetime() as at):
+            return replace(entry, terminated_at=at)
         case SetKey(key="status", value=str() as status):
             return replace(entry, status=status)
         case SetKey(key="termination_mode" | "termination_cause", value=str()):
             return entry
         case SetKey(key=key, value=str() as own) if entry.agent and key == entry.agent + OWN_ID:
             return replace(entry, own_id=ConversationId(own))
-    raise ValueError(f"no such key: {edit}")
+        case _:
+            raise ValueError(f"no such key: {edit}")
 
 
 def _in_pane(entry: Entry, edit: SetKey) -> Entry:
@@ -58,7 +61,8 @@ def _in_pane(entry: Entry, edit: SetKey) -> Entry:
             return replace(entry, pane_pid=pid)
         case SetKey(inside="pane", key="cmd", value=str() as command):
             return replace(entry, pane_command=command)
-    raise ValueError(f"no such key: {edit}")
+        case _:
+            raise ValueError(f"no such key: {edit}")
 
 
 def _added(edit: AddEntry) -> Entry:
