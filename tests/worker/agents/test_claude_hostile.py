@@ -198,6 +198,7 @@ def test_a_line_with_a_wrong_type_hides_nothing_of_the_others(
     agents = [claude.agent(work, name="a"), claude.agent(work, name="b")]
     path = claude.write(one, work)
     path.write_bytes(line + b"\n" + path.read_bytes() + line)
+    assert claude_transcript.opening(str(path), path.stat(), None).spoken
     claude.write(other, work)
     for agent, each in zip(agents, (one, other), strict=True):
         claude.pid_file(agent, each)

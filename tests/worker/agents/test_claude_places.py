@@ -130,6 +130,21 @@ def test_a_ghost_at_home_does_not_hide_the_conversation_elsewhere_nor_the_other_
     assert found.path == str(claude.projects / claude_keys.key(str(work)) / f"{one}.jsonl")
 
 
+def test_of_several_files_elsewhere_it_is_a_conversation_and_the_one_that_changed_last(
+    claude: ClaudeHost, work: Path
+) -> None:
+    one = claude.new_id()
+    claude.write(one, claude.directory("a"), b'{"type":"summary"}\n', touched=-1)
+    newest = claude.write(one, claude.directory("b"), at=-20)
+    claude.write(one, claude.directory("c"), at=-MONTH)
+    claude.write(one, claude.directory("d"), b'{"type":"summary"}\n', touched=-2)
+    adapter = claude.adapter()
+    assert look(adapter, claude, one, work, {}) is Artefact.PRESENT
+    found = adapter.activity(one, None)
+    assert isinstance(found, Activity)
+    assert found.path == str(newest)
+
+
 # -- the folder of the agent that held it ---------------------------------------------------------
 
 
