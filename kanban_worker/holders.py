@@ -13,7 +13,8 @@ import psutil
 
 from kanban_worker import recognise
 from kanban_worker.agents import files
-from kanban_worker.agents.shape import ENVIRONMENT, Adapter, LiveAgent
+from kanban_worker.agents.hooks import Hooks
+from kanban_worker.agents.shape import ENVIRONMENT, Adapter, Hooked, LiveAgent, Seen
 from kanban_worker.processes import LivingPane, Processes
 from reconcile.observed import Listing, Pane, SessionName, Unknown, World
 from reconcile.resume import Holder
@@ -23,7 +24,13 @@ _SERVER = "app-server"
 
 
 def of(
-    kind: str, adapter: Adapter, world: World, home: Path, environ: Mapping[str, str]
+    kind: str,
+    adapter: Adapter,
+    world: World,
+    hooks: Hooks,
+    *,
+    home: Path,
+    environ: Mapping[str, str],
 ) -> tuple[Holder, ...] | Unknown:
     """All living agents of one kind, each with what it holds.
 
@@ -35,7 +42,10 @@ def of(
         return living
     mine = {files.real_path(str(home)), *(environ[v] for v in ENVIRONMENT if v in environ)}
     agents = [each for each in living if not _is_elsewhere(each, mine)]
-    held = adapter.conversations(agents)
+    hooks.look()
+    hooked = ((agent.session, hooks.of(agent.family)) for agent in agents)
+    told = {name: one for name, one in hooked if isinstance(one, Hooked) and one.kind in {"", kind}}
+    held = adapter.conversations(agents, Seen(hooked=told, anywhere=lambda: living))
     panes = _panes(world)
     return tuple(
         Holder(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kanban_worker import agents, holders
 from kanban_worker.agents import files
+from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import Adapter
 from kanban_worker.config import Settings
 from kanban_worker.tick import Tick
@@ -108,4 +109,5 @@ class _Look:
     def _held(self, kind: str) -> tuple[Holder, ...] | Unknown:
         home, environ = self.settings.places.home, self.settings.environ
         others = agents.adapter(kind, home, environ)
-        return holders.of(kind, others, self.tick.world, home, environ)
+        hooks = Hooks(str(self.settings.places.hooks))
+        return holders.of(kind, others, self.tick.world, hooks, home=home, environ=environ)

@@ -26,6 +26,7 @@ from reconcile.observed import (
     Missing,
     SessionName,
     Unknown,
+    Unproven,
     World,
 )
 
@@ -245,11 +246,18 @@ def _doubt(own: ConversationId, directory: Answer[str], holder: Holder) -> Reaso
         return Unknown(f"what {holder.who} holds: {held.why}")
     if isinstance(held, Bound):
         return f"it is held by {holder.who}" if _same(own, held.id) else None
-    if isinstance(held, Ambiguous) and any(_same(own, one) for one in held.candidates):
+    if any(_same(own, one) for one in possible(held)):
         return f"it may be held by {holder.who}"
     if holder.directory == directory:
         return f"{holder.who} works in the same directory, and what it holds cannot be told"
     return None
+
+
+def possible(held: Conversation) -> tuple[ConversationId, ...]:
+    """What a process may hold, where nothing proves one."""
+    if isinstance(held, Ambiguous):
+        return held.candidates
+    return (held.likely,) if isinstance(held, Unproven) and held.likely else ()
 
 
 def _same(one: ConversationId | None, other: ConversationId | None) -> bool:

@@ -27,7 +27,7 @@ from reconcile.observed import (
     Unknown,
     World,
 )
-from reconcile.resume import Holder
+from reconcile.resume import Holder, possible
 
 _SOON = timedelta(seconds=5)
 """For so long who holds a conversation is not asked again: it reads every process."""
@@ -105,8 +105,8 @@ class Conversations:
             if isinstance(holders, Unknown):
                 return holders
             for one in holders:
-                if isinstance(one.holds, Bound) and (kind, one.holds.id) in wanted:
-                    key = kind, one.holds.id
+                held = (one.holds.id,) if isinstance(one.holds, Bound) else possible(one.holds)
+                for key in {(kind, each) for each in held} & wanted:
                     found[key] = (*found.get(key, ()), one.who)
         return found
 

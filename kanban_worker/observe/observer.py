@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -271,7 +272,7 @@ class Observer:
                 if isinstance(each, Hooked) and each.kind in {"", kind}
             },
             shown=self._shown(kind, living),
-            anywhere=lambda: holders.everywhere(kind, self._clock()),
+            anywhere=functools.cache(lambda: holders.everywhere(kind, self._clock())),
         )
 
     def _shown(self, kind: str, living: Sequence[LiveAgent]) -> Mapping[SessionName, Shown]:
@@ -343,7 +344,9 @@ class Observer:
         if kind not in self.adapters:
             return ()
         fresh = agents.adapter(kind, Path(self._home), self._environ)
-        return holders.of(kind, fresh, world, Path(self._home), self._environ)
+        return holders.of(
+            kind, fresh, world, self._hooks, home=Path(self._home), environ=self._environ
+        )
 
     # Paths. --------------------------------------------------------------------------------------
 
