@@ -151,10 +151,22 @@ def test_the_locks_of_a_daemon_below_the_first_tui_are_not_its_own(
 
 
 @linux
-def test_what_a_tool_runs_below_it_is_not_its_own(home: Home, codex: StandIn) -> None:
+def test_the_locks_of_a_daemon_beside_it_are_not_its_own(home: Home) -> None:
+    with standing_in("sh") as shell:
+        daemon, shown = shell.start("codex", "app-server"), shell.start("codex")
+        shell.in_child(daemon, "lock", str(home.lock(TWO)))
+        shell.in_child(shown, "lock", str(home.lock(ONE)))
+        assert held(home, home.agent(shell.pid, daemon, shown)) == bound(ONE)
+
+
+@linux
+@pytest.mark.parametrize("words", [("codex",), ("codex", "exec")])
+def test_what_a_tool_runs_below_it_is_not_its_own(
+    home: Home, codex: StandIn, words: tuple[str, ...]
+) -> None:
     codex.lock(home.lock(ONE))
     shell = codex.start("sh")
-    tool = json.loads(codex.in_child(shell, "start", "codex", "exec"))
+    tool = int(codex.in_child(shell, "start", *words))
     codex.in_child(shell, "in", str(tool), "lock", str(home.lock(TWO)))
     assert held(home, home.agent(codex.pid, shell, tool)) == bound(ONE)
 
@@ -177,6 +189,15 @@ def test_two_locks_are_ambiguous_until_one_is_left(home: Home, codex: StandIn) -
     assert adapter.conversations([agent])[agent.session] == Ambiguous((ONE, TWO))
     codex.close(home.lock(ONE))
     home.lock(ONE).unlink()
+    assert adapter.conversations([agent])[agent.session] == bound(TWO)
+
+
+@linux
+def test_a_lock_file_that_was_renamed_is_the_other_thread_s(home: Home, codex: StandIn) -> None:
+    adapter, agent = Codex(home.host.home, {}), home.agent(codex.pid)
+    codex.lock(home.lock(ONE))
+    assert adapter.conversations([agent])[agent.session] == bound(ONE)
+    home.lock(ONE).rename(home.lock(TWO))
     assert adapter.conversations([agent])[agent.session] == bound(TWO)
 
 

@@ -243,6 +243,9 @@ def test_what_another_process_s_line_quotes_is_not_its_own(terminal: Terminal) -
     terminal.write(went(ONE), f'message="x session.id={TWO} run={OTHERS}" error=a\\ b')
     terminal.row(TWO, "Paint the door")
     assert terminal.held("OC | Mend the roof") == logged(ONE)
+    terminal.others(f'message="x run={MINE}" session.id={TWO}')
+    terminal.write("message=init")
+    assert terminal.held("OC | Mend the roof") == logged(ONE)
 
 
 def test_its_lines_are_found_behind_megabytes_of_others(terminal: Terminal) -> None:
