@@ -35,6 +35,7 @@ from reconcile.observed import (
     Link,
     Missing,
     Pane,
+    Process,
     Session,
     Unknown,
     Unproven,
@@ -57,9 +58,9 @@ def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
         return _left(case, held) if own in held.left else None
     if not isinstance(held, Bound) or not held.written or held.id == own:
         return None
-    if not identity.is_same(case.entry, session, pane, case.world):
-        return None
-    if not _may_replace(case, session, pane, held):
+    agent = identity.inside(session, pane, case.world).agent
+    same = identity.is_same(case.entry, session, pane, case.world)
+    if not (same and isinstance(agent, Agent) and _may_replace(case, agent.process, held)):
         return None
     entry, key = case.entry, f"{case.entry.agent}_session_id_own"
     links, between = _past(case, session, held)
@@ -88,16 +89,13 @@ def _left(case: Case, held: Unproven) -> Finding:
     return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.likely)
 
 
-def _may_replace(case: Case, session: Session, pane: Pane, held: Bound) -> bool:
+def _may_replace(case: Case, agent: Process, held: Bound) -> bool:
     """Whether this proof may replace what was recorded of the same process."""
-    agent = identity.inside(session, pane, case.world).agent
-    if not isinstance(agent, Agent):
-        return False
     since = case.entry.own_since
-    if held.proof is Proof.ARGUMENT and since and since >= agent.process.started_at:
+    if held.proof is Proof.ARGUMENT and since and since >= agent.started_at:
         return False  # it has moved on since it was started with that id
     known = case.memory.sightings.get(names.key(case.entry.name))
-    return sightings.yields(known, agent.process.id, held)
+    return sightings.yields(known, agent.id, held)
 
 
 def judge_shared(case: Case, session: Session) -> Iterator[Finding]:

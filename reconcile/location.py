@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from reconcile import identity, names
+from reconcile import names
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.memory import Memory, Sighting
 from reconcile.observed import Answer, Listing, Pane, Place, Session, SessionName, Unknown, World
@@ -180,9 +180,8 @@ class Sessions:
             self._by_pid = {}
             running = (each for each in self._registry.entries if each.status == RUNNING)
             self._recorders = Counter(each.pane_pid for each in running)
-            for session, pane in self._panes():
-                if not pane.dead:
-                    self._by_pid.setdefault(pane.pid, []).append(session)
+            for session, pid in {(s, pane.pid) for s, pane in self._panes() if not pane.dead}:
+                self._by_pid.setdefault(pid, []).append(session)
         found = self._by_pid.get(entry.pane_pid, [])
         free = [s for s in found if s.name not in self._names and key(s) not in self._owners]
         alone = len(free) == 1 and self._recorders[entry.pane_pid] == 1
@@ -214,15 +213,6 @@ def by_name(listings: Iterable[Answer[Listing]]) -> Mapping[SessionName, list[Se
 def is_judged(entry: Entry) -> bool:
     """Whether an entry is the monitor's to look after; any other status is a person's word."""
     return entry.status in {RUNNING, TERMINATED}
-
-
-def pane_of(entry: Entry, sessions: Sessions, world: World) -> Pane | None:
-    """The agent's living pane of an entry; None where there is none, or nobody can tell which."""
-    found = sessions.of(entry)
-    if not isinstance(found, Located):
-        return None
-    pane = identity.agent_pane(found.session, entry, world)
-    return None if pane.dead else pane
 
 
 def is_blind(world: World) -> bool:

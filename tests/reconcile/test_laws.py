@@ -54,7 +54,7 @@ def test_a_look_that_misses_one_tmux_server_claims_no_death_and_forgets_nothing(
 
     lost = {key for key, each in blind.world.tmux.items() if isinstance(each, Unknown)}
     for death in deaths(plan):
-        seen = blind.memory.sightings.get(names.normalise(death.drift.session))
+        seen = blind.memory.sightings.get(names.key(death.drift.session))
         evidence = death.drift.evidence
         own = seen and (seen.socket not in lost or evidence["cause"] == "host-reboot")
         assert "pane_dead" in evidence or own
@@ -236,7 +236,7 @@ def test_what_lives_on_its_own_server_or_belongs_to_another_place_is_never_writt
         assert isinstance(place, Place)
         host = entries[death.drift.session].host
         assert host is None or place.is_called(host)
-        seen = scene.memory.sightings.get(names.normalise(death.drift.session))
+        seen = scene.memory.sightings.get(names.key(death.drift.session))
         assert scene.world.away is None or (seen and seen.place == place.id)
         if seen and seen.place:
             assert seen.place == place.id
@@ -276,7 +276,7 @@ def test_what_was_seen_elsewhere_is_not_judged_here_and_stays_known(scene: Scene
         if isinstance(place, Place)
         and entry.status == RUNNING
         and entry.host is None
-        and (seen := known.get(names.normalise(entry.name)))
+        and (seen := known.get(names.key(entry.name)))
         and seen.place not in {"", place.id}
     }
 

@@ -253,6 +253,18 @@ def test_a_server_that_cannot_be_asked_may_have_the_session() -> None:
     assert (found.command, found.blind) == (None, True)
 
 
+def test_what_is_another_hosts_or_may_be_another_session_is_not_resumed() -> None:
+    both = {
+        SOCKET: listing(SESSION),
+        SECOND_SOCKET: listing(replace(SESSION, socket=SECOND_SOCKET)),
+    }
+
+    assert decide(replace(DEAD, host="laptop")).why == "it is another host's (laptop)"
+    assert decide(world=replace(GONE, tmux=both)).why == (
+        f"several tmux servers have a session of this name: {SOCKET}, {SECOND_SOCKET}"
+    )
+
+
 # Whose id it is -----------------------------------------------------------------------------------
 
 

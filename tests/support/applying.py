@@ -41,10 +41,8 @@ def _altered(entry: Entry, edit: SetKey | AppendItem) -> Entry:
             return entry
         case SetKey(inside=str()):
             return _in_pane(entry, edit)
-        case SetKey(key="created_at", value=datetime() as at):
-            return replace(entry, created_at=at)
-        case SetKey(key="terminated_at", value=datetime() as at):
-            return replace(entry, terminated_at=at)
+        case SetKey(key="created_at" | "terminated_at", value=datetime() as at):
+            return _retimed(entry, edit.key, at)
         case SetKey(key="status", value=str() as status):
             return replace(entry, status=status)
         case SetKey(key="termination_mode" | "termination_cause", value=str()):
@@ -53,6 +51,12 @@ def _altered(entry: Entry, edit: SetKey | AppendItem) -> Entry:
             return replace(entry, own_id=ConversationId(own))
         case _:
             raise ValueError(f"no such key: {edit}")
+
+
+def _retimed(entry: Entry, key: str, at: datetime) -> Entry:
+    if key == "created_at":
+        return replace(entry, created_at=at)
+    return replace(entry, terminated_at=at)
 
 
 def _in_pane(entry: Entry, edit: SetKey) -> Entry:

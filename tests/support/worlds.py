@@ -437,7 +437,7 @@ def _sightings(
     """Where half of the entries were seen: mostly in what still is their session."""
     sockets = {_number(each): each.socket for each in sessions if each}
     return {
-        names.normalise(entry.name): draw(_sighting(number, sockets.get(number, SOCKET)))
+        names.key(entry.name): draw(_sighting(number, sockets.get(number, SOCKET)))
         for entry in registry.entries
         for number in [_number(entry)]
         if draw(st.booleans())
@@ -524,7 +524,11 @@ def followed(draw: DrawFn) -> Followed:
     absent = {*over, *(n for n, f in enumerate(fates) if f == "joined" and n not in over)}
     absent -= {n for n, f in enumerate(fates) if f == "joined" and fates[(n + 1) % total] == f}
     world = _seeing([each for n, each in enumerate(sessions) if n not in absent], AT)
-    look = draw(_often(*_LOOKS))
+    answers: list[Mapping[ProcessId, bool | Unknown]]
+    answers = [{SERVER_PROCESS: True}, {}, {SERVER_PROCESS: BLIND}]
+    shown = draw(st.sampled_from(answers))
+    world = replace(world, remembered=shown)
+    look = draw(st.sampled_from([*_LOOKS, "whole", "whole"]))
     return Followed(
         scene=Scene(world=_looked(world, look), registry=registry, memory=memory),
         ended=frozenset(running[number].name for number in over),
@@ -551,7 +555,6 @@ def _seeing(sessions: Iterable[Session], at: datetime) -> World:
         tmux={SOCKET: Listing(server=SERVER, sessions={each.name: each for each in sessions})},
         inside={(SOCKET, key): _claude(pane.pid) for key, pane in panes.items()},
         servers={SERVER: SERVER_PROCESS},
-        remembered={SERVER_PROCESS: True},
     )
 
 
