@@ -270,7 +270,8 @@ def _fleets(draw: DrawFn) -> tuple[Session | None, ...]:
     fleet = [draw(_usually(_sessions(number), st.none())) for number in numbers]
     one, other = draw(st.tuples(st.sampled_from(numbers), st.sampled_from(numbers)))
     first, second = fleet[one], fleet[other]
-    change = draw(_often("none", "renamed", "swapped", "moved", "linked"))
+    kinds = ("renamed", "swapped", "moved", "linked")
+    change = draw(st.sampled_from(["none", "none", *kinds]))
     if first and change == "renamed":
         fleet[one] = replace(first, name=RENAMED[one])
     elif first and second and one != other and change == "swapped":
@@ -279,7 +280,7 @@ def _fleets(draw: DrawFn) -> tuple[Session | None, ...]:
             replace(second, name=first.name),
         )
     elif first and second and one != other and change in {"moved", "linked"}:
-        joined = replace(second, panes=(*second.panes, *first.panes), socket=first.socket)
+        joined = replace(second, panes=(*first.panes, *second.panes), socket=first.socket)
         fleet[other] = joined
         if change == "moved":
             fleet[one] = None
