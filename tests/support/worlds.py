@@ -525,8 +525,9 @@ def followed(draw: DrawFn) -> Followed:
     absent = {*over, *(n for n, f in enumerate(fates) if f == "joined" and n not in over)}
     absent -= {n for n, f in enumerate(fates) if f == "joined" and fates[(n + 1) % total] == f}
     world = _seeing([each for n, each in enumerate(sessions) if n not in absent], AT)
-    shown = draw(st.sampled_from([{SERVER_PROCESS: True}, {}, {SERVER_PROCESS: BLIND}]))
-    world = replace(world, remembered=shown)
+    shown: list[Mapping[ProcessId, bool | Unknown]]
+    shown = [{SERVER_PROCESS: True}, {}, {SERVER_PROCESS: BLIND}]
+    world = replace(world, remembered=draw(st.sampled_from(shown)))
     look = draw(st.sampled_from([*_LOOKS, "whole", "whole"]))
     return Followed(
         scene=Scene(world=_looked(world, look), registry=registry, memory=memory),
