@@ -14,7 +14,7 @@ EQUAL = [{Proof.LOCK, Proof.LOG}, {Proof.PRESENCE, Proof.LAST}]
 HELD = Bound(id=ConversationId("a"), proof=Proof.SOLE, written=True)
 
 
-@pytest.mark.parametrize(("stronger", "weaker"), combinations(Proof, 2))
+@pytest.mark.parametrize(("stronger", "weaker"), [*combinations(Proof, 2)])
 def test_a_proof_is_at_least_as_strong_as_all_that_are_listed_after_it(
     stronger: Proof, weaker: Proof
 ) -> None:

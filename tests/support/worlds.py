@@ -270,7 +270,8 @@ def _fleets(draw: DrawFn) -> tuple[Session | None, ...]:
     fleet = [draw(_usually(_sessions(number), st.none())) for number in numbers]
     one, other = draw(st.tuples(st.sampled_from(numbers), st.sampled_from(numbers)))
     first, second = fleet[one], fleet[other]
-    change = draw(_often("none", "renamed", "swapped", "moved", "linked"))
+    kinds = ("renamed", "swapped", "moved", "linked")
+    change = draw(st.sampled_from(["none", "none", *kinds]))
     if first and change == "renamed":
         fleet[one] = replace(first, name=RENAMED[one])
     elif first and second and one != other and change == "swapped":
@@ -279,7 +280,7 @@ def _fleets(draw: DrawFn) -> tuple[Session | None, ...]:
             replace(second, name=first.name),
         )
     elif first and second and one != other and change in {"moved", "linked"}:
-        joined = replace(second, panes=(*second.panes, *first.panes), socket=first.socket)
+        joined = replace(second, panes=(*first.panes, *second.panes), socket=first.socket)
         fleet[other] = joined
         if change == "moved":
             fleet[one] = None
@@ -524,10 +525,9 @@ def followed(draw: DrawFn) -> Followed:
     absent = {*over, *(n for n, f in enumerate(fates) if f == "joined" and n not in over)}
     absent -= {n for n, f in enumerate(fates) if f == "joined" and fates[(n + 1) % total] == f}
     world = _seeing([each for n, each in enumerate(sessions) if n not in absent], AT)
-    answers: list[Mapping[ProcessId, bool | Unknown]]
-    answers = [{SERVER_PROCESS: True}, {}, {SERVER_PROCESS: BLIND}]
-    shown = draw(st.sampled_from(answers))
-    world = replace(world, remembered=shown)
+    shown: list[Mapping[ProcessId, bool | Unknown]]
+    shown = [{SERVER_PROCESS: True}, {}, {SERVER_PROCESS: BLIND}]
+    world = replace(world, remembered=draw(st.sampled_from(shown)))
     look = draw(st.sampled_from([*_LOOKS, "whole", "whole"]))
     return Followed(
         scene=Scene(world=_looked(world, look), registry=registry, memory=memory),
