@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import driving
 from driving import Ground
 from terminals import Pane
 
@@ -71,8 +72,8 @@ class Claude:
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             path.stem
-            for path in self.ground.root.rglob("projects/*/*.jsonl")
-            if any(_is_typed(line) for line in path.read_text("utf-8").splitlines() if word in line)
+            for path in driving.files(self.ground.root, "projects/*/*.jsonl")
+            if any(_is_typed(line) for line in driving.text(path).splitlines() if word in line)
         }
         assert len(holding) <= 1, f"{word} is in {holding}"
         return next(iter(holding), None)
