@@ -20,7 +20,7 @@ class OpenCode:
     program: Path
     ground: Ground
     kind: str = "opencode"
-    ready: str = r"Ask anything"
+    ready: str = r"ctrl\+p commands"
     clear: str = "/new"
     leave: str = "/exit"
 

@@ -89,7 +89,7 @@ class Agent(Protocol):
 
 
 def files(root: Path, pattern: str) -> Iterator[Path]:
-    """The files below a folder whose path ends like a pattern, while agents make and remove them."""
+    """The files below a folder whose path ends like a pattern; others may come and go meanwhile."""
     for folder, _, names in os.walk(root):
         yield from (path for name in names if (path := Path(folder, name)).match(pattern))
 
