@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,8 @@ class Claude:
 
     def outside(self) -> Sequence[Path]:
         # Versions before CLAUDE_CODE_TMPDIR name a folder there by the workspace's path.
-        return list(Path("/tmp").glob(f"claude*/*{self.ground.root.name}*"))
+        name = re.sub("[^A-Za-z0-9]", "-", self.ground.root.name)
+        return list(Path("/tmp").glob(f"claude*/*{name}*"))
 
 
 def _is_typed(line: str) -> bool:
