@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import driving
 from driving import Ground
 from terminals import Pane
 
@@ -71,8 +73,8 @@ class Claude:
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             path.stem
-            for path in self.ground.root.rglob("projects/*/*.jsonl")
-            if any(_is_typed(line) for line in path.read_text("utf-8").splitlines() if word in line)
+            for path in driving.files(self.ground.root, "projects/*/*.jsonl")
+            if any(_is_typed(line) for line in driving.text(path).splitlines() if word in line)
         }
         assert len(holding) <= 1, f"{word} is in {holding}"
         return next(iter(holding), None)
@@ -82,7 +84,8 @@ class Claude:
 
     def outside(self) -> Sequence[Path]:
         # Versions before CLAUDE_CODE_TMPDIR name a folder there by the workspace's path.
-        return list(Path("/tmp").glob(f"claude*/*{self.ground.root.name}*"))
+        name = re.sub("[^A-Za-z0-9]", "-", self.ground.root.name)
+        return list(Path("/tmp").glob(f"claude*/*{name}*"))
 
 
 def _is_typed(line: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import driving
 from driving import Ground
 from terminals import Pane
 
@@ -72,19 +73,21 @@ stream_max_retries = 1
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             path.stem[-UUID_LENGTH:]
-            for path in self.ground.root.rglob("sessions/*/*/*/rollout-*.jsonl")
-            if word in path.read_text("utf-8")
+            for path in driving.files(self.ground.root, "sessions/*/*/*/rollout-*.jsonl")
+            if word in driving.text(path)
         }
         assert len(holding) <= 1, f"{word} is in {holding}"
         return next(iter(holding), None)
 
     def outliving(self) -> Sequence[int]:
         # The server, and the process that updates it, each with a file of its own.
-        files = self.ground.root.rglob("app-server-daemon/*.pid")
-        return [int(json.loads(path.read_text("utf-8"))["pid"]) for path in files]
+        files = driving.files(self.ground.root, "app-server-daemon/*.pid")
+        return [int(json.loads(told)["pid"]) for told in map(driving.text, files) if told]
 
     def outside(self) -> Sequence[Path]:
         # The daemon's sockets lie where a path is short; links in its folder lead to them.
-        links = [each for each in self.ground.root.rglob("app-server-*/*") if each.is_symlink()]
+        links = [
+            each for each in driving.files(self.ground.root, "app-server-*/*") if each.is_symlink()
+        ]
         sockets = [link.readlink() for link in links]
         return [*sockets, *(each.with_name(f"{each.name}.lock") for each in sockets)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import driving
 from driving import Ground
 from terminals import Pane
 
@@ -67,8 +68,8 @@ class Gemini:
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             _id_in(path)
-            for path in self.ground.root.rglob("chats/session-*.jsonl")
-            if word in path.read_text("utf-8")
+            for path in driving.files(self.ground.root, "chats/session-*.jsonl")
+            if word in driving.text(path)
         }
         assert len(holding) <= 1, f"{word} is in {holding}"
         # A chat that was deleted while it was open is written anew without its first line.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import driving
 from driving import Ground
 from terminals import Pane
 
@@ -19,7 +20,7 @@ class OpenCode:
     program: Path
     ground: Ground
     kind: str = "opencode"
-    ready: str = r"Ask anything"
+    ready: str = r"ctrl\+p commands"
     clear: str = "/new"
     leave: str = "/exit"
 
@@ -70,7 +71,7 @@ class OpenCode:
 
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding: set[str] = set()
-        for path in self.ground.root.rglob("opencode/opencode.db"):
+        for path in driving.files(self.ground.root, "opencode/opencode.db"):
             with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
                 found = database.execute(
                     "SELECT session_id FROM part WHERE data LIKE ?", (f"%note {word}%",)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,6 +86,20 @@ class Agent(Protocol):
 
     def outside(self) -> Sequence[Path]:
         """What it has written outside of the scene's root."""
+
+
+def files(root: Path, pattern: str) -> Iterator[Path]:
+    """The files below a folder whose path ends like a pattern; others may come and go meanwhile."""
+    for folder, _, names in os.walk(root):
+        yield from (path for name in names if (path := Path(folder, name)).match(pattern))
+
+
+def text(path: Path) -> str:
+    """What a file holds; nothing when it has just gone."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def is_waiting(agent: Agent, pane: Pane) -> None:

@@ -75,6 +75,11 @@ class Player:
         self.look("cleared", one)
         world.prompt(one)
         self.look("cleared-prompted", one)
+        if self.agent.kind == "gemini":
+            # A headless run has removed the beginning of the first chat: nothing finds it again.
+            first = one.talk
+            world.clear(one)
+            world.prompt(one)
         world.switch(one, first)
         self.look("switched", one)
         world.prompt(one)

@@ -46,7 +46,7 @@ def _shown(found: Found, column: str, case: str) -> str:
 
 def _reasons() -> Iterator[str]:
     """A line for each reason, with the columns and cases that it stands for."""
-    cases = {case: text for each in SCENES.values() for case, text in each.items()}
+    cases = _whole_texts()
     where: dict[str, list[str]] = {}
     for column in COLUMNS:
         if why := expectations.UNPROVEN.get(column):
@@ -57,9 +57,21 @@ def _reasons() -> Iterator[str]:
         if expected.not_played or expected.allowed != expectations.RIGHT:
             why = expected.not_played or expected.why
             if expected != expectations.BEFORE.get(case) and why != expectations.MOVED_ON.why:
-                where.setdefault(why, []).append(f"{column}, {case}")
+                where.setdefault(why, []).append(f"{column}, {cases[case]}")
     for why, places in where.items():
         yield f"- {why}: {'; '.join(places)}"
+
+
+def _whole_texts() -> Mapping[str, str]:
+    """The text of each case; one that goes on with another has that one's in front."""
+    whole: dict[str, str] = {}
+    begun = ""
+    for cases in SCENES.values():
+        for case, text in cases.items():
+            goes_on = text.startswith("…")
+            begun = begun if goes_on else text
+            whole[case] = f"{begun} {text}" if goes_on else text
+    return whole
 
 
 def copy(path: Path, found: Found) -> None:
