@@ -94,8 +94,8 @@ def _may_replace(case: Case, agent: Process, held: Bound) -> bool:
     since = case.entry.own_since
     if held.proof is Proof.ARGUMENT and since and since >= agent.started_at:
         return False  # it has moved on since it was started with that id
-    known = case.memory.sightings.get(names.key(case.entry.name))
-    return sightings.yields(known, agent.id, held)
+    before = case.memory.sightings.get(names.key(case.entry.name))
+    return sightings.yields(sightings.of_process(before, agent.id, case.world), held)
 
 
 def judge_shared(case: Case, session: Session) -> Iterator[Finding]:

@@ -38,6 +38,8 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
     before = memory.sightings.get(names.key(entry.name))
     known = before if before and _is_of(before, session, server, world.place.id) else None
     pane = identity.agent_pane(session, entry, world)
+    if pane.dead:  # it was not seen alive now, and where it was before stays what is known
+        return before
     inside = identity.inside(session, pane, world)
     if not isinstance(inside.agent, Agent):
         if known:  # the agent ended, or could not be seen: what it was is still to be told
@@ -60,7 +62,7 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
         kind=kind,
         environ=_environ(session, world, known),
     )
-    seen = _holding(seen, session, world, known if known and known.agent == agent else None)
+    seen = _holding(seen, session, world, of_process(before, agent, world))
     if before is not None and seen == replace(before, at=seen.at):
         return _renewed(before, world)
     return seen
@@ -98,15 +100,23 @@ def _environ(session: Session, world: World, known: Sighting | None) -> dict[str
 def _holding(seen: Sighting, session: Session, world: World, known: Sighting | None) -> Sighting:
     """With what the process was proven to hold: a weaker proof replaces no stronger one."""
     held = world.conversations.get(session.name)
-    if isinstance(held, Bound) and held.written and yields(known, seen.agent, held):
+    if isinstance(held, Bound) and held.written and yields(known, held):
         return replace(seen, conversation=held.id, proof=held.proof)
     if known is not None:
         return replace(seen, conversation=known.conversation, proof=known.proof)
     return seen
 
 
-def yields(known: Sighting | None, agent: ProcessId | None, held: Bound) -> bool:
+def of_process(before: Sighting | None, agent: ProcessId | None, world: World) -> Sighting | None:
+    """The sighting, if it was one of this very process; None of any other."""
+    if before is None or agent is None or before.agent != agent:
+        return None
+    here = isinstance(world.place, Place) and before.place == world.place.id
+    return before if here and before.boot == (world.boot.id if world.boot else "") else None
+
+
+def yields(known: Sighting | None, held: Bound) -> bool:
     """Whether what a process was proven to hold gives way to what it is seen to hold now."""
-    if known is None or known.proof is None or known.agent != agent:
+    if known is None or known.proof is None:
         return True
     return held.id == known.conversation or is_at_least(held.proof, known.proof)

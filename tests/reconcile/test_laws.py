@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import worlds
 from applying import apply
 from examples import AT, BOOT, HERE, NEXT_BOOT, SECOND_SOCKET, SOCKET, listing
-from reconcile import identity, judge, names, plan
+from reconcile import identity, judge, location, names, plan
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.drift import DriftClass, FindingId, Judgement, NoticeKind
 from reconcile.location import How, Located, Sessions
@@ -461,7 +461,8 @@ def test_what_is_terminated_and_gone_is_silent(entries: tuple[Entry, ...]) -> No
 @LAW
 @given(scene=worlds.scenes())
 def test_a_reserved_name_is_never_registered(scene: Scene) -> None:
-    reserved = replace(scene.registry, reserved=frozenset(worlds.NAMES))
+    names_there = location.by_name(scene.world.tmux.values())
+    reserved = replace(scene.registry, reserved=frozenset(names_there))
 
     plan = replace(scene, registry=reserved).tick()
 

@@ -210,6 +210,9 @@ def test_a_registry_that_lives_elsewhere_holds_every_death_of_what_was_never_see
     assert causes(AWAY) == ["session-closed"]
 
 
+MOVED_ON = replace(WORLD, conversations={NAME: Bound(id=NEXT, proof=Proof.PID_FILE, written=True)})
+
+
 def test_where_the_registry_is_not_at_home_a_session_that_differs_is_not_taken_for_its_own() -> (
     None
 ):
@@ -219,10 +222,22 @@ def test_where_the_registry_is_not_at_home_a_session_that_differs_is_not_taken_f
     found = judged(world, other)
 
     assert found.drifts == ()
-    assert len(notices(found, NoticeKind.IDENTITY)) == 1
+    (notice,) = found.notices
+    assert notice.kind is NoticeKind.OTHER_HOST
+    assert notice.message.endswith("nothing shows that it is the entry's: it lives elsewhere")
     assert sightings(world, other, memory=KNOWN) == {}
     assert sightings(world, ENTRY, memory=KNOWN)[NAME].session_id == "$1"
-    assert drifts(judged(world, replace(other, host="devbox")), DriftClass.RESTARTED)
+
+
+@pytest.mark.parametrize("lacks", ["pane_pid", "created_at"])
+def test_where_the_registry_is_not_at_home_a_name_and_a_workspace_prove_nothing(lacks: str) -> None:
+    world = replace(MOVED_ON, away="it lives elsewhere")
+
+    found = judged(world, replace(ENTRY, **{lacks: None}))
+
+    assert found.drifts == ()
+    assert [each.kind for each in found.notices] == [NoticeKind.OTHER_HOST]
+    assert drifts(judged(world, ENTRY), DriftClass.ID_MATERIALISED)
 
 
 # Seen here: its own server decides. -------------------------------------------------------------
@@ -716,12 +731,10 @@ def test_the_entry_of_a_restarted_agent_follows_and_its_id_goes_on_in_the_same_l
     assert id_drift.edits[0] == SetKey(session=NAME, key="claude_session_id_own", value=NEXT)
     assert drift.edits == (
         SetKey(session=NAME, key="pid", value=9, inside="pane"),
-        SetKey(session=NAME, key="cmd", value="claude", inside="pane"),
         SetKey(session=NAME, key="created_at", value=AT),
     )
     assert [(c.key, c.before, c.after) for c in drift.changes] == [
         ("pane.pid", PID, 9),
-        ("pane.cmd", "claude", "claude"),
         ("created_at", BORN, AT),
     ]
     assert drift.done == "The entry follows."
@@ -730,9 +743,10 @@ def test_the_entry_of_a_restarted_agent_follows_and_its_id_goes_on_in_the_same_l
 
 def test_of_a_restarted_agent_only_what_was_recorded_follows() -> None:
     bare = replace(ENTRY, pane_pid=None, pane_command=None)
+    other = replace(ENTRY, created_at=None, pane_command="node")
 
     (drift,) = drifts(judged(RESTARTED, bare), DriftClass.RESTARTED)
-    (again,) = drifts(judged(RESTARTED, replace(ENTRY, created_at=None)), DriftClass.RESTARTED)
+    (again,) = drifts(judged(RESTARTED, other), DriftClass.RESTARTED)
 
     assert [edit.key for edit in drift.edits if isinstance(edit, SetKey)] == ["created_at"]
     assert [edit.key for edit in again.edits if isinstance(edit, SetKey)] == ["pid", "cmd"]
@@ -961,3 +975,16 @@ def test_the_first_sighted_entry_owns_a_session_in_whatever_order_they_are_writt
     ]
 
     assert told[0] == told[1]
+
+
+def test_a_name_that_no_registry_can_hold_is_said_and_not_registered() -> None:
+    name = SessionName("x" * 300 + "-creator-claude")
+    world = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, name=name))})
+
+    found = judged(world)
+
+    assert found.drifts == ()
+    (notice,) = notices(found, NoticeKind.REFUSED)
+    assert notice.message == (
+        f"{name[:80]}: not registered: the name is longer than 256 characters"
+    )

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from reconcile.observed import Bound, ConversationId, ProcessId
+from reconcile.observed import Bound, ConversationId
 from reconcile.proofs import Proof, is_at_least
 from reconcile.sightings import yields
 
@@ -28,4 +28,4 @@ def test_every_proof_is_at_least_as_strong_as_itself(proof: Proof) -> None:
 
 
 def test_what_was_never_seen_yields_to_any_proof() -> None:
-    assert yields(None, ProcessId(1, "1"), HELD)
+    assert yields(None, HELD)
