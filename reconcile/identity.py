@@ -75,27 +75,24 @@ def has_exited(
 ) -> bool:
     """Whether the agent certainly ended while its session lives on; `pane` is what is left of it.
 
+    `sighting` is one of this very session (see `sightings.of_session`).
+
     No pane holds an agent, all of them could be looked into, and one was there: it was seen, or
     the recorded pane is no more, or a shell is back at its prompt.
     """
     living = [inside(session, each, world) for each in session.panes if not each.dead]
     if not living or any(one.hidden or one.agent for one in living):
         return False
-    seen_here = sighting is not None and _is_of(sighting, session)
     made = entry.created_at
     same = made is not None and abs(made - session.created_at) <= CLOCK_SLACK
     changed = differences(entry, session, pane, world)
     if any(_of_another(entry, session, inside(session, pane, world), world)):
         return False
-    if changed and not (same or seen_here):
+    if changed and not (same or sighting):
         return False
     lost = entry.pane_pid is not None and entry.pane_pid not in _pids(session, world)
-    known = seen_here and sighting is not None and sighting.agent is not None
+    known = sighting is not None and sighting.agent is not None
     return inside(session, pane, world).shell_only or known or (lost and same)
-
-
-def _is_of(sighting: Sighting, session: Session) -> bool:
-    return (sighting.socket, sighting.session_id) == (session.socket, session.id)
 
 
 def _runs_here(entry: Entry, session: Session, within: Inside, world: World) -> bool:

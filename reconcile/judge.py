@@ -156,7 +156,7 @@ class _Look:
             yield _renamed(case, found)
             # Its tmux ids say that it is the one: a pane may have been moved to an older session.
             case = replace(case, entry=replace(entry, created_at=None))
-        yield from _judge_present(case, session, before)
+        yield from _judge_present(case, session, sightings.of_session(before, session, case.world))
 
     def _judge_missing(self, case: Case) -> Iterator[Finding]:
         name = names.key(case.entry.name)

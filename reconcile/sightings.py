@@ -19,7 +19,6 @@ from reconcile.observed import (
     Place,
     PlaceId,
     ProcessId,
-    Server,
     Session,
     World,
 )
@@ -36,7 +35,7 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
     if not isinstance(world.place, Place) or server is None:
         return None
     before = memory.sightings.get(names.key(entry.name))
-    known = before if before and _is_of(before, session, server, world.place.id) else None
+    known = of_session(before, session, world)
     pane = identity.agent_pane(session, entry, world)
     if pane.dead:  # it was not seen alive now, and where it was before stays what is known
         return before
@@ -85,12 +84,16 @@ def _renewed(before: Sighting, world: World) -> Sighting:
     return before if recent else replace(before, at=world.at)
 
 
-def _is_of(before: Sighting, session: Session, server: Server, place: PlaceId) -> bool:
-    """Whether a sighting was of this very session, or of a pane that is in it now."""
-    if (before.place, before.socket, before.server) != (place, session.socket, server):
-        return False
+def of_session(before: Sighting | None, session: Session, world: World) -> Sighting | None:
+    """The sighting, if it was of this very session, or of a pane that is in it now."""
+    answer = world.tmux.get(session.socket)
+    server = answer.server if isinstance(answer, Listing) else None
+    if before is None or server is None or not isinstance(world.place, Place):
+        return None
+    if (before.place, before.socket, before.server) != (world.place.id, session.socket, server):
+        return None
     panes = {pane.pane_id for pane in session.panes}
-    return before.session_id == session.id or before.pane_id in panes
+    return before if before.session_id == session.id or before.pane_id in panes else None
 
 
 def _environ(session: Session, world: World, known: Sighting | None) -> dict[str, str]:

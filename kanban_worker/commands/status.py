@@ -19,7 +19,7 @@ from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor, Tick
-from reconcile import identity, names
+from reconcile import identity, names, sightings
 from reconcile.desired import RUNNING, Entry
 from reconcile.drift import DriftClass
 from reconcile.location import Located
@@ -150,7 +150,8 @@ def _row(
 
 
 def _has_exited(entry: Entry, session: Session, pane: Pane, tick: Tick) -> bool:
-    sighting = tick.memory.sightings.get(names.key(entry.name))
+    before = tick.memory.sightings.get(names.key(entry.name))
+    sighting = sightings.of_session(before, session, tick.world)
     return identity.has_exited(entry, session, pane, tick.world, sighting)
 
 

@@ -152,7 +152,8 @@ def test_in_a_frozen_world_the_second_tick_finds_nothing_new(scene: Scene) -> No
     assert {each.drift.id for each in second.decisions} == {
         each.drift.id for each in first.decisions
     }
-    assert not any(each.new for each in (*second.decisions, *second.notes))
+    new = [each for each in (*second.decisions, *second.notes) if each.new]
+    assert not new
     assert [each.since for each in second.decisions] == [each.since for each in first.decisions]
 
 
