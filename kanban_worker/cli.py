@@ -160,6 +160,9 @@ def _global_options(parser: argparse.ArgumentParser, *, default: object) -> None
         default=default,
         help="a tmux server to look at, as for tmux -L or -S; may be repeated",
     )
+    group.add_argument(
+        "--host", metavar="NAME", default=default, help="what this host is called in entries"
+    )
     group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
     group.add_argument(
         "-v",

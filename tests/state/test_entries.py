@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile import names
 from reconcile.desired import Entry
 from state import entries
 from state.entries import Reading
@@ -163,7 +164,7 @@ def test_a_grave_fault_keeps_its_entry_back_reserves_its_name_and_leaves_the_oth
     reading = read("sessions:\n" + text + "\n- name: sound\n")
     (fault,) = (fault for fault in reading.faults if fault.grave)
     assert [entry.name for entry in reading.entries] == ["sound"]
-    assert reading.reserved == ({name} if name else set())
+    assert reading.reserved == (set(names.as_listed(name)) if name else set())
     assert said in fault.message
     assert fault.line == line
     assert fault.told("agent-sessions.yaml").startswith(

@@ -101,11 +101,11 @@ def test_a_place_that_goes_on_watching_writes_once_an_hour(registry: Path) -> No
         before = after
 
 
-def test_a_home_stays_one_since_it_was_first_called_so(registry: Path) -> None:
+def test_a_home_stays_one_since_it_was_last_called_so(registry: Path) -> None:
     note(registry, home=True)
     note(registry, now=NOW + timedelta(days=1), home=True)
     (found,) = note(registry, now=NOW + timedelta(days=2), home=False).places
-    assert found.home_since == NOW
+    assert found.home_since == NOW + timedelta(days=1)
 
 
 def test_a_clock_that_went_back_is_noted(registry: Path) -> None:

@@ -55,6 +55,7 @@ BY_NAME = {
         ("1", "2", "3"),
         lambda value: timedelta(seconds=float(value)),
     ),
+    "host": Key(lambda settings: settings.host, lambda _: None, ("one", "two", "three"), str),
     "via": Key(
         lambda settings: settings.via, lambda _: None, ("http", "memory", "hermes-cli"), str
     ),
@@ -139,7 +140,7 @@ class TestPrecedence:
     @pytest.mark.parametrize("command", sorted(cli.COMMANDS))
     def test_every_command_can_be_given_its_settings(self, command: str) -> None:
         write("interval: 7\npattern: x-*\n")
-        words = [command, *(["word"] if command in {"why", "undo"} else [])]
+        words = [command, *(["word"] if command in {"adopt", "why", "undo"} else [])]
         parsed = cli.parser().parse_args(words)
 
         settings = config.load(parsed, os.environ, Path.home())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +22,9 @@ from kanban_worker.observe import place
 from kanban_worker.observe.observer import Observer
 from kanban_worker.observe.servers import Servers
 from kanban_worker.tmux import Tmux
-from reconcile import names
+from reconcile import judge, names
 from reconcile.desired import Entry, Registry
+from reconcile.memory import Memory
 from reconcile.observed import (
     Agent,
     Answer,
@@ -38,6 +39,7 @@ from reconcile.observed import (
     Unknown,
     World,
 )
+from reconcile.policy import Policy
 from waiting import retry_until
 
 IDS = tuple(ConversationId(f"{n}7dc548e-0000-4000-8000-00000000000{n}") for n in range(1, 5))
@@ -51,9 +53,11 @@ class CountingTmux(Tmux):
 
     asked = 0
 
-    def rivals(self) -> frozenset[str]:  # type: ignore[explicit-override] # 3.12 has override
+    def rivals(  # type: ignore[explicit-override] # 3.12 has override
+        self, sockets: Iterable[str] | None = None
+    ) -> frozenset[str]:
         self.asked += 1
-        return super().rivals()
+        return super().rivals(sockets)
 
 
 def observer(*sockets: Path, tmux: Tmux | None = None) -> Observer:
@@ -198,8 +202,10 @@ class TestConversations:
             ]
             watcher = observer(fleet.socket, other.socket)
 
-            for pid, own in zip(pids, IDS[:2], strict=True):
-                world = watcher.look(registry(entry(pane_pid=pid)))
+            for pid, one, own in zip(pids, (fleet, other), IDS[:2], strict=True):
+                known = registry(entry(pane_pid=pid))
+                seen = judge.judge(observer(one.socket).look(known), known, Memory(), Policy())
+                world = watcher.look(known, Memory(sightings=seen.sightings))
                 assert held(world.conversations[X]) == own
 
     def test_an_agent_that_nobody_follows_may_still_be_the_one(
@@ -300,8 +306,8 @@ class TestSharedPanes:
 class TestMissing:
     def test_rivals_are_only_looked_for_when_an_entry_is_missing(self, fleet: Fleet) -> None:
         fleet.start(X, agent="sleep")
-        tmux = CountingTmux([str(fleet.socket)])
-        watcher = observer(tmux=tmux)
+        tmux = CountingTmux()
+        watcher = observer(fleet.socket, tmux=tmux)
 
         watcher.look(registry(entry(), entry(Y, status="terminated"), entry("z", status="paused")))
         assert tmux.asked == 0

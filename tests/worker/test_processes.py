@@ -266,6 +266,7 @@ class TestAgentInAPane:
             started_at=datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC),
             command=kind,
             cwd=str(tmp_path),
+            start=procfs.start_ticks(pid) or "",
         )
         assert found.inside == Inside(process=agent, agent=Agent(kind=kind, process=agent))
         assert found.agent is not None
@@ -591,6 +592,7 @@ class TestProcess:
             started_at=datetime.fromtimestamp(psutil.Process(child.pid).create_time(), UTC),
             command="sleep",
             cwd=str(Path.cwd()),
+            start=procfs.start_ticks(child.pid) or "",
         )
 
     def test_an_ended_pid_is_none(self, child: subprocess.Popen[bytes]) -> None:
