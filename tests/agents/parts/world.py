@@ -34,10 +34,15 @@ NOWHERE = "http://127.0.0.1:9"
 SILENT = frozenset(
     {
         "agent-exited",
+        "conversation-shared",
+        "disputed-name",
         "expiring-transcript",
         "flapping",
         "identity-changed",
+        "other-host",
+        "renamed",
         "terminated-but-alive",
+        "unregistrable-name",
     }
 )
 """Notices that say nothing about which conversation a pane has."""
