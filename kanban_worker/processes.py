@@ -212,12 +212,17 @@ class _Tree:
     def __init__(self, servers: Iterable[int]) -> None:
         self._processes: dict[int, psutil.Process] = {}
         self._children: dict[int, list[psutil.Process]] = {}
-        for server in servers:
+        # Not `children(recursive=True)` of each: every one of those reads the whole table again.
+        table: dict[int, list[psutil.Process]] = {}
+        for each in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                for child in psutil.Process(server).children(recursive=True):
-                    with contextlib.suppress(psutil.Error):
-                        self._children.setdefault(child.ppid(), []).append(child)
-                        self._processes[child.pid] = child
+                table.setdefault(each.ppid(), []).append(each)
+        queue = list(dict.fromkeys(servers))
+        for parent in queue:
+            if parent not in self._children:
+                self._children[parent] = found = table.get(parent, [])
+                self._processes.update((child.pid, child) for child in found)
+                queue.extend(child.pid for child in found)
 
     def root(self, pid: int) -> psutil.Process:
         """A pane's own process. Raises psutil.Error when it has just ended."""
@@ -366,6 +371,6 @@ class _Ends:
 def _still(member: Member) -> bool:
     if member.start_ticks is not None:
         # Not the computed start time: it moves when the host's clock is set.
-        return procfs.start_ticks(member.pid) == member.start_ticks
+        return procfs.may_live(member.pid, member.start_ticks)
     now = process(member.pid)
     return isinstance(now, Unknown) or (now is not None and now.started_at == member.started_at)
