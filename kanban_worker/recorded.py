@@ -21,6 +21,7 @@ from reconcile.observed import (
     Session,
     SessionName,
     Unknown,
+    Unseen,
     World,
 )
 
@@ -94,6 +95,13 @@ class Records:
         `environs` are the variables that an entry's agent was last seen with, by its name.
         """
         self._environs = environs
+        found = self._looked_for(wanted, conversations, now)
+        # Of an agent that was never seen nobody knows where it writes: that is nothing to tell.
+        return {each: found[each] for each in found if not isinstance(found[each], Unseen)}
+
+    def _looked_for(
+        self, wanted: Wanted, conversations: Iterable[Conversation], now: datetime
+    ) -> Artefacts:
         written = {held.id for held in conversations if isinstance(held, Bound) and held.written}
         return {
             recorded: Artefact.PRESENT
@@ -162,7 +170,7 @@ class Records:
         last = self._none_soon
         if last and last[1] is wanted and abs(now - last[0]) < _OFTEN:
             return {}
-        there = (each for each in wanted.running if artefacts[each] is Artefact.PRESENT)
+        there = (each for each in wanted.running if artefacts.get(each) is Artefact.PRESENT)
         found = self._soon(there, now)
         self._none_soon = None if found else (now, wanted)
         return found

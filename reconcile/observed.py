@@ -31,6 +31,12 @@ class Unknown:
     why: str
 
 
+class Unseen(Unknown):
+    """Nobody saw where to look: no blindness of this look, and no answer either."""
+
+    __slots__ = ()
+
+
 T = TypeVar("T")
 Answer: TypeAlias = T | Unknown | None
 

@@ -33,6 +33,7 @@ from reconcile.observed import (
     Missing,
     SessionName,
     Unknown,
+    Unseen,
 )
 
 _MOST = 8192
@@ -186,9 +187,9 @@ class Claude:
             return _UNPROMPTED
         return claude_missing.nowhere(self._library, conversation, workspace, created_at, now)
 
-    def _unseen(self, conversation: ConversationId) -> Unknown:
+    def _unseen(self, conversation: ConversationId) -> Unseen:
         folders = ", ".join(f"{path}/projects" for path in self._library.stores)
-        return Unknown(
+        return Unseen(
             f"{conversation} is not in {folders}, and it was never seen which folder its agent "
             "uses (CLAUDE_CONFIG_DIR): it may lie elsewhere"
         )
