@@ -104,7 +104,7 @@ class Life:
         where = self.home / "lab" / name
         where.mkdir(parents=True, exist_ok=True)
         form = ("-P", "-F", "#{pane_id} #{pane_pid}")
-        words = ("new-session", "-d", *form, "-s", name, "-c", str(where))
+        words = ("new-session", "-d", *form, "-x", "300", "-y", "100", "-s", name, "-c", str(where))
         shown = self.fleets[server].tmux(*words, "--", str(self.program), "86400")
         identity, pid = shown.split()
         self.panes.append(Pane(server, identity, psutil.Process(int(pid))))
@@ -133,12 +133,14 @@ class Life:
             others = self.fleets[pane.server].tmux(*form).split()
             if targets := [each for each in others if each != own]:
                 to = f"{self.chance.choice(targets)}:"
-                self.fleets[pane.server].tmux("move-pane", "-d", "-s", pane.id, "-t", to)
+                with contextlib.suppress(RuntimeError):  # as below
+                    self.fleets[pane.server].tmux("move-pane", "-d", "-s", pane.id, "-t", to)
 
     def splits(self) -> None:
         if pane := self._pane():
             words = ("split-window", "-d", "-t", pane.id, "--", "sleep", "86400")
-            self.fleets[pane.server].tmux(*words)
+            with contextlib.suppress(RuntimeError):  # no space for a new pane
+                self.fleets[pane.server].tmux(*words)
 
     def restarts(self) -> None:
         """The agent is started again in its pane."""
