@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import handwriting
 import registries
@@ -75,7 +75,7 @@ class Viewer:
     reverts: list[str] = field(default_factory=list)
     """Changed otherwise, though a person wrote it."""
 
-    def tick(self, living: set[str]) -> Tick:
+    def tick(self, living: set[str], panes: Mapping[str, str]) -> Tick:
         """Tick, and hold what it wrote against what is so."""
         text = self.registry.read_bytes()
         tick = self.monitor.tick(dry_run=False)
@@ -91,10 +91,16 @@ class Viewer:
                 self.ghosts += [name] if name not in living else []
             elif (was["status"], entry["status"]) == ("running", "terminated"):
                 self.false_deaths += [name] if name in living else []
-            else:
+            elif not _follows(was, entry, panes.get(name)):
                 self.reverts.append(name)
         self.reverts += before.keys() - after.keys()
         return tick
+
+
+def _follows(was: Mapping[str, Any], entry: Mapping[str, Any], pane: str | None) -> bool:
+    """Whether nothing but pane and creation changed, to those of the session that lives now."""
+    changed = {key for key in was.keys() | entry.keys() if was.get(key) != entry.get(key)}
+    return changed <= {"pane", "created_at"} and str((entry.get("pane") or {}).get("pid")) == pane
 
 
 class Stage:
@@ -104,6 +110,8 @@ class Stage:
         """A keeper keeps the server alive."""
         self.viewers: list[Viewer] = []
         self.living: set[str] = {"keeper"}
+        self._panes: dict[str, str] = {}
+        """The pids of the living sessions' panes."""
         self._fleet, self._home, self._hours = fleet, home, hours
         self._program = fleet.folder / "bin/claude"
         self._program.parent.mkdir(parents=True)
@@ -127,7 +135,7 @@ class Stage:
     def tick(self) -> None:
         """Everybody looks once."""
         for viewer in self.viewers:
-            viewer.tick(self.living)
+            viewer.tick(self.living, self._panes)
 
     # The tools. ---------------------------------------------------------------------------------
 
@@ -140,17 +148,20 @@ class Stage:
         session = ("new-session", "-d", "-P", "-F", form, "-s", name, "-c", str(where))
         pid, created = self._fleet.tmux(*session, "--", *command).split()
         self.living.add(name)
+        self._panes[name] = pid
         at = datetime.fromtimestamp(int(created), UTC).isoformat()
         return f"{{pid: {pid}, cmd: claude, cwd: {where}}}|{at}"
 
     def kill(self, name: str) -> None:
         """Kill a session without a word."""
         self.living.remove(name)
+        del self._panes[name]
         self._fleet.kill(name)
 
     def rename(self, name: str, to: str) -> None:
         """Rename a session without a word."""
         self.living = self.living - {name} | {to}
+        self._panes[to] = self._panes.pop(name)
         self._fleet.rename(name, to)
 
     def edit(self, change: Callable[[str], str]) -> None:
