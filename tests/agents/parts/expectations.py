@@ -125,3 +125,15 @@ def expected(column: str, case: str) -> Expected:
     if why := UNPROVEN.get(column):
         return Expected(NOT_UNTRUE, why)
     return BEFORE.get(case, MUST)
+
+
+def named(column: str, case: str) -> str:
+    """How a cell is called in a test's name."""
+    return f"{column}: {case}"
+
+
+def scene_of(name: str) -> str | None:
+    """Column and scene of the cell that is called so; None where there is none."""
+    column, _, case = name.rpartition(": ")
+    found = (scene for scene, cases in SCENES.items() if case in cases)
+    return next((f"{column}/{scene}" for scene in found if column in COLUMNS), None)
