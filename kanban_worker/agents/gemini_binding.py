@@ -72,7 +72,7 @@ class Binding:
         if len(known) == 1:
             return self._bound(known.pop(), Proof.PANE)
         left = tuple(one for one in named if one not in known)
-        return Unproven(left=left, setting=SETTING)
+        return Unproven(left=left, begins=digits, setting=SETTING)
 
     def _begun_with(
         self, digits: str, agent: LiveAgent, named: Sequence[ConversationId]
