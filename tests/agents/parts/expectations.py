@@ -65,7 +65,7 @@ DAEMON = "under the daemon no process of the pane holds its thread"
 NO_WITNESS = "Gemini leaves no trace that names process and conversation"
 LOCKS_LAST = 80.0
 """Seconds: Codex holds the lock of a thread that was left for 60 s more."""
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)

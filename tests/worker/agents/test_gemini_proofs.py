@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -220,6 +221,15 @@ def test_a_hook_s_record_names_the_chat(project: Project) -> None:
     found = project.held("--session-id", ONE, hooked=TWO)
     assert found == bound(TWO, Proof.HOOK, written=True)
     assert project.held(hooked=TWO, text=footer("d6c75385")) == found
+
+
+def test_a_hook_s_chat_is_found_in_the_agent_s_own_home(project: Project) -> None:
+    project.chat(TWO)
+    agent = replace(project.agent(), environ={"GEMINI_CLI_HOME": str(project.host.home)})
+    record = Hooked(id=ConversationId(TWO), at=datetime.now(UTC), headless=False)
+    elsewhere = Gemini(project.host.directory("elsewhere"), {})
+    found = elsewhere.conversations([agent], Seen(hooked={agent.session: record}))
+    assert found[agent.session] == bound(TWO, Proof.HOOK, written=True)
 
 
 def test_a_headless_run_s_record_counts_for_nothing(project: Project) -> None:
