@@ -10,7 +10,7 @@ HERMES := hermes-agent==0.19.0
 # Most tests wait for tmux, a board or a deadline: four at once fit on two cores.
 PARALLEL := --numprocesses=4 --dist=worksteal
 # Cases that share their agents stay together, the longest ones first, in the order of the table.
-AGENTS_PARALLEL := --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
+AGENTS_PARALLEL := --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help

@@ -55,9 +55,12 @@ def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
         text = f"ambiguous: its conversation could be any of {', '.join(sorted(held.candidates))}"
         return case.notice(NoticeKind.AMBIGUOUS, text, *sorted(held.candidates))
     if isinstance(held, Unproven):
-        return _left(case, held) if own in held.left else None
-    if not isinstance(held, Bound) or not held.written or held.id == own:
+        moved = own is not None and not own.startswith(held.begins)
+        return _left(case, held) if moved or own in held.left else None
+    if not isinstance(held, Bound) or held.id == own:
         return None
+    if not held.written:
+        return None if own is None else _begun(case, held)
     agent = identity.inside(session, pane, case.world).agent
     same = identity.is_same(case.entry, session, pane, case.world)
     if not (same and isinstance(agent, Agent) and _may_replace(case, agent.process, held)):
@@ -87,6 +90,12 @@ def _left(case: Case, held: Unproven) -> Finding:
     how = f"; to make it certain: {held.setting}" if held.setting else ""
     text = f"left its recorded conversation{likely}; which one it holds cannot be proven{how}"
     return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.likely)
+
+
+def _begun(case: Case, held: Bound) -> Finding:
+    """The recorded conversation was left for one that is recorded once something is said in it."""
+    text = f"left its recorded conversation for {short(held.id)}, in which nothing is written yet"
+    return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.id)
 
 
 def _may_replace(case: Case, agent: Process, held: Bound) -> bool:

@@ -169,6 +169,8 @@ class Unproven:
     """What it probably holds: shown with a `?`."""
     left: tuple[ConversationId, ...] = ()
     """What it certainly held and has left since, for a conversation that nothing names."""
+    begins: str = ""
+    """How the id that it holds begins, where only that is seen."""
     setting: str = ""
     """What the user can set to make it certain, in a few words; empty where nothing is known."""
 

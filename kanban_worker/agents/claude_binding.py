@@ -337,8 +337,17 @@ def _answer(
         return Ambiguous((claim.id, speaker))
     if isinstance(claim, Named):
         return Bound(id=claim.id, proof=claim.proof, written=written)
-    proof = Proof.PID_FILE if isinstance(claim, PidFile) else Proof.ARGUMENT
-    return Bound(id=claim.id, proof=proof, written=written)
+    return Bound(id=claim.id, proof=_proof(claim), written=written)
+
+
+def _proof(claim: PidFile | Argument) -> Proof:
+    """Rate a pid file of before 2.1.139 as the chain of `/clear` that begins with it, of no link.
+
+    As a pid file it would outrank what the process is seen to hold after its first `/clear`.
+    """
+    if isinstance(claim, Argument):
+        return Proof.ARGUMENT
+    return Proof.PID_FILE if claim.follows_clear else Proof.CLEAR_CHAIN
 
 
 def _lost(found: Followed) -> Ambiguous | Unproven:

@@ -60,10 +60,12 @@ def _claim(
     if isinstance(found, Unknown):
         return found
     if isinstance(found, PidFile):
-        if hooked is None or found.follows_clear or hooked.id == found.id:
+        if hooked is None or found.follows_clear:
             return found
+        # At the start and at `/resume` the two agree; the hook tells of `/clear` alone.
         newer = pick.nanoseconds(hooked.at) > valid_since_ns(found, agent)
-        return Named(id=hooked.id, proof=Proof.HOOK) if newer else found
+        agrees = hooked.id == found.id
+        return Named(id=hooked.id, proof=Proof.HOOK) if newer or agrees else found
     if (logged := library.log_of(agent)) is not None:
         return Named(id=logged, proof=Proof.LOG)
     if hooked is not None:

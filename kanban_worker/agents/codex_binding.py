@@ -126,10 +126,13 @@ class Binding:
 
     def _given(self, evidence: _Evidence, *, served: bool) -> Conversation:
         given = evidence.given
+        begun = evidence.begun
+        if begun is not None and not (given and given.startswith(begun)):
+            # A thread without a prompt has no rollout yet that would complete it.
+            left = () if given is None else (given,)
+            return Unproven(left=left, begins=begun, setting=SETTING)
         if given is None:
             return None
-        if evidence.begun is not None and not given.startswith(evidence.begun):
-            return Unproven(left=(given,), setting=SETTING)
         if served:
             return Unproven(likely=given, setting=SETTING)
         return self._bound(given, Proof.ARGUMENT)

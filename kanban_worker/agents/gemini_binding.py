@@ -62,17 +62,21 @@ class Binding:
         pane = seen.shown.get(agent.session)
         digits = None if pane is None else gemini_footer.digits(pane.text)
         if digits is None:
-            return self._given(agent, given) if hooked is None else self._bound(hooked, Proof.HOOK)
+            return (
+                self._given(agent, given)
+                if hooked is None
+                else self._bound(agent, hooked, Proof.HOOK)
+            )
         named = [one for one in (hooked, given) if one is not None]
         known = self._begun_with(digits, agent, named)
         if hooked is not None and known == {hooked}:
-            return self._bound(hooked, Proof.HOOK)
+            return self._bound(agent, hooked, Proof.HOOK)
         if hooked is not None and known:
             return Ambiguous(tuple(sorted({hooked, *known})))
         if len(known) == 1:
-            return self._bound(known.pop(), Proof.PANE)
+            return self._bound(agent, known.pop(), Proof.PANE)
         left = tuple(one for one in named if one not in known)
-        return Unproven(left=left, setting=SETTING)
+        return Unproven(left=left, begins=digits, setting=SETTING)
 
     def _begun_with(
         self, digits: str, agent: LiveAgent, named: Sequence[ConversationId]
@@ -111,10 +115,14 @@ class Binding:
                 return Unproven(likely=given, setting=SETTING)
             if prompts.left(given, start):
                 return Unproven(left=(given,), setting=SETTING)
-        return self._bound(given, Proof.ARGUMENT)
+        return self._bound(agent, given, Proof.ARGUMENT)
 
-    def _bound(self, conversation: ConversationId, proof: Proof) -> Bound | Unknown:
-        written = self._homes.is_written(conversation)
+    def _bound(
+        self, agent: LiveAgent, conversation: ConversationId, proof: Proof
+    ) -> Bound | Unknown:
+        # A hook's record names no home, so this may be the first question about the agent's own.
+        homes = self._homes.of(agent.environ, agent.cwd)
+        written = self._homes.is_written(conversation, homes)
         if isinstance(written, Unknown):
             return written
         return Bound(id=conversation, proof=proof, written=written)

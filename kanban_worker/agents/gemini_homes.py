@@ -55,14 +55,16 @@ class Homes:
                 return found
         return second
 
-    def is_written(self, conversation: ConversationId) -> bool | Unknown:
+    def is_written(
+        self, conversation: ConversationId, first: tuple[Chats, ...] = ()
+    ) -> bool | Unknown:
         """Whether a chat that certainly exists has a message on disk.
 
         A file that lost its header to another start is its own: of the id it has 8 digits.
         """
         second: Unknown | None = None
         written = False
-        for chats, path in self._places(conversation, ()):
+        for chats, path in self._places(conversation, first):
             found = chats.chat(path)
             if isinstance(found, Unknown):
                 second = second or found

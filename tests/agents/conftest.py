@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
+import expectations
 import programs
 import table
 from playing import Playing
@@ -50,6 +52,21 @@ def took(record_property: Callable[[str, object], None]) -> Callable[[str, str, 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST not in item.name)
+
+
+class _Scenes(LoadScopeScheduling):  # type: ignore[misc]
+    """The cells of one scene share their agents, and so a worker.
+
+    xdist's own groups are a suffix of a test's name, which pytest 9.2 lets nobody add.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return expectations.scene_of(nodeid.partition("[")[2].removesuffix("]")) or nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Whatever way of sharing the command line names."""
+    return _Scenes(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,9 +13,7 @@ from playing import Playing
 
 def _params() -> Iterator[object]:
     for column, scene, case in table.cells():
-        # The cells of one scene share their agents, and so must share a worker.
-        group = pytest.mark.xdist_group(f"{column}/{scene}")
-        yield pytest.param(column, scene, case, id=f"{column}: {case}", marks=group)
+        yield pytest.param(column, scene, case, id=expectations.named(column, case))
 
 
 @pytest.mark.parametrize(("column", "scene", "case"), list(_params()))

@@ -70,3 +70,9 @@ def test_a_copied_table_stands_between_its_marks(tmp_path: Path) -> None:
     assert text.endswith("after\n")
     assert "outdated" not in text
     assert f"| {table.NOT_RUN} |" not in text
+
+
+def test_the_cells_of_a_scene_are_played_together() -> None:
+    for column, scene, case in table.cells():
+        assert expectations.scene_of(expectations.named(column, case)) == f"{column}/{scene}"
+    assert expectations.scene_of("the id of the conversation") is None

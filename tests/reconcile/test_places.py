@@ -908,9 +908,18 @@ def test_arguments_count_until_the_agent_has_moved_on(since: object, taken: bool
             "left its recorded conversation for what is probably b3a7…c2f; "  # noqa: ISC004
             "which one it holds cannot be proven; to make it certain: terminal_title",
         ),
+        (Unproven(begins=OWN[:8]), None),
+        (
+            Unproven(begins=NEXT[:8]),
+            "left its recorded conversation; which one it holds cannot be proven",
+        ),
+        (
+            Bound(id=NEXT, proof=Proof.PANE, written=False),
+            "left its recorded conversation for b3a7…c2f, in which nothing is written yet",
+        ),
     ],
 )
-def test_what_is_not_proven_is_never_written(held: Unproven, message: str | None) -> None:
+def test_what_is_not_proven_is_never_written(held: Unproven | Bound, message: str | None) -> None:
     for entry in (ENTRY, replace(ENTRY, own_id=None)):
         told = doubts(replace(WORLD, conversations={NAME: held}), entry)
         assert told == ([f"{NAME}: {message}"] if message and entry is ENTRY else [])

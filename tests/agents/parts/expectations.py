@@ -65,7 +65,7 @@ DAEMON = "under the daemon no process of the pane holds its thread"
 NO_WITNESS = "Gemini leaves no trace that names process and conversation"
 LOCKS_LAST = 80.0
 """Seconds: Codex holds the lock of a thread that was left for 60 s more."""
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +125,15 @@ def expected(column: str, case: str) -> Expected:
     if why := UNPROVEN.get(column):
         return Expected(NOT_UNTRUE, why)
     return BEFORE.get(case, MUST)
+
+
+def named(column: str, case: str) -> str:
+    """How a cell is called in a test's name."""
+    return f"{column}: {case}"
+
+
+def scene_of(name: str) -> str | None:
+    """Column and scene of the cell that is called so; None where there is none."""
+    column, _, case = name.rpartition(": ")
+    found = (scene for scene, cases in SCENES.items() if case in cases)
+    return next((f"{column}/{scene}" for scene in found if column in COLUMNS), None)

@@ -338,7 +338,7 @@ def test_an_old_version_s_id_stands_as_long_as_nobody_cleared(
     one, agent = claude.new_id(), claude.agent(work)
     claude.write(one, work)
     claude.pid_file(agent, one, version=OLD)
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 def test_after_clear_an_old_version_s_pid_file_is_not_believed(
@@ -388,7 +388,7 @@ def test_a_clear_that_the_old_session_outlived_is_somebody_else_s(
     claude.write(one, work, [claude.said(one, work, -3000), claude.said(one, work, -20)])
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
     started(claude, agent, one)
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 def test_a_clear_beside_another_living_agent_is_ambiguous(claude: ClaudeHost, work: Path) -> None:
@@ -412,7 +412,7 @@ def test_a_cleared_session_that_another_living_process_names_is_not_taken(
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
     started(claude, agent, one)
     claude.pid_file(claude.outsider(work), new)
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 def test_nor_one_that_a_process_named_which_is_gone(claude: ClaudeHost, work: Path) -> None:
@@ -648,7 +648,7 @@ def test_a_pid_file_tells_even_where_the_directory_cannot_be_read(
     one, agent = claude.new_id(), claude.agent("")
     claude.write(one, work)
     claude.pid_file(agent, one, version=OLD, cwd=str(work))
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 @pytest.mark.parametrize("name", ["sessions", "projects"])

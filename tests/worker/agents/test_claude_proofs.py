@@ -132,7 +132,7 @@ def test_a_resume_rewrites_the_pid_file_and_what_was_typed_before_is_over(
     two = clear(claude, work, one, -900)
     claude.typed((-800, two, "/resume"), cwd=work)
     old_pid_file(claude, agent, one, at=claude.at(-799))
-    assert look(claude, agent) == bound(one, Proof.PID_FILE)
+    assert look(claude, agent) == bound(one, Proof.CLEAR_CHAIN)
 
 
 def test_a_rename_touches_the_pid_file_and_hides_no_clear(claude: ClaudeHost, work: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_clear_that_another_agent_typed_leaves_the_pid_file_s_id(
     claude.write(one, work, at=-3000)
     old_pid_file(claude, agent, one)
     clear(claude, work, other, -900)
-    assert look(claude, agent) == bound(one, Proof.PID_FILE)
+    assert look(claude, agent) == bound(one, Proof.CLEAR_CHAIN)
 
 
 def test_a_clear_that_nobody_noted_is_a_candidate(claude: ClaudeHost, work: Path) -> None:
@@ -435,8 +435,31 @@ def test_an_older_pid_file_yields_to_a_newer_record(
     old_pid_file(claude, agent, one)
     record = Hooked(id=other, at=claude.at(at), headless=False)
     expected = bound(other, Proof.HOOK, written=False)
-    stays = bound(one, Proof.PID_FILE, written=False)
+    stays = bound(one, Proof.CLEAR_CHAIN, written=False)
     assert look(claude, agent, hooked=record) == (expected if wins else stays)
+
+
+def test_what_an_older_pid_file_proves_gives_way_to_the_first_clear(
+    claude: ClaudeHost, work: Path
+) -> None:
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-3000)
+    old_pid_file(claude, agent, one)
+    before = look(claude, agent)
+    two = clear(claude, work, one, -900)
+    after = look(claude, agent)
+    assert before == bound(one, Proof.CLEAR_CHAIN)
+    assert after == bound(two, Proof.CLEAR_CHAIN)
+
+
+def test_a_hook_that_agrees_with_an_older_pid_file_keeps_its_own_rank(
+    claude: ClaudeHost, work: Path
+) -> None:
+    """It was the hook that told of the `/clear` before, and `/resume` rewrites the pid file."""
+    one, agent = claude.new_id(), claude.agent(work)
+    old_pid_file(claude, agent, one, at=claude.at(-900))
+    record = Hooked(id=one, at=claude.at(-900.5), headless=False)
+    assert look(claude, agent, hooked=record) == bound(one, Proof.HOOK, written=False)
 
 
 def test_a_log_outranks_the_hook_and_the_hook_the_arguments(claude: ClaudeHost, work: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from kanban_worker import procfs
 from kanban_worker.agents.codex import Codex
 from kanban_worker.agents.codex_binding import SETTING
+from kanban_worker.agents.codex_titles import begin
 from kanban_worker.agents.shape import Hooked, LiveAgent, Member, Seen, Shown
 from reconcile.observed import (
     Ambiguous,
@@ -354,13 +355,15 @@ def test_a_title_that_nothing_completes_shows_that_the_arguments_are_over(
     home: Home, title: str
 ) -> None:
     agent = home.agent(argv=("codex", "resume", TWO))
-    assert held(home, agent, title=title) == Unproven(left=(TWO,), setting=SETTING)
+    expected = Unproven(left=(TWO,), begins=begin(title) or "", setting=SETTING)
+    assert expected.begins
+    assert held(home, agent, title=title) == expected
 
 
 def test_a_title_that_two_threads_complete_names_none(home: Home) -> None:
     home.capable(ONE)
     home.capable(f"{ONE[:-1]}c")
-    assert held(home, home.agent(), title=TITLED) == Unproven(setting=SETTING)
+    assert held(home, home.agent(), title=TITLED) == Unproven(begins=ONE[:29], setting=SETTING)
 
 
 @pytest.mark.parametrize(

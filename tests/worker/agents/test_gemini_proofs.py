@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,7 @@ def project(host: Host) -> Project:
 
 
 NOTHING = Unproven(setting=SETTING)
+SHOWN = Unproven(begins="c3d86362", setting=SETTING)
 
 
 def bound(one: ConversationId, proof: Proof, *, written: bool = False) -> Bound:
@@ -127,12 +129,12 @@ def test_the_footer_s_digits_name_the_only_known_chat_that_begins_so(
 def test_digits_that_two_chats_begin_with_name_none(project: Project) -> None:
     project.chat(ONE)
     project.typed((-60, TWIN, "hello"))
-    assert project.held(text=footer("c3d86362")) == NOTHING
+    assert project.held(text=footer("c3d86362")) == SHOWN
 
 
 def test_digits_that_nothing_completes_show_that_the_arguments_are_over(project: Project) -> None:
     project.chat(ONE)
-    left = Unproven(left=(ONE,), setting=SETTING)
+    left = Unproven(left=(ONE,), begins="0badcafe", setting=SETTING)
     assert project.held("--resume", ONE, text=footer("0badcafe")) == left
 
 
@@ -148,7 +150,7 @@ def test_a_chat_that_lost_its_header_is_still_the_one_that_the_footer_names(
     project: Project,
 ) -> None:
     project.chat(ONE, header=False)
-    assert project.held(text=footer("c3d86362")) == NOTHING
+    assert project.held(text=footer("c3d86362")) == SHOWN
     project.typed((-60, ONE, "hello"))
     assert project.held(text=footer("c3d86362")) == bound(ONE, Proof.PANE, written=True)
 
@@ -221,6 +223,15 @@ def test_a_hook_s_record_names_the_chat(project: Project) -> None:
     assert project.held(hooked=TWO, text=footer("d6c75385")) == found
 
 
+def test_a_hook_s_chat_is_found_in_the_agent_s_own_home(project: Project) -> None:
+    project.chat(TWO)
+    agent = replace(project.agent(), environ={"GEMINI_CLI_HOME": str(project.host.home)})
+    record = Hooked(id=ConversationId(TWO), at=datetime.now(UTC), headless=False)
+    elsewhere = Gemini(project.host.directory("elsewhere"), {})
+    found = elsewhere.conversations([agent], Seen(hooked={agent.session: record}))
+    assert found[agent.session] == bound(TWO, Proof.HOOK, written=True)
+
+
 def test_a_headless_run_s_record_counts_for_nothing(project: Project) -> None:
     assert project.held(hooked=TWO, headless=True) == NOTHING
     assert project.held(hooked="../../x") == NOTHING
@@ -229,7 +240,7 @@ def test_a_headless_run_s_record_counts_for_nothing(project: Project) -> None:
 def test_hook_and_footer_that_disagree_are_ambiguous(project: Project) -> None:
     project.chat(ONE)
     assert project.held(hooked=TWO, text=footer("c3d86362")) == Ambiguous((ONE, TWO))
-    left = Unproven(left=(TWO,), setting=SETTING)
+    left = Unproven(left=(TWO,), begins="0badcafe", setting=SETTING)
     assert project.held(hooked=TWO, text=footer("0badcafe")) == left
 
 
