@@ -252,7 +252,7 @@ class Monitor:
         """Writes what is to be written, and takes back what could not be."""
         if seen.document is None:
             return _Applied(plan=decided)
-        if any(fault.grave and fault.holds for fault in seen.document.faults):
+        if any(fault.grave for fault in seen.document.faults):
             decided = decided.hold_writes(FAULTY)
         decided = decided.settled(dry_run=dry_run)
         if not decided.edits:
@@ -304,7 +304,7 @@ class Monitor:
         if document is not None and not dry_run:
             troubles += self._remember(document)
             self.hooks.tidy(seen.world.at)
-            if not self.barred:
+            if not (self.barred or troubles):
                 self.home.watch(self.notebook.memory, seen.world.at)
         return Tick(
             registry=seen.registry or Registry(),
@@ -344,10 +344,9 @@ class Monitor:
 
 
 def _mend(path: Path, fault: Fault) -> MustMend:
-    left = "Nothing was written" if fault.holds else "That entry is left alone"
     return MustMend(
         f"registry {path.name}, line {fault.line}, column {fault.column}: {fault.message}. "
-        f"{left}. Mend it, then run: agent-sessions check"
+        "Nothing was written. Mend it, then run: agent-sessions check"
     )
 
 
