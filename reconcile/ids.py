@@ -59,9 +59,9 @@ def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
         return _left(case, held) if moved or own in held.left else None
     if not isinstance(held, Bound) or held.id == own:
         return None
-    if not held.written:
-        return None if own is None else _begun(case, held)
     agent = identity.inside(session, pane, case.world).agent
+    if not held.written:
+        return _begun(case, agent, held) if isinstance(agent, Agent) else None
     same = identity.is_same(case.entry, session, pane, case.world)
     if not (same and isinstance(agent, Agent) and _may_replace(case, agent.process, held)):
         return None
@@ -92,8 +92,16 @@ def _left(case: Case, held: Unproven) -> Finding:
     return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.likely)
 
 
-def _begun(case: Case, held: Bound) -> Finding:
-    """The recorded conversation was left for one that is recorded once something is said in it."""
+def _begun(case: Case, agent: Agent, held: Bound) -> Finding | None:
+    """The recorded conversation was left for one that is recorded once something is said in it.
+
+    Only what this very process held before can be left by it: one that was started again holds
+    another one from its beginning.
+    """
+    before = case.memory.sightings.get(names.key(case.entry.name))
+    known = sightings.of_process(before, agent.process.id, case.world)
+    if known is None or known.conversation is None or known.conversation != case.entry.own_id:
+        return None
     text = f"left its recorded conversation for {short(held.id)}, in which nothing is written yet"
     return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.id)
 

@@ -83,6 +83,8 @@ def _block(each: Resumption) -> str:
     if how is not None:
         lines.append(f"  ended {when}, cause: {how.cause or 'not recorded'}")
     lines.append(f"  {resuming.shell(each) or f'no command: {each.why}'}")
+    if each.note and each.command:
+        lines.append(f"  # {each.note}")
     return "\n".join(map(plain, lines))
 
 
@@ -92,6 +94,8 @@ def _row(each: Resumption, home: Path) -> Mapping[str, object]:
         "session": each.session,
         "directory": each.directory and str(paths.at_home(each.directory, home)),
         "command": each.command,
+        "environ": dict(each.environ),
+        "note": each.note or None,
         "shell": resuming.shell(each),
         "why": each.why,
         "terminated_at": how.at.isoformat() if how and how.at else None,

@@ -623,7 +623,8 @@ def test_a_full_disk_leaves_the_old_registry_whole(desk: Desk, limit: int, what:
     assert by_class(done.report)["A"]["action"] == "held"
     assert desk.registry.read_bytes() == before
     names = {path.name for path in desk.registry.parent.iterdir()}
-    assert names <= {desk.registry.name, f"{desk.registry.name}.lock"}
+    beside = {f"{desk.registry.name}.lock", f".{desk.registry.name}.places"}
+    assert names <= {desk.registry.name, *beside}
     assert all(change.void for change in journal.read(desk.state / "journal.jsonl").changes)
     after = desk.once()
     assert after.status == 0
