@@ -11,6 +11,8 @@ HERMES := hermes-agent==0.19.0
 PARALLEL := --numprocesses=4 --dist=worksteal
 # Cases that share their agents stay together, the longest ones first, in the order of the table.
 AGENTS_PARALLEL := --numprocesses=3 --dist=loadscope --no-loadscope-reorder
+# Which of the fault suite `make test-faults` runs.
+FAULTS ?= tests/faults
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with i
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
-	$(BIN)/python -m pytest tests/faults $(PARALLEL)
+	$(BIN)/python -m pytest $(FAULTS) $(PARALLEL)
 
 reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
 	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md
