@@ -130,6 +130,8 @@ def test_json_has_the_same_in_words(desk: Desk) -> None:
         "session": API,
         "directory": str(desk.fence.home / "lab/lab-api"),
         "command": ["claude", "--resume", OWN],
+        "environ": {},
+        "note": None,
         "shell": f"cd ~/lab/lab-api && claude --resume {OWN}",
         "why": None,
         "terminated_at": ENDED,
