@@ -9,10 +9,15 @@ PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 HERMES := hermes-agent==0.19.0
 # Most tests wait for tmux, a board or a deadline: four at once fit on two cores.
 PARALLEL := --numprocesses=4 --dist=worksteal
+# Cases that share their agents stay together, the longest ones first, in the order of the table.
+AGENTS_PARALLEL := --numprocesses=3 --dist=loadscope --no-loadscope-reorder
+# Which of the fault suite `make test-faults` runs.
+FAULTS ?= tests/faults
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults reliability cover lint bench test-newest tmux clean
+.PHONY: help demo test test-faults reliability test-agents agents test-tmux cover lint bench \
+    test-newest tmux clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,10 +29,19 @@ test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with i
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
-	$(BIN)/python -m pytest tests/faults $(PARALLEL)
+	$(BIN)/python -m pytest $(FAULTS) $(PARALLEL)
 
 reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
 	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md
+
+test-tmux: tmux $(VENV)/.dev ## what depends on tmux, with each version in $AGENT_SESSIONS_TMUX_BINS
+	PYTHONPATH=tests/support $(BIN)/python tests/support/tmux_runs.py --copy docs/reliability.md
+
+test-agents: tmux $(VENV)/.dev ## the real agent programs, from npm, against a model server of our own
+	$(BIN)/python -m pytest tests/agents $(AGENTS_PARALLEL)
+
+agents: tmux $(VENV)/.dev ## the same, and its table copied to docs/agents.md
+	$(BIN)/python -m pytest tests/agents $(AGENTS_PARALLEL) --table docs/agents.md
 
 cover: $(VENV)/.dev ## every branch of the core, from the core's own tests
 	$(BIN)/python -m pytest tests/reconcile \

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kanban_worker.tick import Monitor, Tick
-from reconcile import judge, names, report
-from reconcile.observed import Session, SessionName, Unknown
+from reconcile import location, names, report
+from reconcile.observed import Listing, Session, SessionName, Unknown
 from reconcile.plan import Decision, Note
 from state import journal, undoing
 from state.document import Document
@@ -52,13 +52,13 @@ class Account:
 
 def of(name: str, monitor: Monitor, journal_path: Path) -> Account:
     """Looks and reads; writes nothing. Raises MustMend for an unknown name; CouldNot."""
-    session = names.normalise(name)
     tick = monitor.tick(dry_run=True)
     history = journal.read(journal_path)
     document = _document(monitor)
+    session = _key(name, document)
     real_path = os.path.realpath(monitor.registry.path)
     here = [one for one in history.changes if one.registry == real_path]
-    changes = [one for one in here if names.normalise(one.session) == session]
+    changes = [one for one in here if names.key(one.session) == session]
     found = Account(
         session=session,
         tick=tick,
@@ -70,14 +70,14 @@ def of(name: str, monitor: Monitor, journal_path: Path) -> Account:
             for fault in (document.faults if document else ())
             if fault.session == session
         ),
-        live=tuple(judge.sessions_of(tick.world.tmux.values()).get(session, ())),
+        live=tuple(_live(session, tick)),
         decisions=tuple(
-            one for one in tick.report.decisions if names.normalise(one.drift.session) == session
+            one for one in tick.report.decisions if names.key(one.drift.session) == session
         ),
         notes=tuple(
             one
             for one in tick.report.notes
-            if one.notice.session and names.normalise(one.notice.session) == session
+            if one.notice.session and names.key(one.notice.session) == session
         ),
         changes=tuple(changes[-SHOWN:]),
         earlier=max(len(changes) - SHOWN, 0),
@@ -86,6 +86,19 @@ def of(name: str, monitor: Monitor, journal_path: Path) -> Account:
     if found.line is None and not (found.live or found.changes):
         raise _unknown(name, tick, document, here)
     return found
+
+
+def _key(name: str, document: Document | None) -> SessionName:
+    """The entry's name, also for one that was copied from a tmux that lists it otherwise."""
+    found = names.asked_as(SessionName(name), "", document.rows if document else ())
+    return names.key(found[0] if len(found) == 1 else name)
+
+
+def _live(session: SessionName, tick: Tick) -> Iterator[Session]:
+    for listing in tick.world.tmux.values():
+        if isinstance(listing, Listing):
+            forms = names.as_listed(session, listing.version)
+            yield from [listing.sessions[each] for each in forms if each in listing.sessions][:1]
 
 
 def _document(monitor: Monitor) -> Document | None:
@@ -100,7 +113,7 @@ def _entry(session: SessionName, document: Document | None) -> Mapping[str, str 
     if document is None or session not in document.rows:
         return None
     rows = shape.find(document.tree).rows
-    row = next(row for row in rows if row.text and names.normalise(row.text) == session)
+    row = next(row for row in rows if row.text and names.key(row.text) == session)
     return {
         key: yamldata.text(row.pairs, key)
         for key, (_, value) in row.pairs.items()
@@ -116,9 +129,9 @@ def _unknown(name: str, tick: Tick, document: Document | None, here: list[Writte
     if blind:
         return CouldNot(f'cannot tell about "{shown}": cannot see what runs: {blind[0]}')
     known = {str(each) for each in document.rows} if document else set()
-    known |= set(judge.sessions_of(tick.world.tmux.values()))
-    known |= {names.normalise(one.session) for one in here}
-    near = difflib.get_close_matches(names.normalise(name), sorted(known), n=_NEAR, cutoff=0.5)
+    known |= set(location.by_name(tick.world.tmux.values()))
+    known |= {names.key(one.session) for one in here}
+    near = difflib.get_close_matches(names.key(name), sorted(known), n=_NEAR, cutoff=0.5)
     told = f"Near names: {', '.join(scalars.shown(one, LONGEST) for one in near)}. " if near else ""
     return MustMend(
         f'no session "{shown}" in the registry, in tmux or in the journal. {told}'

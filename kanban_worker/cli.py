@@ -32,6 +32,8 @@ COMMANDS = {
     "resume-plan": "print how to resume the sessions that ended; it runs nothing",
     "why": "explain what was concluded about one session, and from what; it writes nothing",
     "undo": "restore exactly what one change of the monitor's altered, as the journal has it",
+    "adopt": "make what lives under an entry's name the entry's own again",
+    "hook": "for the agents' own session hooks: record which conversation the agent is in",
     "check": "validate the registry, naming each fault with its line",
     "init": "write a first registry from what runs now",
     "demo": "show the whole story on an isolated tmux server, in a throw-away home",
@@ -157,6 +159,9 @@ def _global_options(parser: argparse.ArgumentParser, *, default: object) -> None
         action="append",
         default=default,
         help="a tmux server to look at, as for tmux -L or -S; may be repeated",
+    )
+    group.add_argument(
+        "--host", metavar="NAME", default=default, help="what this host is called in entries"
     )
     group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
     group.add_argument(
@@ -288,11 +293,21 @@ def _undo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
 
 
+def _adopt_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", metavar="SESSION", help="its name in the registry")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
+
+
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept",
         action="store_true",
         help="take the registry as it is for the last good one, entries lost on purpose",
+    )
+    parser.add_argument(
+        "--here",
+        action="store_true",
+        help="say that this registry lives on this host: sessions never seen here are judged too",
     )
 
 
@@ -310,6 +325,8 @@ _OPTIONS = {
     "resume-plan": _resume_plan_options,
     "why": _why_options,
     "undo": _undo_options,
+    "adopt": _adopt_options,
+    "hook": _no_options,
     "check": _check_options,
     "init": _judging_options,
     "demo": _no_options,

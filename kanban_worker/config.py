@@ -22,6 +22,7 @@ KEYS = {
     "interval": "AGENT_SESSIONS_INTERVAL",
     "pattern": "AGENT_SESSIONS_PATTERN",
     "grace": "AGENT_SESSIONS_GRACE",
+    "host": "AGENT_SESSIONS_HOST",
     "via": "AGENT_SESSIONS_VIA",
     "board": "AGENT_SESSIONS_BOARD",
     "board_url": "AGENT_SESSIONS_BOARD_URL",
@@ -42,10 +43,14 @@ class Settings:
 
     registry: Path
     sockets: tuple[str, ...]
-    """Paths of tmux sockets."""
+    """Paths of the tmux sockets that somebody named: there is no other. Empty: nobody did."""
+    default_socket: str
+    """The path of the one that tmux itself takes where none is named."""
     interval: float | None
     """Seconds between ticks, where someone chose it."""
     policy: Policy
+    host: str | None
+    """What this host is called, where someone chose it; see `observe.place`."""
     places: Places
     environ: Mapping[str, str]
     verbose: bool
@@ -76,9 +81,13 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
         registry=paths.registry(
             places, environ, explicit=explicit, configured=chosen.one("registry")
         ),
-        sockets=_sockets(chosen.many("tmux_socket"), environ),
+        sockets=tuple(
+            dict.fromkeys(tmux.socket_path(each, environ) for each in chosen.many("tmux_socket"))
+        ),
+        default_socket=tmux.socket_path(None, environ),
         interval=chosen.seconds("interval"),
         policy=policy,
+        host=chosen.one("host"),
         places=places,
         environ=environ,
         verbose=arguments.verbose,
@@ -110,12 +119,6 @@ def _token(path: Path | None) -> str | None:
         why = error.strerror if isinstance(error, OSError) else "it is no plain text"
         message = f"board_token_file {path} cannot be read: {why}. Mend it, or set {TOKEN_VARIABLE}"
         raise MustMend(message) from None
-
-
-def _sockets(asked: list[str], environ: Mapping[str, str]) -> tuple[str, ...]:
-    if not asked:
-        return (tmux.socket_path(None, environ),)
-    return tuple(dict.fromkeys(tmux.socket_path(each, environ) for each in asked))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from kanban_worker import resuming
 from kanban_worker.config import Settings
 from kanban_worker.tick import Tick
-from reconcile import judge, names, telling
+from reconcile import location, names, telling
 from reconcile.drift import DriftClass
 from reconcile.observed import SessionName
 from reconcile.plan import Action, Decision
@@ -21,9 +21,9 @@ def details(tick: Tick, before: Tick | None, settings: Settings) -> Mapping[str,
     found = [one for one in tick.report.decisions if _was_written(one)][: telling.LISTED]
     if not found:
         return {}
-    asked = frozenset(names.normalise(one.drift.session) for one in found)
+    asked = frozenset(names.key(one.drift.session) for one in found)
     commands = {
-        names.normalise(each.session): resuming.shell(each)
+        names.key(each.session): resuming.shell(each)
         for each in resuming.plan(tick, settings, asked)
     }
     # The head of a wave's comment has the cause, for all of them.
@@ -40,7 +40,7 @@ def _was_written(decision: Decision) -> bool:
 
 
 def _name(decision: Decision) -> SessionName:
-    return names.normalise(decision.drift.session)
+    return names.key(decision.drift.session)
 
 
 def _lines(
@@ -55,7 +55,7 @@ def _lines(
 def _ended(decision: Decision, tick: Tick, before: Tick | None) -> str:
     cause = decision.drift.evidence["cause"]
     noticed = f"{tick.report.at:%H:%M:%S %z}"
-    seen = before and _name(decision) in judge.sessions_of(before.world.tmux.values())
+    seen = before and _name(decision) in location.by_name(before.world.tmux.values())
     if before and seen and before.report.at <= tick.report.at:  # else the clock was set back
         return f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
     return f"Ended before {noticed}: {cause}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconcile import judge, names
+from reconcile import location, names
 from reconcile.observed import Unknown, World
 from state.errors import MustMend
 from state.lastgood import Cut
@@ -15,7 +15,7 @@ def torn(cut: Cut, world: World, patterns: Sequence[str]) -> MustMend | None:
     if cut.gone and not names.registrable(cut.session, patterns):
         return None
     listings = world.tmux.values()
-    if any(session.alive for session in judge.sessions_of(listings).get(cut.session, ())):
+    if any(session.alive for session in location.by_name(listings).get(cut.session, ())):
         return cut.error("its session still runs")
     if any(isinstance(answer, Unknown) for answer in listings):
         return cut.error("tmux cannot say whether its session runs")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
 from kanban_worker import recognise
 from kanban_worker.agents import files
-from kanban_worker.agents.shape import ENVIRONMENT, Adapter, LiveAgent
-from kanban_worker.processes import Place, Processes
+from kanban_worker.agents.hooks import Hooks
+from kanban_worker.agents.shape import ENVIRONMENT, Adapter, Hooked, LiveAgent, Seen
+from kanban_worker.processes import LivingPane, Processes
 from reconcile.observed import Listing, Pane, SessionName, Unknown, World
 from reconcile.resume import Holder
 
@@ -22,26 +24,28 @@ _SERVER = "app-server"
 
 
 def of(
-    kind: str, adapter: Adapter, world: World, home: Path, environ: Mapping[str, str]
+    kind: str,
+    adapter: Adapter,
+    world: World,
+    hooks: Hooks,
+    *,
+    home: Path,
+    environ: Mapping[str, str],
 ) -> tuple[Holder, ...] | Unknown:
     """All living agents of one kind, each with what it holds.
 
     Another user's are left out, and those started with another home than ours: what they hold
     lies there. `home` and `environ` are our own.
     """
-    try:
-        pids = list(_pids(kind))
-    except (psutil.Error, OSError) as error:
-        return Unknown(f"the process table cannot be read: {error}")
-    places = [_place(pid, kind) for pid in pids]
-    found = Processes().look(places, pids, world.at).values()
+    living = everywhere(kind, world.at)
+    if isinstance(living, Unknown):
+        return living
     mine = {files.real_path(str(home)), *(environ[v] for v in ENVIRONMENT if v in environ)}
-    agents = [
-        each.agent
-        for each in found
-        if each.agent and each.agent.kind == kind and not _is_elsewhere(each.agent, mine)
-    ]
-    held = adapter.conversations(agents)
+    agents = [each for each in living if not _is_elsewhere(each, mine)]
+    hooks.look()
+    hooked = ((agent.session, hooks.of(agent.family)) for agent in agents)
+    told = {name: one for name, one in hooked if isinstance(one, Hooked) and one.kind in {"", kind}}
+    held = adapter.conversations(agents, Seen(hooked=told, anywhere=lambda: living))
     panes = _panes(world)
     return tuple(
         Holder(
@@ -52,6 +56,17 @@ def of(
         for agent in agents
         if agent.family and _SERVER not in agent.argv
     )
+
+
+def everywhere(kind: str, now: datetime) -> Sequence[LiveAgent] | Unknown:
+    """Every living agent of a kind on this host, in a pane or not; another user's are left out."""
+    try:
+        pids = list(_pids(kind))
+    except (psutil.Error, OSError) as error:
+        return Unknown(f"the process table cannot be read: {error}")
+    panes = [_pane(pid, kind) for pid in pids]
+    found = Processes().look(panes, pids, now).values()
+    return [each.agent for each in found if each.agent and each.agent.kind == kind]
 
 
 def _pids(kind: str) -> Iterator[int]:
@@ -79,10 +94,10 @@ def _exe(process: psutil.Process) -> str:
         return ""
 
 
-def _place(pid: int, kind: str) -> Place:
+def _pane(pid: int, kind: str) -> LivingPane:
     """A process as if it were the only one of a pane: looked into in the same way."""
     pane = Pane(pane_id=str(pid), pid=pid)
-    return Place(socket="process", pane=pane, wanted=kind, followed=True)
+    return LivingPane(socket="process", pane=pane, wanted=kind, followed=True)
 
 
 def _panes(world: World) -> Mapping[int, SessionName]:

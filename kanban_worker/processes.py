@@ -20,20 +20,33 @@ from typing import TypeAlias, TypeVar
 import psutil
 
 from kanban_worker import procfs, recognise
-from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
-from reconcile.observed import Agent, Answer, Boot, Inside, Pane, Process, SessionName, Unknown
+from kanban_worker.agents.shape import ENVIRONMENT, MARKERS, LiveAgent, Member
+from reconcile.observed import (
+    Agent,
+    Answer,
+    Boot,
+    Inside,
+    Pane,
+    Process,
+    ProcessId,
+    Server,
+    SessionName,
+    Unknown,
+)
 
 T = TypeVar("T")
 _Identity: TypeAlias = tuple[str, str, int, str | None, bool]
 _SETTLED = timedelta(seconds=10)
 """A younger agent may still start the process that holds its conversation."""
 _NEVER, _ALWAYS = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_SERVER_SLACK = timedelta(seconds=60)
+"""A tmux server notes its start in whole seconds of a clock that may be set meanwhile."""
 _AFRESH = timedelta(minutes=10)
 """How often panes that nobody follows are looked into again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class LivingPane:
     """A living pane to look into, and the agent that its session is said to run."""
 
     socket: str
@@ -74,13 +87,13 @@ class Processes:
     def __init__(self) -> None:
         """Nothing is known before the first look."""
         self._known: dict[_Identity, Found] = {}
-        self._places: Sequence[Place] = ()
+        self._places: Sequence[LivingPane] = ()
         self._found: Mapping[tuple[str, str], Found] = {}
         self._ends = _Ends()
         self._looked_at = _NEVER
 
     def look(
-        self, places: Sequence[Place], servers: Iterable[int], now: datetime
+        self, places: Sequence[LivingPane], servers: Iterable[int], now: datetime
     ) -> Mapping[tuple[str, str], Found]:
         """What runs in each of these panes of the tmux servers with these pids.
 
@@ -99,7 +112,7 @@ class Processes:
 
     def _look_again(
         self,
-        places: Sequence[Place],
+        places: Sequence[LivingPane],
         servers: Iterable[int],
         now: datetime,
         ended: frozenset[Member],
@@ -121,6 +134,12 @@ class Processes:
         return found
 
 
+def pane_of(label: SessionName) -> tuple[str, str]:
+    """The socket and the pane id of a `LivingPane.label`."""
+    socket, _, pane_id = label.rpartition(":")
+    return socket, pane_id
+
+
 def process(pid: int, booted: Boot | None = None) -> Answer[Process]:
     """The process with this pid; None when there is certainly none, or it has ended.
 
@@ -129,16 +148,51 @@ def process(pid: int, booted: Boot | None = None) -> Answer[Process]:
     """
     try:
         if not psutil.pid_exists(pid):  # Process() would take a thread's id, and raise below 0
-            return None
+            return _hidden(pid)
         found = psutil.Process(pid)
         seen = _process(found, _argv(found))
         now = boot() if booted else None
         moved = max(now.at - booted.at, timedelta(0)) if now and booted else timedelta(0)
         return replace(seen, started_at=seen.started_at - moved)
     except (psutil.NoSuchProcess, OverflowError):
-        return None
+        return _hidden(pid)
     except (psutil.Error, OSError) as error:
         return Unknown(f"process {pid} cannot be read: {error}")
+
+
+def _hidden(pid: int) -> Unknown | None:
+    """Why a process that `/proc` does not show may live: with `hidepid=2` it hides other users'."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return Unknown(f"process {pid} is another user's, and this user may not see it")
+    except (OSError, OverflowError):
+        pass
+    return None
+
+
+def lives(known: ProcessId) -> bool | Unknown:
+    """Whether a process that was seen before still runs; a zombie does not."""
+    ticks = procfs.start_ticks(known.pid)
+    if ticks is not None:
+        return procfs.may_live(known.pid, known.start)
+    found = process(known.pid)
+    if isinstance(found, Process):
+        return found.start == known.start
+    return found or False
+
+
+def server(seen: Server) -> ProcessId | None:
+    """The process of a tmux server that has just answered; None where it cannot be told.
+
+    The pid that a server gives is that of its own pid namespace: reached through a mounted
+    socket it may be another process here, which did not begin when the server did.
+    """
+    found = process(seen.pid)
+    if not isinstance(found, Process) or not found.id:
+        return None
+    near = abs(found.started_at - seen.started_at) < _SERVER_SLACK
+    return found.id if near or found.command.startswith("tmux") else None
 
 
 def boot() -> Boot | None:
@@ -158,12 +212,17 @@ class _Tree:
     def __init__(self, servers: Iterable[int]) -> None:
         self._processes: dict[int, psutil.Process] = {}
         self._children: dict[int, list[psutil.Process]] = {}
-        for server in servers:
+        # Not `children(recursive=True)` of each: every one of those reads the whole table again.
+        table: dict[int, list[psutil.Process]] = {}
+        for each in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                for child in psutil.Process(server).children(recursive=True):
-                    with contextlib.suppress(psutil.Error):
-                        self._children.setdefault(child.ppid(), []).append(child)
-                        self._processes[child.pid] = child
+                table.setdefault(each.ppid(), []).append(each)
+        queue = list(dict.fromkeys(servers))
+        for parent in queue:
+            if parent not in self._children:
+                self._children[parent] = found = table.get(parent, [])
+                self._processes.update((child.pid, child) for child in found)
+                queue.extend(child.pid for child in found)
 
     def root(self, pid: int) -> psutil.Process:
         """A pane's own process. Raises psutil.Error when it has just ended."""
@@ -177,7 +236,7 @@ class _Tree:
             queue.extend(self._children.get(found.pid, ()))
 
 
-def _look_into(place: Place, tree: _Tree, now: datetime) -> Found:
+def _look_into(place: LivingPane, tree: _Tree, now: datetime) -> Found:
     try:
         root = tree.root(place.pane.pid)
         argv = _argv(root)
@@ -213,7 +272,7 @@ def _recognise(found: psutil.Process, argv: list[str], wanted: str | None) -> st
 
 
 def _live(
-    place: Place, kind: str, agent: Process, argv: list[str], family: Iterator[psutil.Process]
+    place: LivingPane, kind: str, agent: Process, argv: list[str], family: Iterator[psutil.Process]
 ) -> LiveAgent:
     members = list(family)
     return LiveAgent(
@@ -232,6 +291,7 @@ def _process(found: psutil.Process, argv: list[str]) -> Process:
         started_at=datetime.fromtimestamp(found.create_time(), UTC),
         command=PurePosixPath(argv[0]).name if argv else found.name(),
         cwd=_readable(found.cwd, ""),
+        start=procfs.start_ticks(found.pid) or str(found.create_time()),
     )
 
 
@@ -252,7 +312,7 @@ def _argv(found: psutil.Process) -> list[str]:
 def _environ(found: psutil.Process) -> dict[str, str]:
     nothing: dict[str, str] = {}
     environ = _readable(found.environ, nothing)
-    return {name: environ[name] for name in ENVIRONMENT if name in environ}
+    return {name: environ[name] for name in (*ENVIRONMENT, *MARKERS) if name in environ}
 
 
 def _readable(read: Callable[[], T], otherwise: T) -> T:
@@ -311,6 +371,6 @@ class _Ends:
 def _still(member: Member) -> bool:
     if member.start_ticks is not None:
         # Not the computed start time: it moves when the host's clock is set.
-        return procfs.start_ticks(member.pid) == member.start_ticks
+        return procfs.may_live(member.pid, member.start_ticks)
     now = process(member.pid)
     return isinstance(now, Unknown) or (now is not None and now.started_at == member.started_at)

@@ -1,13 +1,15 @@
-"""Recognises what a process is from how it was started: an agent, or a shell at its prompt."""
+"""Recognises what a process is from how it was started: an agent, or a shell at its prompt.
+
+A hook imports this, so it imports little itself (see `commands.hook`).
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
-from reconcile import names
+from reconcile import kinds
 
 SHELLS = frozenset({"bash", "zsh", "fish", "sh", "dash", "ksh", "tcsh", "csh", "nu", "ash"})
 _INTERPRETERS = SHELLS | {"node", "nodejs", "bun", "deno", "python", "python3", "ruby", "perl"}
@@ -33,9 +35,9 @@ def kind_of(
     builds, Codex and Gemini are a script of `node`, and wrappers a script of a shell.
     A script with a suffix of another language (`gemini.py`) is somebody's own.
     """
-    known = {*names.AGENTS, *([wanted] if wanted else [])}
+    known = {*kinds.AGENTS, *([wanted] if wanted else [])}
     program = argv[0] if argv else name
-    first = PurePosixPath(program).name.removeprefix("-")
+    first = _base_name(program).removeprefix("-")
     if first in known:
         return first
     if VERSION.fullmatch(first) and "/claude/versions/" in f"{program} {exe}":
@@ -47,7 +49,7 @@ def kind_of(
         return None
     script = next(iter(argv[len(options) + 1 :]), "")
     packaged = (kind for package, kind in _PACKAGES.items() if f"/{package}/" in script)
-    stem = _SCRIPTS.sub("", PurePosixPath(script).name)
+    stem = _SCRIPTS.sub("", _base_name(script))
     return next(packaged, stem if stem in known else None)
 
 
@@ -58,4 +60,9 @@ def is_shell_only(argv: Sequence[str]) -> bool:
 
 def is_shell(argv: Sequence[str]) -> bool:
     """Whether this is a shell, whatever it runs."""
-    return bool(argv) and PurePosixPath(argv[0]).name.removeprefix("-") in SHELLS
+    return bool(argv) and _base_name(argv[0]).removeprefix("-") in SHELLS
+
+
+def _base_name(path: str) -> str:
+    """The last part of a path. `pathlib` would cost a hook 8 ms to import."""
+    return path.rstrip("/").rpartition("/")[2]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kanban_worker.agents.shape import Adapter, LiveAgent
-from reconcile import identity
+from reconcile import identity, names
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.gone import Cause
 from reconcile.observed import (
@@ -21,6 +21,7 @@ from reconcile.observed import (
     Session,
     SessionName,
     Unknown,
+    Unseen,
     World,
 )
 
@@ -65,6 +66,7 @@ class Records:
         self._expanded = expanded
         self._seldom: _Seldom | None = None
         self._none_soon: tuple[datetime, Wanted] | None = None
+        self._environs: Mapping[SessionName, Mapping[str, str]] = {}
 
     def wanted(self, registry: Registry) -> Wanted:
         """What follows from the registry alone."""
@@ -82,9 +84,24 @@ class Records:
         return Wanted(running=running, cut_off=ended, shared=frozenset(shared))
 
     def artefacts(
+        self,
+        wanted: Wanted,
+        conversations: Iterable[Conversation],
+        now: datetime,
+        environs: Mapping[SessionName, Mapping[str, str]],
+    ) -> Artefacts:
+        """What is on disk under each id; what a process has just written to, is.
+
+        `environs` are the variables that an entry's agent was last seen with, by its name.
+        """
+        self._environs = environs
+        found = self._looked_for(wanted, conversations, now)
+        # Of an agent that was never seen nobody knows where it writes: that is nothing to tell.
+        return {each: found[each] for each in found if not isinstance(found[each], Unseen)}
+
+    def _looked_for(
         self, wanted: Wanted, conversations: Iterable[Conversation], now: datetime
     ) -> Artefacts:
-        """What is on disk under each id; what a process has just written to, is."""
         written = {held.id for held in conversations if isinstance(held, Bound) and held.written}
         return {
             recorded: Artefact.PRESENT
@@ -140,6 +157,7 @@ class Records:
             created_at=entry.created_at,
             now=now,
             at_home=conversation == entry.own_id and not shared,
+            environ=self._environs.get(names.key(entry.name)),
         )
 
     def _soon(self, there: Iterable[Recorded], now: datetime) -> Mapping[Recorded, Expiry]:
@@ -152,7 +170,7 @@ class Records:
         last = self._none_soon
         if last and last[1] is wanted and abs(now - last[0]) < _OFTEN:
             return {}
-        there = (each for each in wanted.running if artefacts[each] is Artefact.PRESENT)
+        there = (each for each in wanted.running if artefacts.get(each) is Artefact.PRESENT)
         found = self._soon(there, now)
         self._none_soon = None if found else (now, wanted)
         return found

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kanban_worker import agents, holders
 from kanban_worker.agents import files
+from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import Adapter
 from kanban_worker.config import Settings
 from kanban_worker.tick import Tick
 from reconcile import names, resume
 from reconcile.desired import Entry
+from reconcile.location import Sessions
 from reconcile.observed import Unknown
 from reconcile.resume import Holder, Looked, Resumption
 from state import paths
@@ -24,15 +26,17 @@ def plan(
 ) -> Iterator[Resumption]:
     """What to tell of each session that ended, or of those that were asked for.
 
-    `asked` are names as tmux writes them.
+    `asked` are names as the entries have them.
     """
-    look = _Look(settings=settings, tick=tick)
+    look = _Look(settings=settings, tick=tick, sessions=tick.sessions())
     drifts = [decision.drift for decision in tick.report.decisions]
     for entry in tick.registry.entries:
         how = resume.ended(entry, drifts)
-        if how if asked is None else names.normalise(entry.name) in asked:
+        if how if asked is None else names.key(entry.name) in asked:
             looked = look.at(entry)
-            yield resume.decide(entry, how, looked, tick.registry.entries, tick.world)
+            yield resume.decide(
+                entry, how, looked, tick.registry.entries, tick.world, look.sessions
+            )
 
 
 def shell(each: Resumption) -> str | None:
@@ -42,7 +46,8 @@ def shell(each: Resumption) -> str | None:
     directory = each.directory
     home, slash, rest = directory.partition("/") if directory.startswith("~") else ("", "", "")
     place = f"{home}{slash}{shlex.quote(rest) if rest else ''}" if home else shlex.quote(directory)
-    return f"cd {place} && {shlex.join(each.command)}"
+    moved = "".join(f"{name}={shlex.quote(each.environ[name])} " for name in each.environ)
+    return f"cd {place} && {moved}{shlex.join(each.command)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,8 @@ class _Look:
 
     settings: Settings
     tick: Tick
-    _adapters: dict[str, Adapter] = field(default_factory=dict)
+    sessions: Sessions
+    _adapters: dict[tuple[str, object], Adapter] = field(default_factory=dict)
     _holders: dict[str, tuple[Holder, ...] | Unknown] = field(default_factory=dict)
 
     def at(self, entry: Entry) -> Looked | None:
@@ -61,23 +67,47 @@ class _Look:
             return None
         if resume.no_place(directory):  # which may be no path at all, for a NUL in it
             return None
-        home, environ = self.settings.places.home, self.settings.environ
+        home = self.settings.places.home
         where = str(paths.at_home(directory, home))
-        # Not the tick's adapter, which also knows where living agents have moved their files:
-        # what is resumed is started anew, in the environment of whoever asks.
-        if kind not in self._adapters:
-            self._adapters[kind] = agents.ADAPTERS[kind](home, environ)
-            others = agents.ADAPTERS[kind](home, environ)
-            self._holders[kind] = holders.of(kind, others, self.tick.world, home, environ)
-        adapter = self._adapters[kind]
+        moved = self._moved(entry)
+        adapter = self._adapter(kind, moved)
+        if kind not in self._holders:
+            self._holders[kind] = self._held(kind)
         there = files.folder(where)
         now = self.tick.world.at
         created = entry.created_at
-        artefact = adapter.artefact(own, workspace=where, created_at=created, now=now)
+        artefact = adapter.artefact(
+            own, workspace=where, created_at=created, now=now, environ=moved
+        )
         return Looked(
             directory=files.real_path(where) if isinstance(there, Path) else there,
             artefact=artefact,
             misplaced=adapter.misplaced(own, where),
             command=adapter.resume(own),
+            environ=moved,
             holders=self._holders[kind],
         )
+
+    def _moved(self, entry: Entry) -> Mapping[str, str]:
+        """The variables that its agent was last seen with, where they differ from ours."""
+        sighting = self.sessions.sighting(entry)
+        seen = sighting.environ if sighting else {}
+        environ = self.settings.environ
+        return {name: value for name, value in seen.items() if environ.get(name) != value}
+
+    def _adapter(self, kind: str, moved: Mapping[str, str]) -> Adapter:
+        """Not the tick's, which also knows where living agents have moved their files.
+
+        What is resumed is started anew, in the environment of whoever asks.
+        """
+        key = kind, tuple(moved.items())
+        if key not in self._adapters:
+            environ = {**self.settings.environ, **moved}
+            self._adapters[key] = agents.adapter(kind, self.settings.places.home, environ)
+        return self._adapters[key]
+
+    def _held(self, kind: str) -> tuple[Holder, ...] | Unknown:
+        home, environ = self.settings.places.home, self.settings.environ
+        others = agents.adapter(kind, home, environ)
+        hooks = Hooks(str(self.settings.places.hooks))
+        return holders.of(kind, others, self.tick.world, hooks, home=home, environ=environ)

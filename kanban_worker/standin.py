@@ -31,6 +31,8 @@ Kind = Literal["claude", "agy", "codex"]
 WORDS = ("prompt", "clear", "branch", "resume")
 KEY_LIMIT = 200
 CURRENT = "2.1.329"
+PLAIN = "2.1.74"
+"""The last Claude Code without a pid file; it keeps no other record of its process either."""
 STALE = "2.1.112"
 """The last Claude Code measured that keeps the start-time id in its pid file after `/clear`."""
 
@@ -61,6 +63,8 @@ class Claude:
     def __init__(self, options: argparse.Namespace) -> None:
         """Write the pid file, unless told not to."""
         self.version = STALE if options.stale_pid_file else CURRENT
+        if options.no_pid_file:
+            self.version = PLAIN
         self.keeps_id = bool(options.stale_pid_file)
         self.id = options.session_id or options.resume or str(uuid.uuid4())
         self.cwd = str(Path.cwd().resolve())

@@ -24,17 +24,23 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kanban_worker import agents, endings, sources
+from kanban_worker.agents.hooks import Hooks
 from kanban_worker.ages import Ages
 from kanban_worker.config import Settings
+from kanban_worker.observe import place
+from kanban_worker.observe.home import Home
 from kanban_worker.observe.observer import Observer
+from kanban_worker.observe.servers import Servers
 from kanban_worker.tmux import Tmux
-from reconcile import judge, plan, report
+from reconcile import judge, memory, plan, report
 from reconcile.desired import Registry
 from reconcile.drift import FindingId, Judgement
-from reconcile.observed import Boot, Server, World
+from reconcile.location import Sessions
+from reconcile.memory import Memory
+from reconcile.observed import Place, SessionName, World
 from reconcile.plan import Decision, Plan
 from reconcile.report import Report, Source
-from state import locking, paths
+from state import durable, locking, paths
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, Lost, MonitorError, MustMend
 from state.faults import Fault
@@ -68,8 +74,15 @@ class Tick:
     registry: Registry
     world: World
     report: Report
+    memory: Memory
+    elsewhere: frozenset[SessionName]
+    """The entries of other places, which are not judged here."""
     troubles: tuple[MonitorError, ...]
     """What the user must mend, or what failed; the report tells of the rest."""
+
+    def sessions(self) -> Sessions:
+        """The sessions that were seen, and which entry each belongs to."""
+        return Sessions(self.world, self.registry, self.memory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +102,8 @@ class _Applied:
     troubles: tuple[MonitorError, ...] = ()
 
 
-_Sight: TypeAlias = tuple[World, Registry | None, Mapping[str, Server], Boot | None]
+_Sight: TypeAlias = tuple[World, Registry | None, Memory]
+"""A memory whose findings are left out: they are no ground to judge from."""
 
 
 def default_interval(tick: Tick) -> float:
@@ -110,19 +124,30 @@ class Monitor:
         """Touches nothing yet. `clock` tells the local time, timezone-aware; `timer` as in Ages."""
         home = settings.places.home
         self.registry = RegistryFile(settings.registry, state_dir=settings.places.state)
+        real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
+        self.home = Home(real_registry, place.here(settings.host))
+        self.hooks = Hooks(str(settings.places.hooks))
         self.observer = Observer(
-            tmux=Tmux(settings.sockets),
-            adapters={kind: make(home, settings.environ) for kind, make in agents.ADAPTERS.items()},
+            place=self.home.place,
+            servers=Servers(settings.sockets, settings.environ),
+            tmux=Tmux(),
+            adapters={
+                kind: agents.adapter(kind, home, settings.environ) for kind in agents.ADAPTERS
+            },
+            hooks=self.hooks,
             patterns=settings.policy.patterns,
             home=home,
+            environ=settings.environ,
             clock=clock,
         )
         self._policy = settings.policy
         self.now = clock
         self._ages = Ages(clock, timer)
-        real_registry = Path(os.path.realpath(settings.registry))  # `resolve` raises on a loop
-        self.notebook = Notebook(paths.ledger(settings.places.cache, real_registry))
-        self._lock = paths.monitor_lock(settings.places.state, real_registry)
+        label = self.home.label
+        self._owner = durable.owner_of(real_registry)
+        ledger = paths.ledger(settings.places.cache, real_registry, label)
+        self.notebook = Notebook(ledger, self._owner)
+        self._lock = paths.monitor_lock(settings.places.state, real_registry, label)
         self.barred: MonitorError | None = None
         """Why nothing may be written to the registry, while that is so."""
         self._speaks = False
@@ -134,6 +159,8 @@ class Monitor:
         began, attempts = time.perf_counter(), itertools.count(1)
         forgotten = self.notebook.recall()
         self._keep_ages()
+        if isinstance(self.home.place, Place):
+            self.notebook.memory = memory.at_place(self.notebook.memory, self.home.place.id)
         if not dry_run and not self.barred:
             with contextlib.suppress(CouldNot):  # else the next write says so
                 self.registry.recover()
@@ -154,7 +181,7 @@ class Monitor:
 
         Raises locking.Busy when another is after `patience` seconds; CouldNot.
         """
-        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep)
+        return locking.alone(self._lock, who=who, timeout=patience, sleep=sleep, owner=self._owner)
 
     def speak(self, fence: Callable[[], None]) -> None:
         """From now on, keep what a card is to be told among the memory's `unsaid`.
@@ -188,7 +215,13 @@ class Monitor:
         except MonitorError as error:
             troubles.append(error)
         registry = document.registry if document else None
-        world = self.observer.look(registry or Registry())
+        world = self.observer.look(
+            registry or Registry(),
+            self.notebook.memory,
+            away=self.home.away(self.notebook.memory),
+            home_since=self.home.since,
+            owner=self._owner.uid if self._owner else None,
+        )
         if document and document.cut:
             if torn := endings.torn(document.cut, world, self._policy.patterns):
                 document, registry, troubles = None, None, [torn]
@@ -203,10 +236,16 @@ class Monitor:
 
     def _judge(self, world: World, registry: Registry | None) -> Judgement:
         """The last judgement, for as long as the same things are seen and time changes nothing."""
-        memory = self.notebook.memory
-        sight = (replace(world, at=NO_TIME), registry, memory.servers, memory.boot)
+        remembered = self.notebook.memory
+        known = Memory(
+            servers=remembered.servers,
+            boot=remembered.boot,
+            place=remembered.place,
+            sightings=remembered.sightings,
+        )
+        sight = (replace(world, at=NO_TIME), registry, known)
         if not (self._judged and self._judged[0] == sight and world.at <= self._judged[1].until):
-            self._judged = sight, judge.judge(world, registry, memory, self._policy)
+            self._judged = sight, judge.judge(world, registry, remembered, self._policy)
         return self._judged[1]
 
     def _apply(self, decided: Plan, seen: _Seen, *, dry_run: bool) -> _Applied:
@@ -264,9 +303,14 @@ class Monitor:
         document = applied.document or seen.document
         if document is not None and not dry_run:
             troubles += self._remember(document)
+            self.hooks.tidy(seen.world.at)
+            if not (self.barred or troubles):
+                self.home.watch(self.notebook.memory, seen.world.at)
         return Tick(
             registry=seen.registry or Registry(),
             world=seen.world,
+            memory=self.notebook.memory,
+            elsewhere=self._judged[1].elsewhere if self._judged else frozenset(),
             troubles=tuple(troubles),
             report=Report(
                 at=seen.world.at,
@@ -309,8 +353,8 @@ def _mend(path: Path, fault: Fault) -> MustMend:
 def _refused(decided: Plan, outcome: Written) -> Mapping[FindingId, str]:
     """Why some drifts stay as they are: their entries cannot be edited safely."""
     reasons: dict[FindingId, str] = {}
-    for place, why in outcome.refused.items():
-        session = decided.edits[place].session
+    for position, why in outcome.refused.items():
+        session = decided.edits[position].session
         reasons |= {d.drift.id: str(why) for d in decided.writes if d.drift.session == session}
     return reasons
 

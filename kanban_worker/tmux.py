@@ -7,23 +7,18 @@ only when it succeeded, and "no server" only when nothing contradicts it.
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
-import shutil
+import re
 import stat
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import libtmux
-import psutil
-from libtmux import exc
-
-from reconcile.observed import Answer, Listing, Pane, Server, Session, SessionName, Unknown
+from kanban_worker import tmux_rows, unix_sockets
+from kanban_worker.agents.shape import Shown
+from kanban_worker.tmux_calls import Calls
+from reconcile.observed import Answer, Listing, Unknown
 
 if TYPE_CHECKING:
     from libtmux.common import tmux_cmd
@@ -31,17 +26,9 @@ if TYPE_CHECKING:
 DEADLINE = 5.0
 """Seconds that one listing may take. A stopped server (SIGSTOP) never answers."""
 
-_NUMBERS = (
-    "pid",
-    "start_time",
-    "session_created",
-    "pane_id",
-    "pane_pid",
-    "pane_dead",
-    "pane_dead_status",
-    "pane_dead_signal",
-)
-_UNIX_SOCKETS = Path("/proc/net/unix")
+_VERSION = re.compile(r"[\w.-]{0,40}")
+_PANES_A_CALL = 100
+"""Whose text one call asks for: a client's words may be 16 KiB together (MAX_IMSGSIZE)."""
 
 
 def socket_path(asked: str | None, environ: Mapping[str, str]) -> str:
@@ -63,134 +50,126 @@ def socket_path(asked: str | None, environ: Mapping[str, str]) -> str:
 
 
 class Tmux:
-    """Looks at the tmux servers behind some sockets."""
+    """Looks at tmux servers."""
 
     def __init__(
-        self, sockets: Sequence[str], *, tmux_bin: str | None = None, deadline: float = DEADLINE
+        self,
+        sockets: Sequence[str] = (),
+        *,
+        tmux_bin: str | None = None,
+        deadline: float = DEADLINE,
     ) -> None:
-        """`sockets` are paths; `deadline` is in seconds, for each listing."""
-        self.sockets = tuple(sockets)
-        self._tmux_bin = tmux_bin or shutil.which("tmux")
-        self._deadline = deadline
-        # A mark that no session name and no directory can hold: nobody can guess it.
-        self._mark = f"@{os.urandom(8).hex()}@"
+        """`sockets` are the paths to ask where a look names none, by default tmux's own default.
+
+        `deadline` is in seconds, for each call.
+        """
+        self.sockets = tuple(sockets) or (socket_path(None, os.environ),)
+        self._calls = Calls(tmux_bin=tmux_bin, deadline=deadline)
+        self._mark = self._calls.mark
         self._looks = itertools.count(1)
         self._last: dict[str, tuple[list[str], Listing]] = {}
-        self._stuck: dict[str, Future[tmux_cmd]] = {}
 
-    def look(self) -> dict[str, Answer[Listing]]:
+    def look(self, sockets: Iterable[str] | None = None) -> dict[str, Answer[Listing]]:
         """Each socket's listing; None where certainly no server runs."""
-        return {socket: self._list(socket) for socket in self.sockets}
+        asked = self._asked(sockets)
+        self._last = {socket: self._last[socket] for socket in asked if socket in self._last}
+        return {socket: self._list(socket) for socket in asked}
 
-    def rivals(self) -> frozenset[str]:
+    def shown(
+        self, panes: Iterable[tuple[str, str]], *, text: bool
+    ) -> Mapping[tuple[str, str], Shown]:
+        """What panes show, each given and found by (socket path, pane id).
+
+        A pane that has just vanished, or whose server gives no whole answer, is not there. The
+        title is cut at 1 KiB, the text at 64 KiB; control characters are left as they are.
+        """
+        wanted: dict[str, set[str]] = {}
+        for socket, pane_id in panes:
+            wanted.setdefault(socket, set()).add(pane_id)
+        found: dict[tuple[str, str], Shown] = {}
+        for socket, ids in wanted.items():
+            ordered, size = sorted(ids), _PANES_A_CALL if text else len(ids)
+            for first in range(0, len(ordered), size):
+                some = ordered[first : first + size]
+                answer = self._show(socket, some, text=text)
+                found |= {(socket, each): answer[each] for each in some if each in answer}
+        return found
+
+    def rivals(self, sockets: Iterable[str] | None = None) -> frozenset[str]:
         """The sockets whose path more than one living server is bound to (Linux only).
 
         A server whose socket file was deleted lives on, out of reach, while another one
         starts at the same path: what that listing lacks may well be alive in the other.
         """
-        return frozenset(socket for socket in self.sockets if _listeners(socket) > 1)
+        bound = unix_sockets.listening()
+        asked = self._asked(sockets)
+        return frozenset(one for one in asked if unix_sockets.count_at(one, bound) > 1)
 
-    def left_behind(self) -> frozenset[str]:
+    def left_behind(self, sockets: Iterable[str] | None = None) -> frozenset[str]:
         """The sockets whose file is there; tmux leaves it where it is when its server ends."""
-        return frozenset(socket for socket in self.sockets if Path(socket).exists())
+        return frozenset(socket for socket in self._asked(sockets) if Path(socket).exists())
+
+    def _asked(self, sockets: Iterable[str] | None) -> Sequence[str]:
+        return self.sockets if sockets is None else tuple(dict.fromkeys(sockets))
 
     def _list(self, socket: str) -> Answer[Listing]:
-        if self._tmux_bin is None:
-            return Unknown(
-                "tmux is not installed, or not on PATH (apt install tmux, brew install tmux)"
-            )
-        numbers = "|".join(f"#{{{name}}}" for name in _NUMBERS)
-        template = (
-            f"{self._mark}{numbers}{self._mark}#{{session_name}}{self._mark}#{{session_path}}"
-        )
-        server = libtmux.Server(socket_path=socket, tmux_bin=self._tmux_bin)
         # A listing that was cut behind a row would lack sessions that live, and so would an answer
         # to an earlier look. So each ends in a word that only this look knows.
         end = f"{self._mark}end of look {next(self._looks)}"
-        # -u: without it a C locale turns every non-ASCII letter of a name into "_".
-        listing = ("-u", "list-panes", "-a", "-F", template)
-        call = functools.partial(server.cmd, *listing, ";", "display-message", "-p", end)
-        try:
-            done = self._in_time(socket, call)
-        except TimeoutError:
-            return Unknown(
-                f"tmux gave no answer within {self._deadline:g} s on {socket}; "
-                "its server is stopped (kill -CONT it) or busy"
-            )
-        except exc.TmuxCommandNotFound:
-            return Unknown(f"tmux cannot be run as {self._tmux_bin}")
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no more threads
-            return Unknown(f"tmux could not be started for {socket!r}: {error}")
+        rows = ("list-panes", "-a", "-F", tmux_rows.template(self._mark))
+        # The version stands there too: in each row it would be printed for each pane.
+        last = ("display-message", "-p", f"#{{version}}{end}")
+        done = self._calls.run(socket, *rows, ";", *last)
+        if isinstance(done, Unknown):
+            return done
         # What is on stderr beside an answer is not tmux's: the loader warns there, say.
         answered = done.stdout and not done.returncode
-        return self._read(socket, done.stdout, end) if answered else self._refusal(socket, done)
-
-    def _in_time(self, socket: str, call: Callable[[], tmux_cmd]) -> tmux_cmd:
-        """What the call returns or raises, or TimeoutError when the deadline has passed.
-
-        libtmux has no deadline, and ending our tmux client does not end the call: the client
-        has sent its stdout to the server, where it stays open until a stopped server goes on.
-        So the call is left behind in its thread, and until it returns no other one is begun:
-        however long a server hangs, there is one of them.
-        """
-        stuck = self._stuck.pop(socket, None)
-        waits = stuck is not None and not stuck.done()
-        answer = stuck if stuck is not None and waits else _begin(call)
-        try:
-            return answer.result(0 if waits else self._deadline)
-        except TimeoutError:
-            self._stuck[socket] = answer
-            self._end_clients()
-            raise
-
-    def _end_clients(self) -> None:
-        """Ends what carries our mark: the client, also below a wrapper that is called tmux."""
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if any(self._mark in word for word in child.cmdline()):
-                    child.kill()
-
-    def _refusal(self, socket: str, done: tmux_cmd) -> Answer[Listing]:
-        """What a listing without rows means. Only three texts mean "none"."""
-        # Whole lines: the loader also says "No such file or directory" of a missing library.
-        said = done.stderr[-1] if done.stderr and done.returncode == 1 else ""
-        if said == "no current target":
-            return Listing(server=None, sessions={})  # alive with no session (exit-empty off)
-        if said in {
-            f"no server running on {socket}",
-            f"error connecting to {socket} (No such file or directory)",
-        }:
-            return _doubt(socket)
-        why = " ".join(done.stderr)[-200:] or f"no rows, exit status {done.returncode}"
-        return Unknown(f"tmux on {socket}: {why}")
+        return self._read(socket, done.stdout, end) if answered else _refusal(socket, done)
 
     def _read(self, socket: str, lines: list[str], end: str) -> Answer[Listing]:
         *rows, last_line = lines
-        if last_line != end:
+        version = last_line.removesuffix(end)
+        if version == last_line or not _VERSION.fullmatch(version):
             return Unknown(f"tmux on {socket} printed a listing that is cut short, or an older one")
         last = self._last.get(socket)
         if last and last[0] == rows:
             return last[1]
         try:
-            listing = _listing(socket, "\n".join(rows).split(self._mark)[1:])
+            listing = tmux_rows.listing(socket, "\n".join(rows), self._mark, version)
         except (ValueError, OverflowError, OSError) as error:
             return Unknown(f"tmux on {socket} printed a row that cannot be read: {error}")
         self._last[socket] = (rows, listing)
         return listing
 
+    def _show(self, socket: str, panes: Sequence[str], *, text: bool) -> Mapping[str, Shown]:
+        # A mark for this call alone: a pane may show what an earlier call was made with.
+        mark = f"{self._mark}{os.urandom(8).hex()}@"
+        words = ["list-panes", "-a", "-F", f"{mark}t#{{pane_id}}|#{{pane_title}}"]
+        # No `%` in what display-message prints: it would be a part of the date.
+        words += [";", "display-message", "-p", f"{mark}b|"]
+        for pane in panes if text else ():
+            # In a list of its own (if-shell), for a failure ends the list that it happens in.
+            line = f'capture-pane -p -t {pane} ; display-message -p "{mark}c{pane[1:]}|"'
+            words += [";", "if-shell", "-F", "1", line]
+        done = self._calls.run(socket, *words, ";", "display-message", "-p", f"{mark}end")
+        if isinstance(done, Unknown) or not done.stdout or done.stdout[-1] != f"{mark}end":
+            return {}
+        return tmux_rows.shown("\n".join(done.stdout), mark, text=text)
 
-def _begin(call: Callable[[], tmux_cmd]) -> Future[tmux_cmd]:
-    """Runs a call in a thread that does not keep the program from ending, as a pool's would."""
-    answer: Future[tmux_cmd] = Future()
 
-    def run() -> None:
-        try:
-            answer.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised again where the answer is asked for
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer
+def _refusal(socket: str, done: tmux_cmd) -> Answer[Listing]:
+    """What a listing without rows means. Only three texts mean "none"."""
+    # Whole lines: the loader also says "No such file or directory" of a missing library.
+    said = done.stderr[-1] if done.stderr and done.returncode == 1 else ""
+    if said == "no current target":
+        return Listing(server=None, sessions={})  # alive with no session (exit-empty off)
+    if said in {
+        f"no server running on {socket}",
+        f"error connecting to {socket} (No such file or directory)",
+    }:
+        return _doubt(socket)
+    why = " ".join(done.stderr)[-200:] or f"no rows, exit status {done.returncode}"
+    return Unknown(f"tmux on {socket}: {why}")
 
 
 def _doubt(socket: str) -> Unknown | None:
@@ -198,66 +177,9 @@ def _doubt(socket: str) -> Unknown | None:
     with contextlib.suppress(OSError):
         if not stat.S_ISSOCK(Path(socket).stat().st_mode):
             return Unknown(f"{socket} is not a socket (name another one with --tmux-socket)")
-    if _listeners(socket):
+    if unix_sockets.count_at(socket, unix_sockets.listening()):
         return Unknown(
             f"the tmux server of {socket} is alive, but its socket file was deleted; "
             "to have it make a new one, send that server SIGUSR1"
         )
     return None
-
-
-def _listeners(socket: str) -> int:
-    """How many living servers are bound to this path; Linux keeps a deleted one listed."""
-    try:
-        table = _UNIX_SOCKETS.read_text("utf-8", "replace")
-    except OSError:
-        return 0
-    listening = "00010000"  # __SO_ACCEPTCON: a server's socket, not one of its connections
-    rows = (line.split(maxsplit=7) for line in table.splitlines()[1:])
-    bound = [row[7] for row in rows if len(row) == 8 and row[3] == listening]  # noqa: PLR2004
-    folder, name = os.path.split(socket)
-    namesakes = [path for path in bound if path.endswith(f"/{name}")]
-    # The file itself may be gone; its folder is what either side may have reached by a link.
-    real = os.path.realpath(folder)
-    return sum(os.path.realpath(path.removesuffix(f"/{name}")) == real for path in namesakes)
-
-
-def _listing(socket: str, parts: list[str]) -> Listing:
-    """Groups rows of (numbers, name, directory) into sessions; ValueError when one is off."""
-    if not parts or len(parts) % 3:
-        message = "it is cut short"
-        raise ValueError(message)
-    servers: set[tuple[str, str]] = set()
-    sessions: dict[SessionName, tuple[str, str, list[Pane]]] = {}
-    for numbers, name, directory in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        pid, started, created, pane_id, pane_pid, dead, status, signal = numbers.split("|")
-        servers.add((pid, started))
-        if SessionName(name) not in sessions:
-            sessions[SessionName(name)] = (created, directory.removesuffix("\n"), [])
-        pane = Pane(
-            pane_id=pane_id,
-            pid=int(pane_pid),
-            dead=dead == "1",
-            # An empty pane_dead_status is not 0: killed, or tmux has not reaped it yet.
-            exit_status=int(status) if status else None,
-            exit_signal=int(signal) if signal else None,
-        )
-        sessions[SessionName(name)][2].append(pane)
-    ((pid, started),) = servers
-    return Listing(
-        server=Server(pid=int(pid), started_at=_time(started)),
-        sessions={
-            name: Session(
-                name=name,
-                socket=socket,
-                created_at=_time(created),
-                directory=directory,
-                panes=tuple(panes),
-            )
-            for name, (created, directory, panes) in sessions.items()
-        },
-    )
-
-
-def _time(epoch: str) -> datetime:
-    return datetime.fromtimestamp(int(epoch), UTC)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from reconcile.desired import Edit, Entry, Scalar
+from reconcile.desired import Edit, Entry, Registry, Scalar
 from reconcile.drift import LETTERS, Change, Drift, DriftClass, Notice, NoticeKind, finding_id
 from reconcile.memory import Memory
 from reconcile.observed import World
@@ -29,6 +29,7 @@ class Case:
     """One entry, with all that is needed to judge it."""
 
     world: World
+    registry: Registry
     memory: Memory
     policy: Policy
     entry: Entry

@@ -18,14 +18,17 @@ class Entry:
     """One session as registered. Keys that the registry lacks, or that are null, are None."""
 
     name: SessionName
-    """As written; compare through `names.normalise`."""
+    """As written; how a server lists it says `names.as_listed`."""
     agent: str | None = None
     status: str | None = None
+    host: str | None = None
+    """Whose entry it is: the host that it lives on."""
     workspace: str | None = None
     """As written: may start with `~`, be a symlink, or be gone."""
     created_at: datetime | None = None
     """Timezone-aware; None also when it is no timestamp."""
     terminated_at: datetime | None = None
+    termination_mode: str | None = None
     termination_cause: str | None = None
     pane_pid: int | None = None
     pane_command: str | None = None
@@ -50,6 +53,8 @@ class Registry:
     entries: tuple[Entry, ...] = ()
     reserved: frozenset[SessionName] = frozenset()
     """Names of entries that are faulty, or that a person has just removed."""
+    saved_at: datetime | None = None
+    """The file's modification time; None where there is no file."""
 
 
 Scalar: TypeAlias = str | int | datetime | None
@@ -62,6 +67,13 @@ class SetKey:
     session: SessionName
     key: str
     value: Scalar
+    inside: str | None = None
+    """The key of the mapping that `key` stands in: `pane` for `pane: {pid: …}`. None: the entry."""
+
+    @property
+    def path(self) -> str:
+        """The key as people are told it: `pane.pid`."""
+        return self.key if self.inside is None else f"{self.inside}.{self.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NewType
 
 from reconcile.desired import Edit, Scalar
-from reconcile.memory import Life
+from reconcile.memory import Life, Sighting
 from reconcile.observed import SessionName
 
 FindingId = NewType("FindingId", str)
@@ -24,12 +24,14 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class DriftClass(StrEnum):
-    """The four ways in which registry and world can disagree."""
+    """The four ways in which registry and world can disagree, and a session started anew."""
 
     TMUX_GONE = "A"
     UNREGISTERED = "B"
     ID_MATERIALISED = "C"
     STALE_ID = "D"
+    RESTARTED = "P"
+    """Not one of the four: the same agent in the same workspace, in another pane process."""
 
 
 class NoticeKind(StrEnum):
@@ -42,6 +44,12 @@ class NoticeKind(StrEnum):
     GHOST = "ghost-transcript"
     EXPIRING = "expiring-transcript"
     FLAPPING = "flapping"
+    RENAMED = "renamed"
+    DISPUTED = "disputed-name"
+    OTHER_HOST = "other-host"
+    LEFT = "conversation-left"
+    SHARED = "conversation-shared"
+    REFUSED = "unregistrable-name"
     BLIND = "cannot-see"
 
 
@@ -53,6 +61,12 @@ LETTERS: Mapping[NoticeKind, str] = {
     NoticeKind.GHOST: "G",
     NoticeKind.EXPIRING: "E",
     NoticeKind.FLAPPING: "F",
+    NoticeKind.RENAMED: "N",
+    NoticeKind.DISPUTED: "W",
+    NoticeKind.OTHER_HOST: "H",
+    NoticeKind.LEFT: "L",
+    NoticeKind.SHARED: "V",
+    NoticeKind.REFUSED: "Q",
     NoticeKind.BLIND: "U",
 }
 
@@ -107,6 +121,10 @@ class Judgement:
     notices: tuple[Notice, ...] = ()
     lives: Mapping[SessionName, Life | None] = field(default_factory=dict)
     """What lives under each registered name; None where that is unsure."""
+    sightings: Mapping[SessionName, Sighting] = field(default_factory=dict)
+    """Where the session of each entry was last seen, this look included."""
+    elsewhere: frozenset[SessionName] = frozenset()
+    """The entries of other places, which are not judged here."""
     until: datetime = FOREVER
     """Up to this time the same sight gives the same judgement."""
 

@@ -10,7 +10,7 @@ from reconcile import identity
 from reconcile.desired import Entry
 from reconcile.drift import LETTERS, Notice, NoticeKind, finding_id
 from reconcile.memory import Life, Memory
-from reconcile.observed import Session, SessionName, Unknown, World
+from reconcile.observed import Session, SessionName, World
 
 MOST = 3
 """More changes than this within the window are no work of a person."""
@@ -19,11 +19,8 @@ WHY = f"it goes up and down; held until it is steady for {WINDOW // timedelta(mi
 DOWN = Life()
 
 
-def life(entry: Entry, session: Session | None, world: World) -> Life | None:
-    """What lives under an entry's name now; None where that is unsure."""
-    if session is None:
-        blind = any(isinstance(answer, Unknown) for answer in world.tmux.values())
-        return None if blind or world.rivals or not world.tmux else DOWN
+def life(entry: Entry, session: Session, world: World) -> Life | None:
+    """What lives in an entry's session now; None where that is unsure."""
     pane = identity.agent_pane(session, entry, world)
     inside = identity.inside(session, pane, world)
     if pane.dead or inside.shell_only:

@@ -1,21 +1,24 @@
 """Whether a session that no listing shows is certainly gone, and what ended it.
 
 A failed look is not a death: fleets of 14 to 18 living sessions have been written off in
-one tick by tools that took one for the other. So a death needs witnesses, and a single one
-that contradicts makes the verdict unknown.
+one tick by tools that took one for the other. And a look from another host, from a container
+or at another server sees nothing of a session that lives. So a session that was seen here is
+gone only if its own server was asked and lacks it, or that server, or that boot, is proven
+over. One that was never seen here is gone only where the registry is at home, and only if
+nothing that runs could be it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconcile import names
-from reconcile.desired import Entry
-from reconcile.identity import CLOCK_SLACK, is_below
-from reconcile.memory import Memory
-from reconcile.observed import Listing, Pane, Process, Server, Unknown, World
+from reconcile.desired import Entry, Registry
+from reconcile.identity import CLOCK_SLACK
+from reconcile.memory import Memory, Sighting
+from reconcile.observed import Boot, Listing, Pane, Place, Process, Server, Unknown, World
 
 
 class Cause(StrEnum):
@@ -29,13 +32,16 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
 
 
+Evidence = Mapping[str, str | int | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """A death that is certain, with its witnesses."""
 
     cause: str
     """A `Cause`; for a pane with its exit status or signal, as in `pane-exited (1)`."""
-    evidence: Mapping[str, str | int | None]
+    evidence: Evidence
 
 
 def from_dead_pane(pane: Pane) -> Gone:
@@ -49,40 +55,169 @@ def from_dead_pane(pane: Pane) -> Gone:
     return Gone(cause=cause, evidence={"pane_dead": pane.pane_id, "pid": pane.pid})
 
 
-def from_absence(entry: Entry, world: World, memory: Memory) -> Gone | Unknown:
-    """The verdict on a session that is in no listing."""
-    if unseen := _unseen(world):
-        return unseen
-    listings = [answer for answer in world.tmux.values() if isinstance(answer, Listing)]
+def from_absence(entry: Entry, registry: Registry, world: World, memory: Memory) -> Gone | Unknown:
+    """The verdict on a session of this place that is in no listing."""
+    if (why := withheld(entry, world, memory)) is not None:
+        return why
+    sighting = memory.sightings.get(names.key(entry.name))
+    if sighting is not None and isinstance(world.place, Place) and sighting.place == world.place.id:
+        return _from_sighting(sighting, world)
+    return _never_seen(entry, registry, world, memory)
+
+
+def withheld(entry: Entry, world: World, memory: Memory) -> Unknown | None:
+    """Why no death of an entry may be told from this place, whatever was seen; None if one may."""
+    if isinstance(world.place, Unknown):
+        return world.place
+    sighting = memory.sightings.get(names.key(entry.name))
+    if sighting is None or not sighting.is_elsewhere(world.place.id, world.home_since):
+        seen = sighting is not None and sighting.place == world.place.id
+        return Unknown(world.away) if world.away is not None and not seen else None
+    return Unknown("it was last seen elsewhere")
+
+
+# Seen here before: judged by its own server and boot alone. -------------------------------------
+
+
+def _from_sighting(sighting: Sighting, world: World) -> Gone | Unknown:
+    boot = world.boot
+    if boot and _is_over(sighting, boot, world):
+        return Gone(cause=Cause.HOST_REBOOT, evidence={"boot": boot.id or boot.at.isoformat()})
+    if boot and boot.id and sighting.boot not in {"", boot.id}:
+        return Unknown("it was seen in another boot of this host, which is not proven to be over")
+    if sighting.socket not in world.tmux:
+        return Unknown(f"its tmux server ({sighting.socket}) was not asked")
+    answer = world.tmux[sighting.socket]
+    if isinstance(answer, Unknown):
+        return answer
+    if isinstance(answer, Listing) and answer.server == sighting.server:
+        seen = {f"tmux {sighting.socket}": _server_name(answer.server)}
+        lacks = {"lacks": f"{sighting.session_id} {sighting.pane_id}"}
+        return Gone(cause=Cause.SESSION_CLOSED, evidence={**seen, **lacks})
+    return _from_server(sighting, answer, world)
+
+
+def _is_over(sighting: Sighting, boot: Boot, world: World) -> bool:
+    """Whether the boot of the sighting is over: another one began after it, on the same host.
+
+    A boot id alone proves nothing: two clones of a host may share their machine id.
+    """
+    if sighting.boot and boot.id:
+        return sighting.boot != boot.id and boot.at > sighting.at
+    # A system without boot ids has only the time, which moves when the clock is set: what its
+    # server or its process tells counts for more.
+    answer = world.tmux.get(sighting.socket, Unknown("not asked"))
+    contradicted = isinstance(answer, Unknown) or (answer and answer.server == sighting.server)
+    server = sighting.server_process
+    lives = bool(server and world.remembered.get(server, False))
+    return boot.at > sighting.at + CLOCK_SLACK and not (contradicted or lives)
+
+
+def _from_server(sighting: Sighting, answer: Listing | None, world: World) -> Gone | Unknown:
+    """The server of the sighting did not answer: another one did, or none."""
+    server = sighting.server_process
+    lives = world.remembered.get(server) if server else None
+    if isinstance(lives, Unknown):
+        return lives
+    name = f"its tmux server (pid {sighting.server.pid})"
+    if lives is None:
+        return Unknown(f"{name} does not answer, and nothing shows whether it ended")
+    looked = _server_name(answer.server) if answer else "no server"
+    evidence = {f"tmux {sighting.socket}": looked, "server": _server_name(sighting.server)}
+    if not lives:
+        return Gone(cause=Cause.SERVER_DIED, evidence=evidence)
+    alone = sighting.socket not in world.rivals
+    if answer is not None and answer.server is None and alone:
+        # `exit-empty off`: alive without any session, and so without a row to name itself in.
+        return Gone(cause=Cause.SESSION_CLOSED, evidence=evidence)
+    return Unknown(f"{name} is alive, and another one answers at {sighting.socket}")
+
+
+# Never seen here: gone only at home, and only if nothing that runs could be it. ------------------
+
+
+def _never_seen(entry: Entry, registry: Registry, world: World, memory: Memory) -> Gone | Unknown:
+    rebooted = booted_since(entry, world) or changed_boot(world, memory)
+    doubt = next(_doubts(entry, registry, world), None)
+    if doubt is not None:
+        return doubt
     evidence: dict[str, str | int | None] = dict(_looked(world))
-    if world.boot and changed_boot(world, memory):
-        evidence["boot"] = world.boot.id  # no process of that time can still be there
+    if world.boot and rebooted:
+        evidence["boot"] = world.boot.id
     elif entry.pane_pid is not None:
-        doubt = _still_there(entry, entry.pane_pid, world)
-        if doubt:
-            return doubt
         evidence["pid_gone"] = entry.pane_pid
-    elif names.is_ambiguous(entry.name):
-        return Unknown("tmux may show its name with more backslashes (copy it from tmux ls)")
-    over = changed_servers(world, memory) or world.left_behind or changed_boot(world, memory)
-    if not (listings or over or _booted_since(entry, world)):
+    listings = [answer for answer in world.tmux.values() if isinstance(answer, Listing)]
+    if not (listings or rebooted or world.left_behind or changed_servers(world, memory)):
         # A pid that is gone says little: it may be another host's, or another container's.
         return Unknown("no tmux server runs, and nothing shows that one ever did here")
     return Gone(cause=_cause(entry, world, memory, listings), evidence=evidence)
 
 
-def _unseen(world: World) -> Unknown | None:
-    """Why a session may run without being listed, if it may."""
+def _doubts(entry: Entry, registry: Registry, world: World) -> Iterator[Unknown]:
+    """Why a session may run without being listed, the most general reason first."""
     if not world.tmux:
-        return Unknown("no tmux server was asked")
-    blind = [answer for answer in world.tmux.values() if isinstance(answer, Unknown)]
-    if blind:
-        return blind[0]
+        yield Unknown("no tmux server was asked")
+    yield from (each for each in world.tmux.values() if isinstance(each, Unknown))
+    yield from (each for each in world.others.values() if isinstance(each, Unknown))
     if world.rivals:
-        return Unknown(
-            f"two tmux servers share the path {min(world.rivals)}; only one of them can be asked"
-        )
-    return None
+        shared = min(world.rivals)
+        yield Unknown(f"two tmux servers share the path {shared}; only one of them can be asked")
+    listings = [each for each in world.tmux.values() if isinstance(each, Listing)]
+    if any(names.is_ambiguous(entry.name, each.version) for each in listings):
+        yield Unknown("tmux may show its name in another way (copy it from tmux ls)")
+    yield from _beside(entry, world)
+    if entry.pane_pid is not None:
+        yield from _still_there(entry, entry.pane_pid, registry, world)
+    yield from _held(entry, world)
+
+
+def _beside(entry: Entry, world: World) -> Iterator[Unknown]:
+    """A server that is not looked at otherwise may have a session of its name."""
+    for socket, answer in world.others.items():
+        if isinstance(answer, Listing):
+            forms = names.as_listed(entry.name, answer.version)
+            if any(form in answer.sessions for form in forms):
+                yield Unknown(
+                    f"the tmux server at {socket} has a session of this name "
+                    f"(to look there as well: --tmux-socket {socket})"
+                )
+
+
+def _still_there(entry: Entry, pid: int, registry: Registry, world: World) -> Iterator[Unknown]:
+    """Doubt, when the recorded pane process may still run.
+
+    A living process with that pid is another one only if it is of another kind, or began after
+    the registry was last saved: pids are reused, and nobody records a process of tomorrow.
+    """
+    found = world.recorded_pids.get(pid, Unknown(f"process {pid} was not looked for"))
+    if isinstance(found, Unknown):
+        yield found
+    elif found is not None and may_be(
+        entry, found, world.recorded_agents.get(pid, frozenset()), registry
+    ):
+        yield Unknown(f"its pane process {pid} ({found.command}) still runs, in no session listed")
+
+
+def may_be(entry: Entry, found: Process, kinds: Collection[str], registry: Registry) -> bool:
+    """Whether a living process with the recorded pid may be the one that was recorded.
+
+    `kinds` are those of the agents at or below it.
+    """
+    if registry.saved_at is not None and found.started_at > registry.saved_at + CLOCK_SLACK:
+        return False
+    known = [each for each in (entry.agent, entry.pane_command) if each]
+    told = bool(found.command and known)
+    return not told or entry.agent in kinds or found.command in known
+
+
+def _held(entry: Entry, world: World) -> Iterator[Unknown]:
+    recorded = [(entry.agent or "", each) for each in (entry.own_id, *entry.other_ids) if each]
+    if isinstance(world.holders, Unknown):
+        yield from [world.holders] * bool(recorded)
+        return
+    for one in recorded:
+        if holders := world.holders.get(one):
+            yield Unknown(f"its conversation is held by {holders[0]}")
 
 
 def _looked(world: World) -> Mapping[str, str]:
@@ -91,7 +226,7 @@ def _looked(world: World) -> Mapping[str, str]:
         f"tmux {socket}": _server_name(answer.server)
         if isinstance(answer, Listing)
         else "no server"
-        for socket, answer in world.tmux.items()
+        for socket, answer in {**world.tmux, **world.others}.items()
     }
 
 
@@ -99,45 +234,13 @@ def _server_name(server: Server | None) -> str:
     return f"pid {server.pid} since {server.started_at.isoformat()}" if server else "no sessions"
 
 
-def _booted_since(entry: Entry, world: World) -> bool:
+def booted_since(entry: Entry, world: World) -> bool:
     """Whether the host was started anew after the session was created."""
     return bool(world.boot and entry.created_at and world.boot.at > entry.created_at + CLOCK_SLACK)
 
 
-def _still_there(entry: Entry, pid: int, world: World) -> Unknown | None:
-    """Doubt, when the recorded pane process may still run.
-
-    A live process with that pid is another one only if it began after the session did, in
-    a directory that has nothing to do with it: pids are reused.
-    """
-    found = world.recorded_pids.get(pid, Unknown(f"process {pid} was not looked for"))
-    if isinstance(found, Unknown):
-        return found
-    if found is None or _reused(entry, found, world):
-        return None
-    where = next(
-        (
-            f", now in session {session.name}"
-            for answer in world.tmux.values()
-            if isinstance(answer, Listing)
-            for session in answer.sessions.values()
-            if any(pane.pid == pid for pane in session.panes)
-        ),
-        ", in no session that was listed",
-    )
-    return Unknown(f"its pane process {pid} ({found.command}) still runs{where}")
-
-
-def _reused(entry: Entry, found: Process, world: World) -> bool:
-    if entry.created_at is None or found.started_at <= entry.created_at + CLOCK_SLACK:
-        return False
-    homes = [each for each in (entry.pane_cwd, entry.workspace) if each]
-    known = bool(found.cwd and homes)
-    return known and not any(is_below(found.cwd, home, world) for home in homes)
-
-
 def _cause(entry: Entry, world: World, memory: Memory, listings: list[Listing]) -> Cause:
-    if _booted_since(entry, world) or changed_boot(world, memory):
+    if booted_since(entry, world) or changed_boot(world, memory):
         return Cause.HOST_REBOOT
     servers = [listing.server for listing in listings if listing.server]
     started = entry.created_at and entry.created_at + CLOCK_SLACK
@@ -148,7 +251,9 @@ def _cause(entry: Entry, world: World, memory: Memory, listings: list[Listing]) 
 
 
 def changed_boot(world: World, memory: Memory) -> bool:
-    """Whether the host was started anew since the last look."""
+    """Whether the host was started anew since the last look at this place."""
+    if isinstance(world.place, Place) and memory.place not in {None, world.place.id}:
+        return False
     ids = {boot.id for boot in (world.boot, memory.boot) if boot and boot.id}
     return len(ids) > 1
 

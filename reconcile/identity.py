@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from reconcile.desired import Entry
+from reconcile.memory import Sighting
 from reconcile.observed import Agent, Inside, Pane, Process, Session, Unknown, World
 
 CLOCK_SLACK = timedelta(seconds=60)
@@ -42,18 +43,65 @@ def inside(session: Session, pane: Pane, world: World) -> Inside:
 
 def differences(entry: Entry, session: Session, pane: Pane, world: World) -> tuple[str, ...]:
     """How this session certainly differs from the registered one, each in a few words."""
-    return tuple(_differences(entry, session, pane, world))
+    begun = _begun_anew(entry, session, pane, world)
+    return (*begun, *_of_another(entry, session, inside(session, pane, world), world))
 
 
 def is_same(entry: Entry, session: Session, pane: Pane, world: World) -> bool:
     """Whether enough was seen to say that the registered agent is the one that runs here."""
     within = inside(session, pane, world)
+    return _runs_here(entry, session, within, world) and not differences(
+        entry, session, pane, world
+    )
+
+
+def is_restarted(entry: Entry, session: Session, pane: Pane, world: World) -> bool:
+    """Whether the registered agent was certainly started anew, in the same workspace.
+
+    The recorded process in a session of another age is no new process: its pane was moved.
+    """
+    within = inside(session, pane, world)
+    return (
+        bool(entry.workspace)
+        and entry.pane_pid not in {*_pids(session, world)}
+        and _runs_here(entry, session, within, world)
+        and any(_begun_anew(entry, session, pane, world))
+        and not any(_of_another(entry, session, within, world))
+    )
+
+
+def has_exited(
+    entry: Entry, session: Session, pane: Pane, world: World, sighting: Sighting | None
+) -> bool:
+    """Whether the agent certainly ended while its session lives on; `pane` is what is left of it.
+
+    `sighting` is one of this very session (see `sightings.of_session`).
+
+    No pane holds an agent, all of them could be looked into, and one was there: it was seen, or
+    the recorded pane is no more, or a shell is back at its prompt.
+    """
+    living = [inside(session, each, world) for each in session.panes if not each.dead]
+    if not living or any(one.hidden or one.agent for one in living):
+        return False
+    made = entry.created_at
+    same = made is not None and abs(made - session.created_at) <= CLOCK_SLACK
+    changed = differences(entry, session, pane, world)
+    if any(_of_another(entry, session, inside(session, pane, world), world)):
+        return False
+    if changed and not (same or sighting):
+        return False
+    lost = entry.pane_pid is not None and entry.pane_pid not in _pids(session, world)
+    known = sighting is not None and sighting.agent is not None
+    return inside(session, pane, world).shell_only or known or (lost and same)
+
+
+def _runs_here(entry: Entry, session: Session, within: Inside, world: World) -> bool:
+    """Whether an agent of the registered kind was seen here, in the workspace."""
     return (
         isinstance(within.process, Process)
         and isinstance(within.agent, Agent)
         and within.agent.kind == entry.agent
         and (not entry.workspace or _is_at_home(entry.workspace, session, within, world))
-        and not differences(entry, session, pane, world)
     )
 
 
@@ -63,13 +111,17 @@ def is_below(place: str, home: str, world: World) -> bool:
     return f"{world.real_paths.get(place, place)}/".startswith(f"{real_home}/")
 
 
-def _differences(entry: Entry, session: Session, pane: Pane, world: World) -> Iterator[str]:
-    within = inside(session, pane, world)
+def _begun_anew(entry: Entry, session: Session, pane: Pane, world: World) -> Iterator[str]:
+    """What differs where the same agent is started again."""
     if entry.pane_pid is not None and entry.pane_pid not in _pids(session, world):
         yield f"pane process was {entry.pane_pid}, is {pane.pid}"
     if entry.created_at and abs(entry.created_at - session.created_at) > CLOCK_SLACK:
         now = session.created_at.astimezone(entry.created_at.tzinfo)
         yield f"created {entry.created_at.isoformat()}, is {now.isoformat()}"
+
+
+def _of_another(entry: Entry, session: Session, within: Inside, world: World) -> Iterator[str]:
+    """What differs where something else runs under the name."""
     if entry.workspace and _is_elsewhere(entry.workspace, session, within, world):
         yield f"workspace was {entry.workspace}, is {session.directory}"
     agent = within.agent

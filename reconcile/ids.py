@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconcile import identity
+from reconcile import identity, names, sightings
 from reconcile.case import Case, Finding
 from reconcile.desired import (
     RUNNING,
@@ -26,6 +26,7 @@ from reconcile.drift import (
     finding_id,
 )
 from reconcile.observed import (
+    Agent,
     Ambiguous,
     Artefact,
     Bound,
@@ -34,10 +35,13 @@ from reconcile.observed import (
     Link,
     Missing,
     Pane,
+    Process,
     Session,
     Unknown,
+    Unproven,
     World,
 )
+from reconcile.proofs import Proof
 
 NAMED = 5
 """How many of the conversations that were left are told; the registry has them all."""
@@ -46,12 +50,20 @@ NAMED = 5
 def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
     """Class C, or the notice that the id could be one of several."""
     held = case.world.conversations.get(session.name)
+    own = case.entry.own_id
     if isinstance(held, Ambiguous):
         text = f"ambiguous: its conversation could be any of {', '.join(sorted(held.candidates))}"
         return case.notice(NoticeKind.AMBIGUOUS, text, *sorted(held.candidates))
-    if not isinstance(held, Bound) or not held.written or held.id == case.entry.own_id:
+    if isinstance(held, Unproven):
+        moved = own is not None and not own.startswith(held.begins)
+        return _left(case, held) if moved or own in held.left else None
+    if not isinstance(held, Bound) or held.id == own:
         return None
-    if not identity.is_same(case.entry, session, pane, case.world):
+    agent = identity.inside(session, pane, case.world).agent
+    if not held.written:
+        return _begun(case, agent, held) if isinstance(agent, Agent) else None
+    same = identity.is_same(case.entry, session, pane, case.world)
+    if not (same and isinstance(agent, Agent) and _may_replace(case, agent.process, held)):
         return None
     entry, key = case.entry, f"{case.entry.agent}_session_id_own"
     links, between = _past(case, session, held)
@@ -70,6 +82,47 @@ def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
         changes=(Change(key=key, before=entry.own_id, after=held.id),),
         evidence=evidence,
     )
+
+
+def _left(case: Case, held: Unproven) -> Finding:
+    """The recorded conversation was left for one that nothing names: said, and never guessed."""
+    likely = f" for what is probably {short(held.likely)}" if held.likely else ""
+    how = f"; to make it certain: {held.setting}" if held.setting else ""
+    text = f"left its recorded conversation{likely}; which one it holds cannot be proven{how}"
+    return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.likely)
+
+
+def _begun(case: Case, agent: Agent, held: Bound) -> Finding | None:
+    """The recorded conversation was left for one that is recorded once something is said in it.
+
+    Only what this very process held before can be left by it: one that was started again holds
+    another one from its beginning.
+    """
+    before = case.memory.sightings.get(names.key(case.entry.name))
+    known = sightings.of_process(before, agent.process.id, case.world)
+    if known is None or known.conversation is None or known.conversation != case.entry.own_id:
+        return None
+    text = f"left its recorded conversation for {short(held.id)}, in which nothing is written yet"
+    return case.notice(NoticeKind.LEFT, text, case.entry.own_id, held.id)
+
+
+def _may_replace(case: Case, agent: Process, held: Bound) -> bool:
+    """Whether this proof may replace what was recorded of the same process."""
+    since = case.entry.own_since
+    if held.proof is Proof.ARGUMENT and since and since >= agent.started_at:
+        return False  # it has moved on since it was started with that id
+    before = case.memory.sightings.get(names.key(case.entry.name))
+    return sightings.yields(sightings.of_process(before, agent.id, case.world), held)
+
+
+def judge_shared(case: Case, session: Session) -> Iterator[Finding]:
+    """One conversation that another living process holds as well: it will be torn in two."""
+    held = case.world.conversations.get(session.name)
+    others = case.world.sharers.get(session.name, ())
+    if isinstance(held, Bound) and others:
+        shown = ", ".join(others[:NAMED])
+        text = f"its conversation {short(held.id)} is also held by {shown}"
+        yield case.notice(NoticeKind.SHARED, text, held.id, *others)
 
 
 def _past(case: Case, session: Session, held: Bound) -> tuple[Sequence[Link], str]:
@@ -111,6 +164,8 @@ def judge_recorded(case: Case, session: Session, moved: Finding | None) -> Itera
     if isinstance(held, Unknown):
         return
     in_use = held.id if isinstance(held, Bound) else None
+    if isinstance(held, Unproven):
+        in_use = held.likely
     own = None if isinstance(moved, Drift) else case.entry.own_id
     for recorded in dict.fromkeys(filter(None, (own, *case.entry.other_ids))):
         found = case.world.artefacts.get((case.entry.agent or "", recorded))

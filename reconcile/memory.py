@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reconcile.observed import Boot, Server, SessionName
+from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server, SessionName
+from reconcile.proofs import Proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,40 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Where the session of an entry was last seen alive. Its death is judged by this alone."""
+
+    place: PlaceId
+    """"" once the entry ended or was set aside: only the agent's folder counts from then on."""
+    boot: str
+    """The boot's id; "" where the system has none."""
+    at: datetime
+    """When; renewed every few minutes while nothing else changes."""
+    socket: str
+    server: Server
+    server_process: ProcessId | None
+    """None where the process table does not show it."""
+    session_id: str
+    """tmux's own (`$3`)."""
+    pane_id: str
+    pane_pid: int
+    agent: ProcessId | None = None
+    """The agent's process; None while none was seen."""
+    kind: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The variables that moved the agent's files."""
+    conversation: ConversationId | None = None
+    """What that process was last proven to hold, and what proved it."""
+    proof: Proof | None = None
+
+    def is_elsewhere(self, here: PlaceId, home_since: datetime | None) -> bool:
+        """Whether it speaks of another place, and nobody said since then that this is the home."""
+        if self.place in {"", here}:
+            return False
+        return home_since is None or self.at > home_since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Everything a tick knows from before it looked."""
 
@@ -94,6 +129,23 @@ class Memory:
     """By the source's name."""
     lives: Mapping[SessionName, Life] = field(default_factory=dict)
     """By the session's name as tmux writes it."""
+    place: PlaceId | None = None
+    """The place that all but the sightings speak of; None before the first look."""
+    sightings: Mapping[SessionName, Sighting] = field(default_factory=dict)
+    """Where each entry's session was last seen, by its name as tmux writes it."""
+
+
+def at_place(memory: Memory, place: PlaceId) -> Memory:
+    """The memory as it counts at a place: of another one only the sightings and the card's words.
+
+    Waves, flapping and grace of one host say nothing of another's.
+    """
+    if memory.place == place:
+        return memory
+    if memory.place is None:
+        return replace(memory, place=place)
+    told = Memory(unsaid=memory.unsaid, card=memory.card, sightings=memory.sightings)
+    return replace(told, place=place)
 
 
 def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:
@@ -116,5 +168,8 @@ def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:
         lives={
             name: replace(each, changes=tuple(map(time, each.changes)))
             for name, each in memory.lives.items()
+        },
+        sightings={
+            name: replace(each, at=time(each.at)) for name, each in memory.sightings.items()
         },
     )

@@ -15,10 +15,13 @@ from typing import NewType, TypeAlias, TypeVar
 from reconcile.proofs import Proof
 
 SessionName = NewType("SessionName", str)
-"""A tmux session's name, as tmux itself writes it (see `names.normalise`)."""
+"""A tmux session's name, as tmux itself writes it; an entry's, as a person does."""
 
 ConversationId = NewType("ConversationId", str)
 """What an agent calls one conversation: Claude Code's session id, agy's conversation id, …"""
+
+PlaceId = NewType("PlaceId", str)
+"""Names a place: a keyed hash, from which nobody can tell the machine's own id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,12 @@ class Unknown:
     """Could not look. `why` is one line fit for a person."""
 
     why: str
+
+
+class Unseen(Unknown):
+    """Nobody saw where to look: no blindness of this look, and no answer either."""
+
+    __slots__ = ()
 
 
 T = TypeVar("T")
@@ -42,6 +51,22 @@ class Process:
     """Base name of argv[0], else the kernel's name for it; "" when neither can be read."""
     cwd: str
     """Working directory; "" when it cannot be read."""
+    start: str = ""
+    """As in `ProcessId`; "" where it cannot be told."""
+
+    @property
+    def id(self) -> ProcessId | None:
+        """Its identity; None where its start cannot be told."""
+        return ProcessId(self.pid, self.start) if self.start else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """What tells a process from every other one of the same boot."""
+
+    pid: int
+    start: str
+    """Its start in clock ticks since the boot (Linux), else the start time as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +169,8 @@ class Unproven:
     """What it probably holds: shown with a `?`."""
     left: tuple[ConversationId, ...] = ()
     """What it certainly held and has left since, for a conversation that nothing names."""
+    begins: str = ""
+    """How the id that it holds begins, where only that is seen."""
     setting: str = ""
     """What the user can set to make it certain, in a few words; empty where nothing is known."""
 
@@ -211,6 +238,24 @@ Recorded: TypeAlias = tuple[str, ConversationId]
 """An agent's kind and an id that the registry records for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host, or a container on it. What is concluded at one says nothing of another."""
+
+    id: PlaceId
+    hosts: frozenset[str] = frozenset()
+    """The names under which it is known."""
+
+    def is_called(self, host: str) -> bool:
+        """Whether a host name is this place's; a name without a domain stands for any domain."""
+        return any(_same_host(host.casefold(), each.casefold()) for each in self.hosts)
+
+
+def _same_host(one: str, other: str) -> bool:
+    short = "." not in one or "." not in other
+    return one == other or (short and one.partition(".")[0] == other.partition(".")[0])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
     """This boot of the host."""
@@ -226,8 +271,15 @@ class World:
 
     at: datetime
     boot: Boot | None = None
+    place: Place | Unknown = Unknown("which host this is was not looked at")
+    away: str | None = None
+    """Why what was never seen here is not judged here; None where the registry is at home."""
+    home_since: datetime | None = None
+    """When somebody said, or it was first taken, that the registry lives here."""
     tmux: Mapping[str, Answer[Listing]] = field(default_factory=dict)
     """By socket path; `None` is "certainly no server there"."""
+    others: Mapping[str, Answer[Listing]] = field(default_factory=dict)
+    """Servers that count for entries never seen alone; asked only when one of those is missing."""
     rivals: frozenset[str] = frozenset()
     """Sockets whose path several living servers are bound to; only one of them answers."""
     left_behind: frozenset[str] = frozenset()
@@ -236,7 +288,19 @@ class World:
     """By (socket path, pane id), for the panes of registered and registrable sessions."""
     recorded_pids: Mapping[int, Answer[Process]] = field(default_factory=dict)
     """The recorded pane pids of running entries whose session no listing shows."""
+    recorded_agents: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """The kinds of agent that run at or below those."""
+    servers: Mapping[Server, ProcessId] = field(default_factory=dict)
+    """The processes of the servers that answered, where the process table shows them."""
+    remembered: Mapping[ProcessId, bool | Unknown] = field(default_factory=dict)
+    """Whether the tmux servers that sightings name still run, where their socket does not tell."""
     conversations: Mapping[SessionName, Conversation] = field(default_factory=dict)
+    holders: Mapping[Recorded, tuple[str, ...]] | Unknown = field(default_factory=dict)
+    """Who holds a recorded conversation, fit for a person; asked for entries never seen alone."""
+    sharers: Mapping[SessionName, tuple[str, ...]] = field(default_factory=dict)
+    """Who else holds the conversation that the agent of a session holds, fit for a person."""
+    environs: Mapping[SessionName, Mapping[str, str]] = field(default_factory=dict)
+    """The variables that move the files of a session's agent."""
     lineages: Mapping[SessionName, Lineage | Unknown] = field(default_factory=dict)
     """For those whose agent holds another conversation than the recorded one."""
     artefacts: Mapping[Recorded, Artefact | Missing | Unknown] = field(default_factory=dict)

@@ -140,7 +140,7 @@ def plan(
     return Plan(
         decisions=decisions,
         notes=notes,
-        memory=_seen(_remember(decisions, notes, missed, memory), world),
+        memory=_seen(_sighted(_remember(decisions, notes, missed, memory), judgement), world),
         flapping=unsteady,
     )
 
@@ -154,7 +154,8 @@ def _wave(
         return None
     # A wave is no smaller because not all of it could be seen.
     doubts = sum(notice.perhaps_gone for notice in judgement.notices)
-    running = sum(entry.status == RUNNING for entry in registry.entries)
+    here = (entry for entry in registry.entries if entry.name not in judgement.elsewhere)
+    running = sum(entry.status == RUNNING for entry in here)
     if gone.changed_boot(world, memory):
         return "the host was started anew"
     if changed := gone.changed_servers(world, memory):
@@ -177,7 +178,7 @@ def _decide(
 ) -> Decision:
     held = _first_held(drift, wave, world, memory)
     why, soon = "", True
-    if names.normalise(drift.session) in unsteady:
+    if names.key(drift.session) in unsteady:
         why, soon = flapping.WHY, False
     elif drift.fresh:
         why = FRESH
@@ -230,6 +231,12 @@ def _remember(
     return replace(memory, open=open_now)
 
 
+def _sighted(memory: Memory, judgement: Judgement) -> Memory:
+    """The memory with where each entry's session is; the very same one while none of it changed."""
+    same = memory.sightings == judgement.sightings
+    return memory if same else replace(memory, sightings=judgement.sightings)
+
+
 def _seen(memory: Memory, world: World) -> Memory:
     """The memory with the servers and the boot that were seen.
 
@@ -242,9 +249,11 @@ def _seen(memory: Memory, world: World) -> Memory:
         for socket, answer in world.tmux.items()
         if isinstance(answer, Listing) and answer.server
     }
+    # What is asked no more will never answer again.
+    before = {socket: each for socket, each in memory.servers.items() if socket in world.tmux}
     return replace(
         memory,
-        servers={**seen, **memory.servers} if wave else {**memory.servers, **seen},
+        servers={**seen, **before} if wave else {**before, **seen},
         boot=memory.boot or world.boot if wave else world.boot or memory.boot,
     )
 
@@ -267,9 +276,11 @@ def _missed(world: World, registry: Registry | None) -> str:
     panes = [inside.hidden for inside in world.inside.values()]
     blindness: tuple[tuple[Iterable[object], str], ...] = (
         (world.tmux.values(), every),
-        (panes, "ABCDGIMX"),
+        (panes, "ABCDGILMNPVX"),
         (world.recorded_pids.values(), "A"),
-        (world.conversations.values(), "CDGM"),
+        ((world.place,), every),
+        ((world.holders, *world.others.values(), *world.remembered.values()), "A"),
+        (world.conversations.values(), "CDGLMV"),
         (world.artefacts.values(), "DEG"),
     )
     if registry is None or world.rivals:

@@ -23,12 +23,14 @@ class Proof(StrEnum):
     """From the pid file's id through each `/clear` that was typed in it (Claude Code 2.1.112)."""
     PANE = "pane"
     """The pane itself shows the id: its title, or a footer that the user has set up."""
-    ARGUMENT = "argv"
-    """The id it was started with, as long as nothing shows that it moved on."""
     PRESENCE = "presence-lock"
     """agy's lock file of the conversation, held by this process."""
     LAST = "last-conversation"
     """agy's map of last conversations, for the only agy of a directory."""
+    ARGUMENT = "argv"
+    """The id it was started with, as long as nothing shows that it moved on.
+
+    It is below agy's lock and map: those tell of now, and it only of the start."""
     SOLE = "sole-candidate"
     """The only conversation that the only process there can have begun (Claude Code alone)."""
 

@@ -7,14 +7,15 @@ agent will look, and is held by nobody. Nothing here is ever run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from reconcile import identity, judge
+from reconcile import identity
 from reconcile.desired import TERMINATED, Entry
 from reconcile.drift import Drift, DriftClass
+from reconcile.location import Disputed, How, Sessions
 from reconcile.observed import (
     Ambiguous,
     Answer,
@@ -25,6 +26,7 @@ from reconcile.observed import (
     Missing,
     SessionName,
     Unknown,
+    Unproven,
     World,
 )
 
@@ -60,6 +62,8 @@ class Looked:
     misplaced: Answer[str]
     """Why its agent would not find the conversation from there; None when it would."""
     command: tuple[str, ...] | None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The variables that its agent was last seen with, where they are not ours."""
     holders: Sequence[Holder] | Unknown
 
 
@@ -71,6 +75,10 @@ class Resumption:
     directory: str | None
     """As the registry has it."""
     command: tuple[str, ...] | None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the command must be given, for its agent kept its files elsewhere."""
+    note: str = ""
+    """What to know before the command is run; empty where there is nothing."""
     why: str | None
     blind: bool
     """Whether there is no command because something could not be looked at."""
@@ -107,19 +115,22 @@ def decide(
     looked: Looked | None,
     entries: Iterable[Entry],
     world: World,
+    sessions: Sessions,
 ) -> Resumption:
     """The command for one session, or the first reason against it.
 
     `how` is what `ended` said; `looked` is None for an agent that nobody knows how to look at,
     or when there was nothing to look for; `entries` are all that the registry has.
     """
-    reasons = _reasons(entry, how, looked, entries, world)
+    reasons = _reasons(entry, how, looked, world, sessions)
     why = next((reason for reason in reasons if reason is not None), None)
     blind = isinstance(why, Unknown)
     return Resumption(
         session=entry.name,
         directory=directory_of(entry),
         command=looked.command if looked and why is None else None,
+        environ=looked.environ if looked else {},
+        note=_shared(entry, entries),
         why=f"could not look: {why.why}" if isinstance(why, Unknown) else why,
         blind=blind,
         ended=how,
@@ -130,16 +141,15 @@ def _reasons(
     entry: Entry,
     how: Ended | None,
     looked: Looked | None,
-    entries: Iterable[Entry],
     world: World,
+    sessions: Sessions,
 ) -> Iterator[Reason]:
     """Each reason against it, or None, in the order in which they are worth telling."""
     if how is None:
         yield f"it is not known to have ended (the registry says: {entry.status or 'nothing'})"
-    yield _alive(entry, world)
+    yield _alive(entry, world, sessions)
     yield _unrecorded(entry)
     yield no_place(directory_of(entry))
-    yield _shared(entry, entries)
     if looked is None or entry.own_id is None:
         yield f"how to resume a conversation of {entry.agent} is not known"
     else:
@@ -155,11 +165,15 @@ def _outside(entry: Entry, own: ConversationId, looked: Looked) -> Iterator[Reas
     yield _held(own, looked)
 
 
-def _alive(entry: Entry, world: World) -> Reason:
+def _alive(entry: Entry, world: World, sessions: Sessions) -> Reason:
     """What lives on beside the agent's dead pane is not the session that ended."""
-    session = judge.find(entry, judge.sessions_of(world.tmux.values()))
-    if session is not None:
-        pane = identity.agent_pane(session, entry, world)
+    if sessions.is_elsewhere(entry):
+        return f"it is another host's ({entry.host or 'it was last seen there'})"
+    found = sessions.of(entry)
+    if isinstance(found, Disputed):
+        return found.why
+    if found is not None and found.how is not How.PROCESS:
+        pane = identity.agent_pane(found.session, entry, world)
         if not pane.dead:
             return f"its session is alive (pane process {pane.pid})"
     return next((answer for answer in world.tmux.values() if isinstance(answer, Unknown)), None)
@@ -187,8 +201,11 @@ def no_place(directory: str | None) -> str | None:
     return None
 
 
-def _shared(entry: Entry, entries: Iterable[Entry]) -> Reason:
-    """Ids are compared without case: a UUID may be written in capitals."""
+def _shared(entry: Entry, entries: Iterable[Entry]) -> str:
+    """What to know of an id that other entries record too: whoever holds it is asked for apart.
+
+    Ids are compared without case: a UUID may be written in capitals.
+    """
     others = sorted(
         other.name
         for other in entries
@@ -196,9 +213,7 @@ def _shared(entry: Entry, entries: Iterable[Entry]) -> Reason:
         and other.agent == entry.agent
         and any(_same(entry.own_id, one) for one in (other.own_id, *other.other_ids))
     )
-    if not others:
-        return None
-    return f"ambiguous: its id {entry.own_id} is also recorded for {', '.join(others)}"
+    return f"also recorded for {', '.join(others)}: resume it once" if others else ""
 
 
 def _absent_place(entry: Entry, directory: Answer[str]) -> Reason:
@@ -231,11 +246,18 @@ def _doubt(own: ConversationId, directory: Answer[str], holder: Holder) -> Reaso
         return Unknown(f"what {holder.who} holds: {held.why}")
     if isinstance(held, Bound):
         return f"it is held by {holder.who}" if _same(own, held.id) else None
-    if isinstance(held, Ambiguous) and any(_same(own, one) for one in held.candidates):
+    if any(_same(own, one) for one in possible(held)):
         return f"it may be held by {holder.who}"
     if holder.directory == directory:
         return f"{holder.who} works in the same directory, and what it holds cannot be told"
     return None
+
+
+def possible(held: Conversation) -> tuple[ConversationId, ...]:
+    """What a process may hold, where nothing proves one."""
+    if isinstance(held, Ambiguous):
+        return held.candidates
+    return (held.likely,) if isinstance(held, Unproven) and held.likely else ()
 
 
 def _same(one: ConversationId | None, other: ConversationId | None) -> bool:

@@ -128,7 +128,7 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
 
 
 def _flaps(session: SessionName | None, plan: Plan) -> bool:
-    return session is not None and names.normalise(session) in plan.flapping
+    return session is not None and names.key(session) in plan.flapping
 
 
 def _awaited(drift: Drift) -> Awaited:
@@ -170,7 +170,9 @@ def settled(plan: Plan, registry: Registry | None) -> Plan:
 
 def _shows(registry: Registry, awaited: Awaited) -> bool:
     return any(
-        entry.name == awaited.session and awaited.value in {entry.status, entry.own_id}
+        entry.name == awaited.session
+        and awaited.value
+        in {entry.status, entry.own_id, str(entry.pane_pid), str(entry.created_at)}
         for entry in registry.entries
     )
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.desired import Registry
 from reconcile.observed import SessionName
+from state.durable import Owner
+from state.errors import MustMend
 from state.faults import Fault
 from state.lastgood import Cut
 from state.text.yamlnodes import Tree
@@ -32,8 +34,12 @@ class Document:
     registry: Registry
     faults: tuple[Fault, ...]
     rows: Mapping[SessionName, int]
-    """The line of each entry, by normalised name."""
+    """The line of each entry, by its name as a key."""
     tree: Tree
+    owner: Owner
+    """Whose everything is that is created for it."""
+    unwritable: MustMend | None = None
+    """Why no write of it could be kept true, as for a file with several names."""
     cut: Cut | None = None
     """Set when its end is missing: whether it is torn, only what runs can tell."""
 

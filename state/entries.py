@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconcile import names
 from reconcile.desired import Entry
 from reconcile.observed import ConversationId, SessionName
 from state import faults
@@ -19,7 +20,7 @@ HISTORY = "session_id_history"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the text holds. Names are normalised wherever they are keys."""
+    """What the text holds. Names are keys as they are written (see `names.key`)."""
 
     entries: tuple[Entry, ...]
     reserved: frozenset[SessionName]
@@ -53,11 +54,16 @@ def read(tree: Tree) -> Reading:
         told += wrong
     return Reading(
         entries=tuple(entry for name, entry in entries if name not in bad),
-        reserved=frozenset(bad),
+        reserved=forms(bad),
         faults=tuple(told),
         lines={name: faults.place(row)[0] for name, row in rows.items()},
         rows=rows,
     )
+
+
+def forms(found: Iterable[SessionName]) -> frozenset[SessionName]:
+    """All names under which some server may list these: nobody knows here which one does."""
+    return frozenset(form for name in found for form in names.as_listed(name, ""))
 
 
 def _entry(row: Row) -> Entry:
@@ -71,10 +77,12 @@ def _entry(row: Row) -> Entry:
         name=SessionName(row.text or ""),
         agent=agent,
         status=yamldata.text(pairs, "status"),
+        host=faults.host_of(pairs),
         workspace=yamldata.text(pairs, "workspace"),
         created_at=_moment(pairs, "created_at"),
         terminated_at=_moment(pairs, "terminated_at"),
-        termination_cause=yamldata.text(pairs, "termination_cause"),
+        termination_mode=_said(pairs, "termination_mode"),
+        termination_cause=_said(pairs, "termination_cause"),
         pane_pid=int(pid) if pid else None,
         pane_command=yamldata.text(pane, "cmd"),
         pane_cwd=yamldata.text(pane, "cwd"),
@@ -82,6 +90,13 @@ def _entry(row: Row) -> Entry:
         own_since=_left_last(pairs),
         other_ids=(ConversationId(other),) if other else (),
     )
+
+
+def _said(pairs: yamldata.Pairs, key: str) -> str | None:
+    """A text that nothing depends on; None also where nobody can be told of it."""
+    text = yamldata.text(pairs, key)
+    usable = text and len(text) <= faults.LONGEST_TEXT and not names.no_text(text, key)
+    return text if usable else None
 
 
 def _left_last(pairs: yamldata.Pairs) -> datetime | None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from reconcile import names
+from reconcile import kinds, names
 from reconcile.desired import RUNNING, TERMINATED
 from reconcile.observed import SessionName
 from state.text import scalars, shape, yamldata, yamlnodes
 from state.text.shape import Row
 from state.text.yamlnodes import Map, Node, Scalar, Tree
 
-LONGEST_NAME: Final = 256
 LONGEST_ID: Final = 128
 LONGEST_TEXT: Final = 4096
+LONGEST_HOST: Final = 255
 OWN_ID: Final = "_session_id_own"
 _TEXTS: Final = ("agent", "status", "workspace", "created_at", "terminated_at")
 _PID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -33,6 +34,8 @@ class Fault:
     message: str
     """What was seen: a clause without a full stop."""
     grave: bool
+    holds: bool = False
+    """Whether nothing may be written at all while it is there, for whichever entry."""
 
     def told(self, source: str) -> str:
         """The whole line for a person; `source` is the file's name."""
@@ -40,8 +43,8 @@ class Fault:
 
 
 def name_of(row: Row) -> SessionName | None:
-    """The normalised name; cut off where it is too long anyway."""
-    return None if row.text is None else names.normalise(row.text[: LONGEST_NAME + 1])
+    """The name as a key; cut off where it is too long anyway."""
+    return None if row.text is None else names.key(row.text[: names.LONGEST + 1])
 
 
 def place(row: Row) -> tuple[int, int]:
@@ -84,13 +87,12 @@ def _of_name(row: Row, rows: Mapping[SessionName, Row]) -> Iterator[Fault]:
     if name is None:
         at = row.name or row.node
         yield _fault(row, at, "it needs `name:` and the tmux session's name")
-    elif len(name) > LONGEST_NAME:
-        message = f"the name is longer than {LONGEST_NAME} characters"
-        yield _fault(row, row.name or row.node, message)
+    elif wrong := names.fault_of(row.text or ""):
+        yield _fault(row, row.name or row.node, wrong)
     elif name in rows:
         line = place(rows[name])[0]
         message = f"the name is already used in line {line}"
-        yield _fault(row, row.name or row.node, message)
+        yield replace(_fault(row, row.name or row.node, message), holds=True)
 
 
 def _of_scalar(row: Row, pairs: yamldata.Pairs, key: str, longest: int) -> Iterator[Fault]:
@@ -102,6 +104,8 @@ def _of_scalar(row: Row, pairs: yamldata.Pairs, key: str, longest: int) -> Itera
         yield _fault(row, node, f'"{scalars.shown(key)}" is not a single value')
     elif len(found.value) > longest:
         yield _fault(row, node, f'"{scalars.shown(key)}" is longer than {longest} characters')
+    elif wrong := names.no_text(found.value, f'"{scalars.shown(key)}"'):
+        yield _fault(row, node, wrong)
 
 
 def _of_map(row: Row, pairs: yamldata.Pairs, key: str) -> Iterator[Fault]:
@@ -141,21 +145,42 @@ def notes(row: Row, name: SessionName) -> Iterator[Fault]:
     if status not in (None, RUNNING, TERMINATED):
         message = f'status "{scalars.shown(status or "")}" is none that is judged, and left alone'
         yield _note(row, "status", message)
-    if agent is not None and agent not in names.AGENTS:
-        known = ", ".join(names.AGENTS)
+    if agent is not None and agent not in kinds.AGENTS:
+        known = ", ".join(kinds.AGENTS)
         yield _note(row, "agent", f'agent "{scalars.shown(agent)}" is none of {known}')
+    if (
+        "host" in row.pairs
+        and not yamlnodes.is_null(row.pairs["host"][1])
+        and not host_of(row.pairs)
+    ):
+        message = f"host is no name of at most {LONGEST_HOST} characters, and is not read"
+        yield _note(row, "host", message)
     for key in ("created_at", "terminated_at"):
         text = yamldata.text(row.pairs, key)
         if text is not None and scalars.timestamp(text) is None:
             message = f'{key} "{scalars.shown(text)}" is no timestamp such as 2026-06-01T10:00:00Z'
             yield _note(row, key, message)
     inner = yamldata.text(row.pairs, shape.NAME)
-    if inner is not None and names.normalise(inner) != name:
+    if inner is not None and names.key(inner) != name:
         yield _note(row, shape.NAME, f'its key counts, not the name "{scalars.shown(inner)}" in it')
+
+
+def host_of(pairs: yamldata.Pairs) -> str | None:
+    """Whose entry it is; None also where no host can be called so."""
+    text = yamldata.text(pairs, "host")
+    if not text or len(text) > LONGEST_HOST or names.no_text(text, "host"):
+        return None
+    return text
 
 
 def _note(row: Row, key: str, message: str) -> Fault:
     return _fault(row, row.pairs[key][1], message, grave=False)
+
+
+def of_links(info: os.stat_result) -> Iterator[Fault]:
+    """A file with several names, of which a write would change one."""
+    message = f"the file has {info.st_nlink} names (hard links), and is not written while it has"
+    yield Fault(line=1, column=1, session=None, message=message, grave=False, holds=True)
 
 
 def of_version(tree: Tree) -> Iterator[Fault]:

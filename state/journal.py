@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +15,7 @@ from typing import IO, Any, Final
 
 from reconcile.desired import Scalar
 from state import durable
+from state.durable import Owner
 from state.errors import CouldNot
 from state.text import scalars, traces
 from state.text.traces import Trace
@@ -20,6 +23,10 @@ from state.text.traces import Trace
 VERSION: Final = 1
 LONGEST_LINE: Final = 65536
 """Bytes; a longer record loses its evidence, then its traces; a longer line is not read."""
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes, counted from the end; what stands before them is not read."""
+MOST_LINES: Final = 20_000
+"""Of them, the last ones."""
 _LONGEST_VALUE: Final = 1024
 _OVERTAKEN: Final = "the next change found the registry as it was before this one"
 
@@ -75,7 +82,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What could be read, oldest first."""
+    """What could be read, oldest first: the last 20,000 lines, at most 16 MiB."""
 
     changes: tuple[Written, ...]
     skipped: int
@@ -83,14 +90,20 @@ class History:
 
 
 def append(
-    path: Path, registry: Path, records: Sequence[Record], *, before: bytes, after: bytes
+    path: Path,
+    registry: Path,
+    records: Sequence[Record],
+    *,
+    before: bytes,
+    after: bytes,
+    owner: Owner | None = None,
 ) -> tuple[str, ...]:
     """Write the records of one replacement ahead of it; the ids they got. Raises CouldNot."""
     sums = checksum(before), checksum(after)
     ids = tuple(_change_id(record, sums) for record in records)
     lines = [_line(*pair, registry, sums) for pair in zip(records, ids, strict=True)]
     if lines:
-        _append(path, b"\n".join(lines))
+        _append(path, b"\n".join(lines), owner)
     return ids
 
 
@@ -104,8 +117,8 @@ def void(path: Path, changes: Sequence[str], why: str) -> None:
 def read(path: Path) -> History:
     """Raises CouldNot when there is a journal that cannot be opened."""
     try:
-        with path.open("rb") as file:
-            found = [_parsed(line) for line in _lines(file)]
+        with durable.opened(path) as file:
+            found = [_parsed(line) for line in deque(_lines(file), MOST_LINES)]
     except FileNotFoundError:
         return History(changes=(), skipped=0)
     except OSError as error:
@@ -166,9 +179,9 @@ def _writes(changes: Iterable[Written]) -> list[list[Written]]:
     return writes
 
 
-def _append(path: Path, lines: bytes) -> None:
+def _append(path: Path, lines: bytes, owner: Owner | None = None) -> None:
     try:
-        durable.append(path, lines)
+        durable.append(path, lines, owner)
     except OSError as error:
         raise durable.could_not(f"journal {path} could not be written", error) from None
 
@@ -217,6 +230,11 @@ def _json(data: Mapping[str, object]) -> bytes:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    if (size := file.seek(0, os.SEEK_END)) > LARGEST:
+        file.seek(size - LARGEST - 1)
+        file.readline()  # The rest of a line that began before, or its end.
+    else:
+        file.seek(0)
     while line := file.readline(LONGEST_LINE + 1):
         if not line.endswith(b"\n") and len(line) > LONGEST_LINE:
             while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):

@@ -10,6 +10,7 @@ from reconcile import names
 from reconcile.desired import Entry
 from reconcile.observed import SessionName
 from state import durable, snapshot
+from state.durable import Owner
 from state.errors import MustMend
 from state.snapshot import Snapshot
 from state.text import scalars, yamltext
@@ -46,18 +47,18 @@ class Cut:
 
 
 def load(path: Path) -> bytes | None:
-    """The copy's bytes; None when there is none or it cannot be read."""
+    """The copy's bytes; None when there is none, it is too large or cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(snapshot.LARGEST + 1)
+        data = durable.read(path, snapshot.LARGEST + 1)
     except OSError:
         return None
+    return data if len(data) <= snapshot.LARGEST else None
 
 
-def keep(path: Path, data: bytes) -> None:
+def keep(path: Path, data: bytes, owner: Owner | None = None) -> None:
     """Make `data` the last good copy. Raises CouldNot."""
     try:
-        durable.replace(path, data)
+        durable.replace(path, data, owner)
     except OSError as error:
         raise durable.could_not(f"last good copy {path} could not be written", error) from None
 
@@ -75,8 +76,8 @@ def renew(path: Path, document: Document, *, written_from: bytes | None = None) 
         less = kept.startswith(document.raw)
         before = None if less else parsed(kept, document.source)
         if less or (before and before.reading.names - document.rows.keys()):
-            keep(path.with_suffix(".before.yaml"), kept)
-    keep(path, document.raw)
+            keep(path.with_suffix(".before.yaml"), kept, document.owner)
+    keep(path, document.raw, document.owner)
 
 
 def parsed(data: bytes | None, source: str) -> Snapshot | None:
@@ -120,9 +121,7 @@ def cut(good: Snapshot, found: Snapshot, copy: Path) -> Cut | None:
 
 def _judged(found: Snapshot) -> dict[SessionName, Entry]:
     """The entries, but for ids that nothing is ever written for: whoever drops those mends."""
-    return {
-        names.normalise(entry.name): replace(entry, other_ids=()) for entry in found.reading.entries
-    }
+    return {names.key(entry.name): replace(entry, other_ids=()) for entry in found.reading.entries}
 
 
 def _end(found: Snapshot) -> str:

@@ -9,9 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Unsaid
-from reconcile.observed import Boot, Server, SessionName
+from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Sighting, Unsaid
+from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server, SessionName
+from reconcile.proofs import Proof
 from state import durable
+from state.durable import Owner
+from state.text import scalars
 
 _Json = Any
 """What a file holds that anybody may have changed: every wrong type raises on use."""
@@ -32,25 +35,26 @@ class Ledger:
 def load(path: Path) -> Ledger:
     """Never fails: without its ledger the monitor loses patience and history, nothing else."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = durable.read(path, _LARGEST + 1)
     except FileNotFoundError:
         return Ledger(memory=Memory())
     except OSError as error:
         return _empty(path, error.strerror or str(error))
+    if len(data) > _LARGEST:
+        return _empty(path, f"it is larger than {_LARGEST // 2**20} MiB")
     try:
         return Ledger(memory=_memory(json.loads(data)))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return _empty(path, "it is torn, or of another version")
 
 
-def save(path: Path, memory: Memory) -> bool:
+def save(path: Path, memory: Memory, owner: Owner | None = None) -> bool:
     """Whether the file changed; equal content is not written. Raises CouldNot."""
     data = json.dumps(_plain(memory), indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n"
     try:
         if _holds(path, data):
             return False
-        durable.replace(path, data)
+        durable.replace(path, data, owner)
     except OSError as error:
         raise durable.could_not(f"ledger {path} could not be written", error) from None
     return True
@@ -58,7 +62,7 @@ def save(path: Path, memory: Memory) -> bool:
 
 def _holds(path: Path, data: bytes) -> bool:
     try:
-        return path.read_bytes() == data
+        return durable.read(path, len(data) + 1) == data
     except FileNotFoundError:
         return False
 
@@ -73,15 +77,14 @@ def _plain(memory: Memory) -> Mapping[str, object]:
     return {
         "version": VERSION,
         "open": {key: _of_finding(memory.open[key]) for key in memory.open},
-        "servers": {
-            socket: {"pid": server.pid, "started_at": server.started_at.isoformat()}
-            for socket, server in memory.servers.items()
-        },
+        "servers": {socket: _of_server(server) for socket, server in memory.servers.items()},
         "boot": None if boot is None else {"id": boot.id, "at": boot.at.isoformat()},
         "unsaid": {key: _of_unsaid(memory.unsaid[key]) for key in memory.unsaid},
         "card": memory.card,
         "sources": {name: _of_health(memory.sources[name]) for name in memory.sources},
         "lives": {name: _of_life(memory.lives[name]) for name in memory.lives},
+        "place": memory.place,
+        "sightings": {name: _of_sighting(memory.sightings[name]) for name in memory.sightings},
     }
 
 
@@ -131,6 +134,61 @@ def _life(data: _Json) -> Life:
     )
 
 
+def _of_sighting(seen: Sighting) -> Mapping[str, object]:
+    return {
+        "place": seen.place,
+        "boot": seen.boot,
+        "at": seen.at.isoformat(),
+        "socket": seen.socket,
+        "server": _of_server(seen.server),
+        "server_process": _of_process(seen.server_process),
+        "session_id": seen.session_id,
+        "pane_id": seen.pane_id,
+        "pane_pid": seen.pane_pid,
+        "agent": _of_process(seen.agent),
+        "kind": seen.kind,
+        "environ": dict(seen.environ),
+        "conversation": seen.conversation,
+        "proof": seen.proof,
+    }
+
+
+def _sighting(data: _Json) -> Sighting:
+    conversation, proof = _text(data["conversation"]), data["proof"]
+    return Sighting(
+        place=PlaceId(str(data["place"])),
+        boot=str(data["boot"]),
+        at=_moment(data["at"]),
+        socket=str(data["socket"]),
+        server=_server(data["server"]),
+        server_process=_process(data["server_process"]),
+        session_id=str(data["session_id"]),
+        pane_id=str(data["pane_id"]),
+        pane_pid=int(data["pane_pid"]),
+        agent=_process(data["agent"]),
+        kind=str(data["kind"]),
+        environ={str(name): str(value) for name, value in data["environ"].items()},
+        conversation=None if conversation is None else ConversationId(conversation),
+        proof=None if proof is None else Proof(proof),
+    )
+
+
+def _of_process(process: ProcessId | None) -> Mapping[str, object] | None:
+    return None if process is None else {"pid": process.pid, "start": process.start}
+
+
+def _process(data: _Json) -> ProcessId | None:
+    return None if data is None else ProcessId(int(data["pid"]), str(data["start"]))
+
+
+def _of_server(server: Server) -> Mapping[str, object]:
+    return {"pid": server.pid, "started_at": server.started_at.isoformat()}
+
+
+def _place(found: _Json) -> PlaceId | None:
+    return None if found is None else PlaceId(str(found))
+
+
 def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
     awaited = unsaid.awaited
     return {
@@ -157,6 +215,11 @@ def _memory(data: _Json) -> Memory:
         sources={str(name): _health(value) for name, value in data.get("sources", {}).items()},
         lives={
             SessionName(str(name)): _life(value) for name, value in data.get("lives", {}).items()
+        },
+        place=_place(data.get("place")),
+        sightings={
+            SessionName(str(name)): _sighting(value)
+            for name, value in data.get("sightings", {}).items()
         },
     )
 
@@ -196,6 +259,6 @@ def _server(data: _Json) -> Server:
 
 def _moment(text: _Json) -> datetime:
     found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    if found.tzinfo is None or not scalars.is_moment(found):
         raise ValueError
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from state import durable
+from state.durable import Owner
 from state.errors import CouldNot
 
 _POLL: Final = 0.05
@@ -22,17 +23,22 @@ class Busy(CouldNot):
 
 @contextmanager
 def alone(
-    path: Path, *, who: str, timeout: float = 0, sleep: Callable[[float], None] = time.sleep
+    path: Path,
+    *,
+    who: str,
+    timeout: float = 0,
+    sleep: Callable[[float], None] = time.sleep,
+    owner: Owner | None = None,
 ) -> Iterator[None]:
     """Be the only monitor of a registry. The lock file tells the next one `who` holds it.
 
     Raises Busy when another process is it for over `timeout` seconds; CouldNot.
     """
     try:
-        durable.private_folder(path.parent)
+        durable.private_folder(path.parent, owner)
     except OSError as error:
         raise durable.could_not(f"folder {path.parent} could not be made", error) from None
-    with _opened(path) as file:
+    with _opened(path, owner) as file:
         if not _taken_within(file, path, timeout=timeout, sleep=sleep):
             raise Busy(_holder(file))
         with suppress(OSError):  # a full disk; the lock holds all the same
@@ -51,12 +57,14 @@ def _holder(file: IO[bytes]) -> str:
 
 
 @contextmanager
-def held(path: Path, *, timeout: float, sleep: Callable[[float], None]) -> Iterator[None]:
+def held(
+    path: Path, *, timeout: float, sleep: Callable[[float], None], owner: Owner | None = None
+) -> Iterator[None]:
     """Hold the lock file at `path`, which stays there: removing it would split the lock.
 
     Raises CouldNot when another process keeps it for `timeout` seconds.
     """
-    with _opened(path) as file:
+    with _opened(path, owner) as file:
         if not _taken_within(file, path, timeout=timeout, sleep=sleep):
             msg = (
                 f"lock {path} is held by another process for over {timeout:g} s. Nothing was "
@@ -67,9 +75,9 @@ def held(path: Path, *, timeout: float, sleep: Callable[[float], None]) -> Itera
         yield  # Closing the file lets go of the lock.
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path, owner: Owner | None) -> IO[bytes]:
     try:
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+        return os.fdopen(durable.open_or_create(path, 0, owner), "r+b")
     except OSError as error:
         raise durable.could_not(f"lock {path} could not be opened", error) from None
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from reconcile.memory import Memory
 from state import ledger
+from state.durable import Owner
 
 
 class Notebook:
     """One registry's memory. Written by one process at a time: see `locking.alone`."""
 
-    def __init__(self, path: Path) -> None:
-        """Touches nothing yet. `path` is the ledger's."""
+    def __init__(self, path: Path, owner: Owner | None = None) -> None:
+        """Touches nothing yet. `path` is the ledger's; `owner`, the registry's."""
         self.memory = Memory()
         """What is known now; saved or not."""
-        self._path = path
+        self._path, self._owner = path, owner
         self._recalled = False
         self._saved: Memory | None = None
 
@@ -39,5 +40,5 @@ class Notebook:
         """Saves a memory that a crash would need, without knowing it already. Raises CouldNot."""
         if memory != self._saved:
             self._saved = None
-            ledger.save(self._path, memory)
+            ledger.save(self._path, memory, self._owner)
             self._saved = memory

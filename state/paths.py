@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from state import xdg
+
 REGISTRY = "agent-sessions.yaml"
 REGISTRY_VARIABLE = "AGENT_SESSIONS_REGISTRY"
 JOURNAL = "journal.jsonl"
-_MONITOR = "agent-sessions-monitor"
 _SLUG = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -33,6 +34,11 @@ class Places:
         """Every change made to a registry."""
         return self.state / JOURNAL
 
+    @property
+    def hooks(self) -> Path:
+        """Folder of what the agents' own session hooks recorded."""
+        return self.state / xdg.HOOKS
+
 
 def places(environ: Mapping[str, str], home: Path) -> Places:
     """XDG variables that are empty or relative are ignored, as the XDG specification asks."""
@@ -40,8 +46,8 @@ def places(environ: Mapping[str, str], home: Path) -> Places:
     return Places(
         home=home,
         config=config / "config.yaml",
-        cache=_base(environ, "XDG_CACHE_HOME", home / ".cache") / _MONITOR,
-        state=_base(environ, "XDG_STATE_HOME", home / ".local" / "state") / _MONITOR,
+        cache=_base(environ, "XDG_CACHE_HOME", home / ".cache") / xdg.MONITOR,
+        state=Path(xdg.state(environ, str(home))),
         default_registry=config / REGISTRY,
     )
 
@@ -73,10 +79,13 @@ def at_home(path: str, home: Path) -> Path:
     return Path(path)
 
 
-def ledger(cache: Path, real_registry: Path) -> Path:
-    """`<folder's name>-<hash>.state`: readable, and one for each registry."""
+def ledger(cache: Path, real_registry: Path, place: str | None = None) -> Path:
+    """`<folder's name>-<hash>.state`: readable, and one for each registry.
+
+    A home that several hosts share has one for each `place` that watches, but for the first.
+    """
     slug = _SLUG.sub("-", real_registry.parent.name).strip("-")[:64] or "root"
-    return cache / f"{slug}-{short_hash(real_registry)}.state"
+    return cache / f"{slug}-{_keyed(real_registry, place)}.state"
 
 
 def last_good(state: Path, real_registry: Path) -> Path:
@@ -84,9 +93,19 @@ def last_good(state: Path, real_registry: Path) -> Path:
     return state / f"registry-{short_hash(real_registry)}.yaml"
 
 
-def monitor_lock(state: Path, real_registry: Path) -> Path:
-    """The lock that a running monitor of a registry holds."""
-    return state / f"monitor-{short_hash(real_registry)}.lock"
+def monitor_lock(state: Path, real_registry: Path, place: str | None = None) -> Path:
+    """The lock that a running monitor of a registry holds; `place` as for the ledger."""
+    return state / f"monitor-{_keyed(real_registry, place)}.lock"
+
+
+def registry_lock(real_registry: Path) -> Path:
+    """The lock that all who write a registry share."""
+    return real_registry.with_name(f"{real_registry.name}.lock")
+
+
+def watchers(real_registry: Path) -> Path:
+    """Which places have watched a registry: a hidden file that is copied along with it."""
+    return real_registry.with_name(f".{real_registry.name}.places")
 
 
 def being_written(real_registry: Path) -> Path:
@@ -94,12 +113,12 @@ def being_written(real_registry: Path) -> Path:
 
     A fixed name: whoever holds the lock may clear away what a killed writer left.
     """
-    return real_registry.with_name(f".{real_registry.name}.{_MONITOR}.tmp")
+    return real_registry.with_name(f".{real_registry.name}.{xdg.MONITOR}.tmp")
 
 
 def ready(real_registry: Path) -> Path:
     """The same once it is whole and in the journal; then what it displaced, for a look at that."""
-    return real_registry.with_name(f".{real_registry.name}.{_MONITOR}.new")
+    return real_registry.with_name(f".{real_registry.name}.{xdg.MONITOR}.new")
 
 
 def short_hash(real_path: Path) -> str:
@@ -108,6 +127,10 @@ def short_hash(real_path: Path) -> str:
     return hashlib.sha256(data).hexdigest()[:8]
 
 
+def _keyed(real_registry: Path, place: str | None) -> str:
+    key = short_hash(real_registry)
+    return key if place is None else f"{key}-{place}"
+
+
 def _base(environ: Mapping[str, str], variable: str, default: Path) -> Path:
-    value = environ.get(variable, "")
-    return Path(value) if value.startswith("/") else default
+    return Path(xdg.base(environ, variable, str(default)))

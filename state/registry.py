@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconcile import names
 from reconcile.desired import AddEntry, Edit, Entry, Registry
-from state import durable, encoding, entries, lastgood, paths, snapshot
+from state import durable, encoding, entries, faults, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
 from state.lastgood import Cut
@@ -96,19 +96,19 @@ class RegistryFile:
         """Make the edits that can be made, in one replacement of the file.
 
         Records of refused sessions are left out of the journal. Raises CouldNot, with the
-        old file intact.
+        old file intact; MustMend when no write of it could be kept true.
         """
         from state.text import traces, yamledit  # noqa: PLC0415 - as in _replace
 
         edited = yamledit.edit(document.tree, edits)
         if edited.text == document.tree.text:
             return Written(document=document, changed=False, refused=edited.refused)
-        refused = {names.normalise(edits[place].session) for place in edited.refused}
+        refused = {names.key(edits[place].session) for place in edited.refused}
         left = traces.by_session(document.tree, edited.tree, edits)
         good = [
-            dataclasses.replace(one, traces=left.get(names.normalise(one.session), ()))
+            dataclasses.replace(one, traces=left.get(names.key(one.session), ()))
             for one in records
-            if names.normalise(one.session) not in refused
+            if names.key(one.session) not in refused
         ]
         after = self.put(document, edited.tree, good)
         if isinstance(after, Moved):
@@ -118,10 +118,12 @@ class RegistryFile:
     def put(
         self, document: Document, tree: Tree, records: Sequence[Record], *, ours: bool = True
     ) -> Document | Moved:
-        """Write another text of the registry. Raises CouldNot, with the old file intact.
+        """Write another text of the registry. Raises CouldNot and MustMend, the old file intact.
 
         What is not `ours` is a person's edit to the next process, and left alone for a moment.
         """
+        if document.unwritable:
+            raise MustMend(str(document.unwritable))
         with contextlib.suppress(CouldNot):
             self.remember(document)
         raw = self._replace(document, encoding.encode(tree.text, document.raw), records)
@@ -135,7 +137,8 @@ class RegistryFile:
         for refusal in edited.refused.values():
             raise refusal
         try:
-            durable.create(self._real_path(), edited.text.encode())
+            real_path = self._real_path()
+            durable.create(real_path, edited.text.encode(), durable.owner_of(real_path))
         except FileExistsError:
             raise self._not_new() from None
         except OSError as error:
@@ -230,6 +233,7 @@ class RegistryFile:
 
     def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
         self._recent = self._recent.still(now)
+        unwritable = snapshot.linked(self.path, raw.info)
         return Document(
             path=self.path,
             real_path=real_path,
@@ -238,9 +242,12 @@ class RegistryFile:
             read_at=now,
             registry=Registry(
                 entries=self._marked(found.reading.entries, now),
-                reserved=found.reading.reserved | self._recent.removed.keys(),
+                reserved=found.reading.reserved | entries.forms(self._recent.removed),
+                saved_at=_saved_at(raw),
             ),
-            faults=found.reading.faults,
+            faults=(*found.reading.faults, *(faults.of_links(raw.info) if unwritable else ())),
+            owner=durable.Owner(raw.info.st_uid, raw.info.st_gid),
+            unwritable=unwritable,
             rows=found.reading.lines,
             tree=found.tree,
             cut=self._doubted[1] if self._doubted and self._doubted[0] is found else None,
@@ -253,7 +260,7 @@ class RegistryFile:
             return found
         return tuple(
             dataclasses.replace(each, fresh=True)
-            if names.normalise(each.name) in changed or _has_just_ended(each, now)
+            if names.key(each.name) in changed or _has_just_ended(each, now)
             else each
             for each in found
         )
@@ -261,8 +268,12 @@ class RegistryFile:
     def _locked(self, real_path: Path) -> AbstractContextManager[None]:
         from state import locking  # noqa: PLC0415 - as in _replace
 
-        lock = real_path.with_name(f"{real_path.name}.lock")
-        return locking.held(lock, timeout=self._timeout, sleep=self._sleep)
+        return locking.held(
+            paths.registry_lock(real_path),
+            timeout=self._timeout,
+            sleep=self._sleep,
+            owner=durable.owner_of(real_path),
+        )
 
     def _replace(self, document: Document, data: bytes, records: Sequence[Record]) -> Raw | None:
         """What only writers need is imported here: locking alone costs up to 90 ms."""

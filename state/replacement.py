@@ -11,6 +11,7 @@ from pathlib import Path
 
 from state import durable, journal, paths, placing, snapshot
 from state.document import Document
+from state.durable import Owner
 from state.errors import CouldNot
 from state.snapshot import Raw
 
@@ -32,8 +33,9 @@ class Replacement:
 def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
     """The file as written; None when somebody else saved it since it was read.
 
-    The caller holds the lock. Raises CouldNot, with the old file intact. The records are written
-    once the new file is on the disk, and are void when it does not take its place.
+    The caller holds the lock. Raises CouldNot, with the old file intact; MustMend when it has
+    several names. The records are written once the new file is on the disk, and are void when it
+    does not take its place.
     """
     found = _unmoved(this, real_path_now)
     if found is None:
@@ -41,7 +43,9 @@ def make(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None:
     real_path = this.document.real_path
     temporary, ready = paths.being_written(real_path), paths.ready(real_path)
     try:
-        info = _prepared(temporary, this.data, found.info)
+        owner = Owner(found.info.st_uid, found.info.st_gid)
+        durable.write_new(temporary, this.data, stat.S_IMODE(found.info.st_mode), owner)
+        info = temporary.stat()
         if _unmoved(this, real_path_now) is None or not _made(this, temporary, real_path_now):
             return None
     except OSError as error:
@@ -94,14 +98,9 @@ def _unmoved(this: Replacement, real_path_now: Callable[[], Path]) -> Raw | None
         found = snapshot.load(document.path, document.real_path)
     except snapshot.Missing:
         return None
+    if error := snapshot.linked(document.path, found.info):
+        raise error
     return found if found.data == document.raw else None
-
-
-def _prepared(temporary: Path, data: bytes, like: os.stat_result) -> os.stat_result:
-    """What the system says about the new file."""
-    durable.write_new(temporary, data, stat.S_IMODE(like.st_mode))
-    _give(temporary, like)
-    return temporary.stat()
 
 
 def _made(this: Replacement, temporary: Path, real_path_now: Callable[[], Path]) -> bool:
@@ -112,6 +111,7 @@ def _made(this: Replacement, temporary: Path, real_path_now: Callable[[], Path])
         this.records,
         before=this.document.raw,
         after=this.data,
+        owner=this.document.owner,
     )
     try:
         swapped = _swapped(this, temporary, real_path_now)
@@ -141,15 +141,6 @@ def _took_place(this: Replacement) -> bool:
         return this.document.real_path.read_bytes() == this.data
     except OSError:
         return False
-
-
-def _give(path: Path, info: os.stat_result) -> None:
-    """The old file's owner and mode, as far as this user may set them."""
-    mine = path.stat()
-    if (mine.st_uid, mine.st_gid) != (info.st_uid, info.st_gid):
-        with contextlib.suppress(PermissionError):
-            os.chown(path, info.st_uid, info.st_gid)
-            path.chmod(stat.S_IMODE(info.st_mode))  # chown may clear bits.
 
 
 def _failure(path: Path, error: OSError) -> CouldNot:

@@ -77,6 +77,20 @@ def of(data: bytes, source: str) -> Snapshot:
     return Snapshot(data=data, tree=tree, reading=entries.read(tree))
 
 
+def linked(path: Path, info: os.stat_result) -> MustMend | None:
+    """The error for writing a file that has several names. Reading it is as good as ever.
+
+    A write puts a new file under one of them, and the others keep the old text without a word.
+    """
+    if info.st_nlink <= 1:
+        return None
+    return MustMend(
+        f"registry {path} has {info.st_nlink} names (hard links), and after a write they would "
+        "be different files. Nothing was written. Make it a file of its own, for instance with: "
+        "cp -p FILE FILE.own && mv FILE.own FILE; then run: agent-sessions check"
+    )
+
+
 def digests(snapshot: Snapshot) -> dict[SessionName, bytes]:
     """What each entry means, for comparing two versions."""
     found = yamldata.Digests()

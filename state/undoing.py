@@ -123,6 +123,8 @@ def _refuse(history: History, change: Written, document: Document) -> None:
             f"Edit the registry by hand: {scalars.shown(was, 300)}"
         )
     else:
+        if document.unwritable:
+            raise MustMend(str(document.unwritable))
         faults = [fault for fault in document.faults if fault.grave]
         if faults:
             told = faults[0].told(document.source)
@@ -137,7 +139,7 @@ def _without(history: History, change: Written, document: Document) -> Tree:
         tree = restoring.restore(document.tree, change.session, change.traces)
         _must_be_exact(history, change, document, tree)
     except NoPlace as error:
-        line = document.rows.get(names.normalise(change.session), 1)
+        line = document.rows.get(names.key(change.session), 1)
         raise MustMend(
             f"registry {scalars.shown(document.source)}, line {line}: "
             f'entry "{scalars.shown(change.session)}": {error}. Nothing was written. '

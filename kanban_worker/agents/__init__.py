@@ -13,6 +13,7 @@ from kanban_worker.agents.agy import Agy
 from kanban_worker.agents.claude import Claude
 from kanban_worker.agents.codex import Codex
 from kanban_worker.agents.gemini import Gemini
+from kanban_worker.agents.guard import Guarded
 from kanban_worker.agents.opencode import Opencode
 from kanban_worker.agents.shape import Adapter
 
@@ -24,3 +25,8 @@ ADAPTERS: Mapping[str, Callable[[Path, Mapping[str, str]], Adapter]] = {
     "opencode": Opencode,
 }
 """By the registry's `agent` key; each takes the monitor's own home and environment."""
+
+
+def adapter(kind: str, home: Path, environ: Mapping[str, str]) -> Adapter:
+    """The adapter of a kind that `ADAPTERS` has; what it trips over is `Unknown`."""
+    return Guarded(kind, ADAPTERS[kind](home, environ))

@@ -6,16 +6,16 @@ Not measured with a running agy, but with its documents, packages and real files
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from kanban_worker.agents import agy_locks, files, ids, lines, pick
-from kanban_worker.agents.kept import Folder, Kept
+from kanban_worker.agents import files, ids, pick
+from kanban_worker.agents.agy_binding import Binding
+from kanban_worker.agents.agy_roots import Roots
 from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
-    Ambiguous,
     Answer,
     Artefact,
     Bound,
@@ -27,12 +27,6 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
-from reconcile.proofs import Proof
-
-_HOME = ".gemini/antigravity-cli"
-_SUFFIXES = (".db", ".pb")
-
-_Last = Mapping[str, object]
 
 
 class Agy:
@@ -44,38 +38,23 @@ class Agy:
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home; no variable moves agy's files."""
         del environ
-        self._homes = {str(home): None}
-        self._snaps = Folder(f"{home}/snap/antigravity-cli")
-        self._plain = f"{home}/{_HOME}"
-        self._presence: dict[str, Folder] = {}
-        self._last: Kept[_Last | None] = Kept(_read_last)
-        self._met: set[str] = set()
-        self._roots = self._look()
+        self._roots = Roots(str(home))
+        self._binding = Binding(self._roots)
         self._asked: datetime | None = None
 
     def home(self) -> Answer[Path]:
         """Return the first of the folders that is there."""
-        roots = self._look()
-        return files.folder(roots[0] if roots else self._plain)
+        roots = self._roots.look()
+        return files.folder(roots[0] if roots else self._roots.plain)
 
     def conversations(
         self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
     ) -> Mapping[SessionName, Conversation]:
         """Return what each agy holds: by its lock, its arguments, or the last one there."""
-        del seen
         for agent in agents:
-            if home := agent.environ.get("HOME"):
-                self._homes[home] = None
-        self._roots = self._look()
-        held = self._held([member.pid for agent in agents for member in agent.family])
-        known = {agent.session: self._proven(agent, held) for agent in agents}
-        taken = frozenset(one.id for one in known.values() if isinstance(one, Bound))
-        crowd = pick.crowded(agents)
-        return {
-            agent.session: known[agent.session]
-            or self._last_one(agent, taken, alone=agent.cwd not in crowd)
-            for agent in agents
-        }
+            self._roots.add(agent.environ.get("HOME"))
+        self._roots.look()
+        return self._binding.tick(agents, seen)
 
     def lineage(
         self,
@@ -99,19 +78,23 @@ class Agy:
         at_home: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
-        """Look for the conversation's own file; `-wal` and `-shm` alone are none."""
-        del workspace, created_at, at_home, environ
+        """Look for the conversation's own file; `-wal` and `-shm` alone are none.
+
+        What is in no home that is known is missing though its agent was never seen: only HOME
+        moves its files.
+        """
+        del workspace, created_at, at_home
         if ids.uuid(conversation) is None:
             return Missing("not a conversation id of agy: those are UUIDs")
-        if now != self._asked:
+        if now != self._asked or (environ and self._roots.add(environ.get("HOME"))):
             self._asked = now
-            self._roots = self._look()
-        found = self._file(conversation)
+            self._roots.look()
+        found = self._roots.file(conversation)
         if isinstance(found, Unknown):
             return found
         if found is not None:
             return _judged(found)
-        for root in self._roots or [self._plain]:
+        for root in self._roots.there or [self._roots.plain]:
             if not isinstance(there := files.folder(f"{root}/conversations"), Path):
                 return there or Unknown(f"{root}/conversations is not there (mount or restore it)")
         return Missing("never written or deleted")
@@ -133,102 +116,11 @@ class Agy:
         return None
 
     def activity(self, conversation: ConversationId, agent: LiveAgent | None) -> Answer[Activity]:
-        """Take the newest modification; the `.db` alone stands still while its WAL grows."""
+        """Take the newest time inside its files, or of them where there is none inside."""
         del agent
         if ids.uuid(conversation) is None:
             return Activity(state=None, last=None)
-        newest = max(
-            (at for root in self._roots for at in _times(root, conversation)), default=None
-        )
-        return Activity(state=None, last=newest)
-
-    def _look(self) -> list[str]:
-        """Return the folders that are there, or that cannot be seen to be absent."""
-        versions = self._snaps.names()
-        snaps = sorted(versions, reverse=True) if isinstance(versions, frozenset) else ()
-        places = [f"{home}/{_HOME}" for home in self._homes]
-        places += [f"{self._snaps.path}/{version}/{_HOME}" for version in snaps]
-        # What was there once and is not any more stays: it is missed, not absent.
-        self._met |= {place for place in places if files.folder(place) is not None}
-        real = {os.path.realpath(place): place for place in places if place in self._met}
-        return list(real.values())
-
-    def _held(self, pids: Sequence[int]) -> agy_locks.Held | Unknown:
-        """Return the conversations that each process has locked."""
-        locks: dict[str, ConversationId] = {}
-        for root in self._roots:
-            folder = self._presence.setdefault(root, Folder(f"{root}/presence"))
-            names = folder.names()
-            if isinstance(names, Unknown):
-                return names
-            for name in names or ():
-                if name.endswith(".lock") and (found := ids.uuid(name.removesuffix(".lock"))):
-                    locks[f"{os.path.realpath(folder.path)}/{name}"] = found
-        return agy_locks.holders(locks, pids) if locks else {}
-
-    def _proven(self, agent: LiveAgent, held: agy_locks.Held | Unknown) -> Conversation:
-        if isinstance(held, Unknown):
-            return held
-        mine = {one for member in agent.family for one in held.get(member.pid, ())}
-        if len(mine) > 1:
-            return Ambiguous(tuple(sorted(mine)))
-        if mine:
-            return self._bound(mine.pop(), Proof.PRESENCE)
-        given = ids.uuid(ids.argument(agent.argv, ("--conversation",)))
-        return None if given is None else self._bound(given, Proof.ARGUMENT)
-
-    def _last_one(
-        self, agent: LiveAgent, taken: frozenset[ConversationId], *, alone: bool
-    ) -> Conversation:
-        """Take the directory's last conversation, if this process has written to it.
-
-        The map names the last one only, is raced by other runs, and does not say that
-        anybody holds it.
-        """
-        found = self._named(agent.cwd)
-        if found is None or isinstance(found, Unknown) or found in taken:
-            return found if isinstance(found, Unknown) else None
-        since = pick.started_ns(agent)
-        times = [at for root in self._roots for at in _times(root, found)]
-        if not any(pick.nanoseconds(at) >= since for at in times):
-            return None
-        return self._bound(found, Proof.LAST) if alone else Ambiguous((found,))
-
-    def _named(self, cwd: str) -> ConversationId | Unknown | None:
-        if not cwd:
-            return None
-        for root in self._roots:
-            path = f"{root}/cache/last_conversations.json"
-            last = self._last.get(path)
-            if isinstance(last, Unknown):
-                return last
-            if last is None:
-                if os.path.exists(path):
-                    return Unknown(f"{path} is not whole: it is being rewritten, or is damaged")
-                continue
-            for directory in (cwd, files.real_path(cwd)):
-                if found := ids.uuid(last.get(directory)):
-                    return found
-        return None
-
-    def _file(self, conversation: ConversationId) -> str | Unknown | None:
-        for root in self._roots:
-            for suffix in _SUFFIXES:
-                path = f"{root}/conversations/{conversation}{suffix}"
-                try:
-                    os.stat(path)
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    return files.refusal(path, error)
-                return path
-        return None
-
-    def _bound(self, conversation: ConversationId, proof: Proof) -> Bound | Unknown:
-        found = self._file(conversation)
-        if isinstance(found, Unknown):
-            return found
-        return Bound(id=conversation, proof=proof, written=found is not None)
+        return Activity(state=None, last=self._binding.last_at(conversation))
 
 
 def _judged(path: str) -> Artefact | Unknown:
@@ -240,19 +132,3 @@ def _judged(path: str) -> Artefact | Unknown:
     except OSError as error:
         return files.refusal(path, error)
     return Artefact.PRESENT if any(sizes) else Artefact.GHOST
-
-
-def _times(root: str, conversation: ConversationId) -> Iterator[datetime]:
-    base = f"{root}/conversations/{conversation}"
-    log = f"{root}/brain/{conversation}/.system_generated/logs/transcript.jsonl"
-    for path in (f"{base}.db", f"{base}.db-wal", f"{base}.pb", log):
-        try:
-            yield datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
-        except (OSError, ValueError, OverflowError):
-            continue
-
-
-def _read_last(path: str, status: os.stat_result, before: _Last | None) -> _Last | None:
-    del status, before
-    data = files.content(path)
-    return lines.record(data) or (None if data.strip() != b"{}" else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,6 @@ from kanban_worker.agents import (
     claude_missing,
     claude_place,
     claude_retention,
-    claude_transcript,
     files,
     ids,
 )
@@ -21,7 +20,7 @@ from kanban_worker.agents.claude_binding import Binding
 from kanban_worker.agents.claude_library import Library
 from kanban_worker.agents.claude_pids import PidFile
 from kanban_worker.agents.claude_transcript import Transcript
-from kanban_worker.agents.kept import Folder, Kept
+from kanban_worker.agents.kept import Folder
 from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Answer,
@@ -34,10 +33,12 @@ from reconcile.observed import (
     Missing,
     SessionName,
     Unknown,
+    Unseen,
 )
 
 _MOST = 8192
 
+_UNPROMPTED = Missing("not written yet: its agent has had no prompt")
 _STATES = {"busy": "working", "waiting": "waiting", "idle": "idle", "shell": "idle"}
 
 
@@ -54,7 +55,6 @@ class Claude:
             environ.get("CLAUDE_CONFIG_DIR"), environ.get("CLAUDE_CODE_PROJECT_DIR_NAME")
         )
         self._binding = Binding(self._library)
-        self._newest: Kept[datetime | None] = Kept(claude_transcript.newest)
         self._sidechains: dict[str, Folder] = {}
         self._asked: datetime | None = None
         self._places: dict[ConversationId, tuple[Transcript, str, Missing | None]] = {}
@@ -66,9 +66,8 @@ class Claude:
     def conversations(
         self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
     ) -> Mapping[SessionName, Conversation]:
-        """Return what each agent holds: by its pid file, its arguments, or its new files."""
-        del seen
-        return self._binding.tick(agents)
+        """Return what each agent holds, and which of its records proves it."""
+        return self._binding.tick(agents, seen)
 
     def lineage(
         self,
@@ -91,12 +90,11 @@ class Claude:
         at_home: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
-        """Look under the workspace's folders, then in all folders of every configuration.
+        """Look where its agent wrote, under the workspace's folders, then in all that are known.
 
         The first question about a conversation that `conversations` has just seen is
         answered from that look: a tick asks both, and one `stat` is enough.
         """
-        del environ
         if conversation in self._binding.resumable:
             self._binding.resumable.discard(conversation)
             return Artefact.PRESENT
@@ -105,13 +103,13 @@ class Claude:
         if now != self._asked:
             self._asked = now
             self._library.look()
-        found = self._library.known(conversation)
-        if found is None:
-            folders = () if workspace is None else self._library.expected(workspace)
-            found = self._library.search(conversation, folders)
+        found = self._library.find(conversation, self._library.home_in(workspace, environ))
         path = self._library.path(conversation)
         if found is None or path is None:
-            return self._nowhere(conversation, workspace, created_at, now)
+            nowhere = self._nowhere(conversation, workspace, created_at, now)
+            if environ is None and nowhere is not _UNPROMPTED and isinstance(nowhere, Missing):
+                return self._unseen(conversation)
+            return nowhere
         return self._judged(conversation, path, workspace if at_home else None, found)
 
     def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
@@ -137,15 +135,29 @@ class Claude:
             return Activity(state=None, last=None)
         own = None if agent is None else self._library.pid_file(agent)
         said = own if isinstance(own, PidFile) and own.id == conversation else None
-        found = self._library.known(conversation) or self._library.search(conversation, ())
+        state = None if said is None else _STATES.get(said.status or "")
+        path = self._path(conversation, agent, own)
+        if isinstance(path, Unknown):
+            return path
+        last, evidence = (None, "") if path is None else self._last(path)
+        since = said.status_at if said is not None and said.status == "idle" else None
+        if since is not None and (last is None or evidence == "mtime" or since > last):
+            last, evidence = since, "pid-file"
+        return Activity(state=state, last=last, evidence=evidence, path=path)
+
+    def _path(
+        self, conversation: ConversationId, agent: LiveAgent | None, own: PidFile | Unknown | None
+    ) -> str | Unknown | None:
+        """Return the transcript in the agent's own folder, or the one that was found last."""
+        library = self._library
+        if agent is None:
+            found = library.last(conversation) or library.find(conversation)
+        else:
+            moved = own.cwd if isinstance(own, PidFile) else None
+            found = library.find(conversation, library.home_of(agent, moved))
         if isinstance(found, Unknown):
             return found
-        path = None if found is None else self._library.path(conversation)
-        times = [] if path is None else list(self._times(path))
-        if said is not None and said.status == "idle" and said.status_at is not None:
-            times.append(said.status_at)
-        state = None if said is None else _STATES.get(said.status or "")
-        return Activity(state=state, last=max(times, default=None))
+        return None if found is None else library.path(conversation)
 
     def _judged(
         self,
@@ -157,7 +169,7 @@ class Claude:
         if isinstance(found, Unknown):
             return claude_missing.unreadable(path) or found
         if found.holds is None:
-            return Unknown(f"{path}: no message within 1 MiB of either end (look by hand)")
+            return Unknown(f"{path}: no message within 16 MiB of its beginning (look by hand)")
         if not found.holds:
             return Artefact.GHOST
         return self._moved(conversation, path, workspace, found) or Artefact.PRESENT
@@ -172,8 +184,15 @@ class Claude:
         if blind := self._library.blind():
             return blind
         if conversation in self._binding.named:
-            return Missing("not written yet: its agent has had no prompt")
+            return _UNPROMPTED
         return claude_missing.nowhere(self._library, conversation, workspace, created_at, now)
+
+    def _unseen(self, conversation: ConversationId) -> Unseen:
+        folders = ", ".join(f"{path}/projects" for path in self._library.stores)
+        return Unseen(
+            f"{conversation} is not in {folders}, and it was never seen which folder its agent "
+            "uses (CLAUDE_CONFIG_DIR): it may lie elsewhere"
+        )
 
     def _moved(
         self, conversation: ConversationId, path: str, workspace: str | None, found: Transcript
@@ -191,14 +210,16 @@ class Claude:
             return None
         return known[2]
 
-    def _times(self, path: str) -> Iterator[datetime]:
-        """Yield the newest times of a transcript and its sub-agents', newest file first.
+    def _last(self, path: str) -> tuple[datetime | None, str]:
+        """Return the newest time of a transcript and its sub-agents', and what tells it.
 
         A file has no line newer than its modification, so older files are not read.
         """
         folder = f"{path.removesuffix('.jsonl')}/subagents"
         side = self._sidechains.get(folder)
         if side is None:
+            if len(self._sidechains) >= _MOST:
+                self._sidechains.clear()
             side = self._sidechains[folder] = Folder(folder)
         names = side.names()
         listed = names if isinstance(names, frozenset) else frozenset()
@@ -207,18 +228,17 @@ class Claude:
         modified = {place: _modified(place) for place in (path, *others)}
         for place, at in sorted(modified.items(), key=lambda item: item[1], reverse=True):
             if best is not None and at <= best:
-                return
-            newest = self._newest.get(place)
-            if isinstance(newest, datetime) and (best is None or newest > best):
-                best = newest
-                yield newest
+                break
+            newest = self._library.newest(place)
+            best = max(filter(None, (best, newest)), default=None)
         if best is None:
             # No line has a time: the modification says at least that nothing came later.
-            yield max(modified.values())
+            return max(modified.values()), "mtime"
+        return best, "transcript"
 
 
 def _modified(path: str) -> datetime:
     try:
-        return datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
-    except (OSError, ValueError, OverflowError):
+        return files.modified(os.stat(path))
+    except OSError:
         return datetime.fromtimestamp(0, UTC)

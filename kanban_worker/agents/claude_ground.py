@@ -69,7 +69,7 @@ def of(
 
 def _touched_ns(library: Library, one: ConversationId) -> int:
     """Return when it was last written to; 0 where there is no conversation of this id."""
-    found = library.known(one) or library.search(one, ())
+    found = library.last(one) or library.find(one)
     path = library.path(one)
     if path is None or (isinstance(found, Transcript) and not found.holds):
         return 0

@@ -1,9 +1,9 @@
-"""Which conversation a Claude Code holds when its pid file does not tell for certain."""
+"""The conversations that were begun in a directory since a Claude Code runs there."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kanban_worker.agents import claude_keys, ids, pick
@@ -12,8 +12,7 @@ from kanban_worker.agents.claude_projects import Projects, modified_ns, stem
 from kanban_worker.agents.claude_transcript import Opening, opening
 from kanban_worker.agents.kept import Kept
 from kanban_worker.agents.shape import LiveAgent
-from reconcile.observed import Ambiguous, Bound, Conversation, ConversationId, Unknown
-from reconcile.proofs import Proof
+from reconcile.observed import ConversationId, Unknown
 
 _MOST = 8192
 
@@ -36,6 +35,13 @@ class Young:
     born_ns: int
     touched_ns: int
     cleared: bool
+    cleared_ns: int = 0
+    """The time of its `/clear` line; 0 where it has none."""
+    headless: bool = False
+    """Whether `claude -p` wrote it."""
+    strange: bool = False
+    """Whether a line of it is of another conversation or directory: it is a copy, or was moved."""
+    version: str = ""
     forked_from: ConversationId | None = None
     root: str | None = None
     file_ns: int = 0
@@ -52,7 +58,7 @@ class Nursery:
         self._openings: Kept[Opening] = Kept(opening)
         self._births: dict[str, int | None] = {}
 
-    def young(self, place: Place, taken: Collection[ConversationId]) -> tuple[Young, ...] | Unknown:
+    def young(self, place: Place, taken: Container[ConversationId]) -> tuple[Young, ...] | Unknown:
         """Return the conversations that this agent, and no other living one, may have begun."""
         found: list[Young] = []
         for projects, folder in place.folders:
@@ -73,7 +79,8 @@ class Nursery:
             return begin
         if not begin.spoken or begin.sidechain:
             return None
-        if not any(claude_keys.lies_under(cwd, place.agent.cwd) for cwd in begin.cwds):
+        here = [claude_keys.lies_under(cwd, place.agent.cwd) for cwd in begin.cwds]
+        if here and not any(here):
             return None
         born = self._born(path, begin)
         if born is None or born < place.since_ns:
@@ -83,6 +90,10 @@ class Nursery:
             born_ns=born,
             touched_ns=modified_ns(path),
             cleared=begin.cleared,
+            cleared_ns=pick.nanoseconds(begin.cleared_at) if begin.cleared_at else 0,
+            headless=begin.headless,
+            strange=not (all(here) and begin.ids <= {stem(path)}),
+            version=begin.version,
             forked_from=begin.forked_from,
             root=begin.root,
             file_ns=self._births[path] or born,
@@ -107,7 +118,7 @@ def _known_apart(found: Iterable[Young]) -> Iterator[Young]:
     for one in sorted(found, key=lambda one: one.file_ns):
         copied = one.root is not None and one.root in roots
         roots |= {one.root} if one.root is not None else set()
-        yield replace(one, cleared=False, born_ns=one.file_ns) if copied else one
+        yield replace(one, cleared=False, cleared_ns=0, born_ns=one.file_ns) if copied else one
 
 
 def asked_for(argv: Sequence[str]) -> ConversationId | None:
@@ -115,36 +126,6 @@ def asked_for(argv: Sequence[str]) -> ConversationId | None:
     if "--fork-session" in argv:
         return None
     return ids.uuid(ids.argument(argv, ("--session-id", "--resume", "-r")))
-
-
-def after_clear(
-    claimed: ConversationId, old_ns: int, young: Sequence[Young], *, alone: bool
-) -> Conversation:
-    """Follow `/clear` from an id that was right at the start; None if nobody cleared.
-
-    A `/clear` leaves no link to what it ended, so the new conversation is certain only if
-    nobody else can have begun it: one end of the chain, one agent there, no other start.
-    """
-    cleared = [one for one in young if one.cleared and one.touched_ns > old_ns]
-    if not cleared:
-        return None
-    ends = [one.id for one in cleared if not _ended(one, cleared)]
-    if alone and len(ends) == 1 and all(one.cleared for one in young):
-        return Bound(id=ends[0], proof=Proof.CLEAR_CHAIN, written=True)
-    return Ambiguous((claimed, *ends))
-
-
-def born_after(young: Iterable[Young], *, alone: bool) -> Conversation:
-    """Bind the only conversation that was begun since the only agent there runs."""
-    return pick.settle([pick.Candidate(id=one.id, written=True) for one in young], alone=alone)
-
-
-def _ended(one: Young, cleared: Iterable[Young]) -> bool:
-    """Whether another `/clear` came when this one's writing stopped."""
-    return any(
-        other.born_ns > one.born_ns and one.touched_ns <= other.born_ns + pick.SLACK_NS
-        for other in cleared
-    )
 
 
 def _birth(path: str) -> int | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from kanban_worker.agents import claude_keys, claude_transcript
+from kanban_worker.agents import claude_keys, claude_times, claude_transcript, files
+from kanban_worker.agents.claude_debug import DebugLogs
 from kanban_worker.agents.claude_pids import PidFile, PidFiles
 from kanban_worker.agents.claude_projects import SUFFIX, Projects
 from kanban_worker.agents.claude_prompts import Prompts
 from kanban_worker.agents.claude_retention import Retention, Settings
+from kanban_worker.agents.claude_times import Newest
 from kanban_worker.agents.claude_transcript import Transcript
 from kanban_worker.agents.kept import Kept
 from kanban_worker.agents.shape import LiveAgent
@@ -22,15 +25,38 @@ _MOST = 8192
 class Store:
     """One configuration folder."""
 
-    __slots__ = ("path", "pids", "projects", "prompts")
+    __slots__ = ("logs", "path", "pids", "projects", "prompts")
 
     def __init__(self, path: str) -> None:
         """See which pids have a file; no transcript is looked at yet."""
         self.path = path
+        self.logs = DebugLogs(path)
         self.pids = PidFiles(path)
         self.projects = Projects(path)
         self.prompts = Prompts(path)
         self.pids.look()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where a conversation should lie: the same id may be in several project folders.
+
+    A copied workspace or configuration has the transcripts of the original, too.
+    """
+
+    key: Hashable
+    """What tells it from other homes."""
+    folders: Callable[[], Iterable[str]]
+    """The folders, asked for only when they are needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Where:
+    path: str
+    at_home: bool
+
+
+NO_HOME = Home(key=None, folders=tuple)
 
 
 class Library:
@@ -39,6 +65,8 @@ class Library:
     __slots__ = (
         "_default",
         "_keys",
+        "_last",
+        "_newest",
         "_of",
         "_own",
         "_settings",
@@ -55,7 +83,9 @@ class Library:
         self.stores = {path: Store(path) for path in paths}
         self._transcripts: Kept[Transcript] = Kept(claude_transcript.transcript)
         self._settings = Settings()
-        self._where: dict[ConversationId, str] = {}
+        self._newest: Kept[Newest] = Kept(claude_times.newest)
+        self._where: dict[tuple[ConversationId, Hashable], _Where] = {}
+        self._last: dict[ConversationId, str] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
         self._of: dict[SessionName, tuple[LiveAgent, tuple[Store, ...]]] = {}
 
@@ -70,14 +100,10 @@ class Library:
         known = self._of.get(agent.session)
         if known is not None and known[0] is agent:
             return known[1]
-        environ = agent.environ
-        own, home = environ.get("CLAUDE_CONFIG_DIR"), environ.get("HOME")
-        if own:
-            found = (self._store(own if own.startswith("/") else f"{agent.cwd}/{own}"),)
-        elif home:
-            found = (self._store(f"{home}/.claude"),)
-        else:
+        store = self._named_by(agent.environ, agent.cwd)
+        if store is None:
             return tuple(self.stores.values())  # which may become more
+        found = (store,)
         if len(self._of) >= _MOST:
             self._of.clear()
         self._of[agent.session] = agent, found
@@ -100,7 +126,8 @@ class Library:
     def claimed(self) -> frozenset[ConversationId]:
         """Return the conversations that any process names, or has named and is gone."""
         every = (found for store in self.stores.values() for found in store.pids.every())
-        return frozenset(found.id for found in every)
+        logged = (store.logs.claimed for store in self.stores.values())
+        return frozenset(found.id for found in every).union(*logged)
 
     def living(self) -> Iterator[tuple[int, PidFile]]:
         """Return what the living processes say of themselves, in a pane or not, by pid."""
@@ -128,35 +155,92 @@ class Library:
         for store in self.stores.values():
             yield from store.projects.folders(keys)
 
+    def home_of(self, agent: LiveAgent, cwd: str | None = None) -> Home:
+        """Return where an agent's conversations should lie, also if `/cd` has moved them (`cwd`).
+
+        2.1.329 moves the transcript to the new directory's folder.
+        """
+        moved = cwd if cwd != agent.cwd else None
+        environ = agent.environ
+
+        def folders() -> Iterator[str]:
+            for each in (agent.cwd, moved):
+                yield from (path for _, path in self.folders(agent, each or ""))
+
+        config, name = environ.get("CLAUDE_CONFIG_DIR"), environ.get("CLAUDE_CODE_PROJECT_DIR_NAME")
+        return Home(key=(agent.cwd, moved, config or environ.get("HOME"), name), folders=folders)
+
+    def home_in(self, workspace: str | None, environ: Mapping[str, str] | None) -> Home:
+        """Return where the transcripts of a workspace should lie, its agent's own folder first."""
+        environ = environ or {}
+        config, name = environ.get("CLAUDE_CONFIG_DIR"), environ.get("CLAUDE_CODE_PROJECT_DIR_NAME")
+        store = self._named_by(environ, workspace or "")
+
+        def folders() -> Iterator[str]:
+            if workspace is None:
+                return
+            named = claude_keys.named_folder(config, name)
+            if store is not None:
+                keys = claude_keys.keys(workspace)
+                yield from store.projects.folders((*([named] if named else []), *keys))
+            yield from self.expected(workspace)
+
+        return Home(key=(workspace, config, environ.get("HOME"), name), folders=folders)
+
     def own(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Return the folders of these names in the configuration that a new process would use."""
         return self.stores[self._own].projects.folders(keys)
 
-    def known(self, conversation: ConversationId) -> Transcript | Unknown | None:
-        """Return a transcript that is where it was before: one `stat` if it is unchanged."""
-        path = self._where.get(conversation)
+    def find(
+        self, conversation: ConversationId, home: Home = NO_HOME
+    ) -> Transcript | Unknown | None:
+        """Look for a transcript at home, then where it was last found, then everywhere.
+
+        One that is at home and unchanged costs one `stat`.
+        """
+        kept = self._where.get((conversation, home.key))
+        if kept is not None and kept.at_home and _holds(found := self._transcripts.get(kept.path)):
+            self._last[conversation] = kept.path
+            return found
+        name = conversation + SUFFIX
+        at_home = dict.fromkeys(f"{folder}/{name}" for folder in home.folders())
+        second: str | None = None
+        for path in at_home:
+            found = self._transcripts.get(path)
+            if _holds(found):
+                return self._keep(conversation, home, _Where(path=path, at_home=True))
+            second = second or (None if found is None else path)
+        third, found = self._elsewhere(conversation, kept)
+        place = third if _holds(found) else second or third
+        if place is None:
+            self._where.pop((conversation, home.key), None)
+            self._last.pop(conversation, None)
+            return None
+        return self._keep(conversation, home, _Where(path=place, at_home=False))
+
+    def last(self, conversation: ConversationId) -> Transcript | Unknown | None:
+        """Return the transcript that was found last, as it is now."""
+        path = self._last.get(conversation)
         return None if path is None else self._transcripts.get(path)
 
-    def search(
-        self, conversation: ConversationId, folders: Iterable[str]
-    ) -> Transcript | Unknown | None:
-        """Look for a transcript in these folders first, then everywhere."""
-        second: Transcript | Unknown | None = None
-        for path in self._places(conversation, folders):
-            found = self._transcripts.get(path)
-            if found is None or (second is not None and not _holds(found)):
-                continue
-            if len(self._where) >= _MOST:
-                self._where.clear()
-            self._where[conversation] = path
-            if _holds(found):
-                return found
-            second = found
-        return second
+    def newest(self, path: str) -> datetime | None:
+        """Return the newest time of any line; None where no line has one or can be read."""
+        found = self._newest.get(path)
+        return found.at if isinstance(found, Newest) else None
 
     def path(self, conversation: ConversationId) -> str | None:
         """Return where a transcript was last found."""
-        return self._where.get(conversation)
+        return self._last.get(conversation)
+
+    def logged(self, agents: Sequence[LiveAgent]) -> None:
+        """Look into the debug logs that these agents may write. Once a tick, if there are any."""
+        for store in {one.path: one for agent in agents for one in self.of(agent)}.values():
+            store.logs.look(agents, store.prompts.history())
+
+    def log_of(self, agent: LiveAgent) -> ConversationId | None:
+        """Return the conversation in whose debug log this agent was named last."""
+        found = (store.logs.of(agent.family) for store in self.of(agent))
+        return next(filter(None, found), None)
 
     def blind(self) -> Unknown | None:
         """Say why "nowhere" cannot be said, if it cannot.
@@ -171,7 +255,7 @@ class Library:
 
     def modified_ns(self, conversation: ConversationId) -> int | None:
         """Return when a transcript was last changed, as of the last look at it."""
-        path = self._where.get(conversation)
+        path = self._last.get(conversation)
         found = None if path is None else self._transcripts.last(path)
         return None if found is None else found.modified_ns
 
@@ -189,19 +273,18 @@ class Library:
 
     def retention_of(self, conversation: ConversationId) -> Retention:
         """Return what holds for a transcript that was found."""
-        path = self._where.get(conversation, "")
+        path = self._last.get(conversation, "")
         stores = (store for store in self.stores if path.startswith(f"{store}/"))
         return self.retention(next(stores, self._own))
 
     def last_prompt(self, conversation: ConversationId) -> datetime | None:
         """Return when something was last typed in a conversation, as far as that is kept."""
-        typed = (store.prompts.typed() for store in self.stores.values())
+        histories = (store.prompts.history() for store in self.stores.values())
         times = [
             line.at_ns
-            for found in typed
+            for found in histories
             if not isinstance(found, Unknown)
-            for line in found
-            if line.id == conversation
+            for line in found.under(conversation)
         ]
         return datetime.fromtimestamp(max(times) // 10**9, UTC) if times else None
 
@@ -212,6 +295,14 @@ class Library:
     def _store(self, path: str) -> Store:
         return self.stores.get(path) or self.stores.setdefault(path, Store(path))
 
+    def _named_by(self, environ: Mapping[str, str], cwd: str) -> Store | None:
+        """Return the store that an environment names; None where it names none that can be."""
+        own, home = environ.get("CLAUDE_CONFIG_DIR"), environ.get("HOME")
+        path = own or (f"{home}/.claude" if home else "")
+        if not path or not files.is_path(path) or not files.is_path(cwd):
+            return None
+        return self._store(path if path.startswith("/") else f"{cwd}/{path}")
+
     def _keys_of(self, cwd: str) -> tuple[str, ...]:
         """Keep the keys of a real path; a symlinked workspace may lead elsewhere tomorrow."""
         if cwd not in self._keys:
@@ -220,12 +311,35 @@ class Library:
             self._keys[cwd] = claude_keys.keys(cwd)
         return self._keys[cwd]
 
-    def _places(self, conversation: ConversationId, folders: Iterable[str]) -> Iterator[str]:
-        for folder in folders:
-            yield f"{folder}/{conversation}{SUFFIX}"
-        for store in self.stores.values():
-            yield from store.projects.holding(conversation)
+    def _elsewhere(
+        self, conversation: ConversationId, kept: _Where | None
+    ) -> tuple[str | None, Transcript | Unknown | None]:
+        """Return what is in any folder: a conversation before a ghost, then what changed last."""
+        if kept is not None and _holds(found := self._transcripts.get(kept.path)):
+            return kept.path, found
+        places = (
+            one for store in self.stores.values() for one in store.projects.holding(conversation)
+        )
+        seen = {
+            path: found for path in places if (found := self._transcripts.get(path)) is not None
+        }
+        path = max(seen, key=lambda path: _rank(seen[path]), default=None)
+        return path, None if path is None else seen[path]
+
+    def _keep(
+        self, conversation: ConversationId, home: Home, where: _Where
+    ) -> Transcript | Unknown | None:
+        if len(self._where) >= _MOST:
+            self._where.clear()
+            self._last.clear()
+        self._where[conversation, home.key] = where
+        self._last[conversation] = where.path
+        return self._transcripts.get(where.path)
 
 
-def _holds(found: Transcript | Unknown) -> bool:
+def _rank(found: Transcript | Unknown) -> tuple[bool, int]:
+    return _holds(found), found.modified_ns if isinstance(found, Transcript) else 0
+
+
+def _holds(found: Transcript | Unknown | None) -> bool:
     return isinstance(found, Transcript) and found.holds is True

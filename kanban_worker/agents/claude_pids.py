@@ -6,20 +6,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 
 from kanban_worker import procfs
-from kanban_worker.agents import files, ids, lines, pick
+from kanban_worker.agents import claude_version, files, ids, lines, pick
 from kanban_worker.agents.kept import Folder, Kept
 from kanban_worker.agents.shape import Member
 from reconcile.observed import ConversationId, Unknown
 
-FOLLOWS_CLEAR = (2, 1, 139)
-"""2.1.112 kept the old id after `/clear` until its exit; 2.1.139 changed it within 0.2 s."""
-
+_UNTIL_NS = 60 * 10**9
+"""A process writes its file within seconds of its start (9 s at most were seen)."""
 _NAME = re.compile(r"(?:pid-)?(\d{1,10})\.json")
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,6})")
 _LIMIT = 64 * 1024
 
 
@@ -35,7 +33,12 @@ class PidFile:
     """`procStart` on Linux; the date that macOS has there is not used."""
     follows_clear: bool
     """Whether the id is the present one, not only the one at the start."""
+    renamed: bool
+    """Whether something else than an id may have been written last (2.1.112: `/rename`)."""
     interactive: bool
+    headless: bool
+    """Whether `claude -p` wrote it, which calls itself interactive (2.1.112 to 2.1.330)."""
+    version: claude_version.Version
     foreign: bool
     """Whether it was written in another pid namespace, where the pid means something else."""
     status: str | None
@@ -74,9 +77,11 @@ class PidFiles:
     def of(self, family: Sequence[Member]) -> PidFile | Unknown | None:
         """Return the file that one of these processes certainly wrote itself."""
         second: PidFile | Unknown | None = self.blind
-        for member in family:
+        for at, member in enumerate(family):
             path = self._files.get(member.pid)
             found = None if path is None else self._proven(path, member)
+            if at and isinstance(found, PidFile) and found.headless:
+                continue  # a run that the agent itself has started
             if isinstance(found, PidFile) and found.interactive:
                 return found
             second = second or found
@@ -124,8 +129,11 @@ def proves(found: PidFile, member: Member) -> bool:
         return False
     if found.ticks is not None and member.start_ticks is not None:
         return found.ticks == member.start_ticks
-    at = found.started or found.written
-    return pick.nanoseconds(at) >= pick.nanoseconds(member.started_at) - pick.SLACK_NS
+    began_ns = pick.nanoseconds(member.started_at) - pick.SLACK_NS
+    if found.started is None:
+        return pick.nanoseconds(found.written) >= began_ns
+    # 2.1.112 names no namespace: another container's process may have the pid, not the start.
+    return began_ns <= pick.nanoseconds(found.started) <= began_ns + _UNTIL_NS
 
 
 def _read(path: str, status: os.stat_result, before: PidFile | None) -> PidFile | None:
@@ -136,27 +144,26 @@ def _read(path: str, status: os.stat_result, before: PidFile | None) -> PidFile 
 
 
 def _parse(entry: Mapping[str, object], named: ConversationId, status: os.stat_result) -> PidFile:
-    pid, ticks = entry.get("pid"), lines.text(entry.get("procStart"), 20)
+    ticks = lines.text(entry.get("procStart"), 20)
     domain = lines.text(entry.get("pidDomain")) or ""
     here = _namespace()
+    version = claude_version.parsed(entry.get("version"))
     return PidFile(
-        pid=pid if isinstance(pid, int) else None,
+        pid=lines.integer(entry.get("pid")),
         id=named,
         cwd=lines.text(entry.get("cwd")),
         started=lines.moment_of_ms(entry.get("startedAt")),
-        ticks=ticks if ticks is not None and ticks.isdigit() else None,
-        follows_clear=_version(entry.get("version")) >= FOLLOWS_CLEAR,
+        ticks=ticks if ticks is not None and ticks.isdecimal() else None,
+        follows_clear=version >= claude_version.FOLLOWS_CLEAR,
+        renamed="name" in entry or "bridgeSessionId" in entry,
         interactive=entry.get("kind", "interactive") == "interactive",
+        headless=lines.word(entry.get("entrypoint")) == "sdk-cli",
+        version=version,
         foreign=":pid:[" in domain and here is not None and not domain.endswith(f":{here}"),
         status=lines.text(entry.get("status"), 40),
         status_at=lines.moment_of_ms(entry.get("statusUpdatedAt")),
-        written=datetime.fromtimestamp(status.st_mtime, UTC),
+        written=files.modified(status),
     )
-
-
-def _version(value: object) -> tuple[int, ...]:
-    match = _VERSION.match(lines.text(value, 40) or "")
-    return tuple(map(int, match.groups())) if match else ()
 
 
 @cache

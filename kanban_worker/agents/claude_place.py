@@ -26,7 +26,7 @@ def misplaced(
     real = files.real_path(directory)
     folders = library.own((named,) if named else claude_keys.keys(real))
     second: str | Unknown | None = None
-    known = library.known(conversation)
+    known = library.last(conversation)
     if isinstance(known, Transcript) and known.speaker not in {None, conversation}:
         return f"ambiguous: {library.path(conversation)} ends with messages of {known.speaker}"
     for path in (f"{folder}/{conversation}{SUFFIX}" for folder in folders):

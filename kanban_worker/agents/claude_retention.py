@@ -61,7 +61,7 @@ def expiry(modified_ns: int, kept: Retention, now: datetime) -> Expiry | None:
     if not kept.days or pick.nanoseconds(now) < at_ns - min(_SOON_NS, lasts_ns // 2):
         return None
     return Expiry(
-        at=datetime.fromtimestamp(at_ns // 10**9, UTC).astimezone(),
+        at=datetime.fromtimestamp(max(0, at_ns) // 10**9, UTC).astimezone(),
         rule=f"Claude Code deletes a transcript {kept.days} days after its last change "
         "(cleanupPeriodDays). Resume it, or raise cleanupPeriodDays",
     )
@@ -69,5 +69,5 @@ def expiry(modified_ns: int, kept: Retention, now: datetime) -> Expiry | None:
 
 def _read(path: str, status: os.stat_result, before: int | None) -> int | None:
     del status, before
-    days = lines.record(files.content(path)).get("cleanupPeriodDays")
-    return days if isinstance(days, int) and not isinstance(days, bool) and days >= 0 else None
+    days = lines.integer(lines.record(files.content(path)).get("cleanupPeriodDays"))
+    return days if days is not None and days >= 0 else None

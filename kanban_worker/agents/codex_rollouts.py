@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,6 +17,10 @@ _ARCHIVE = "archived_sessions"
 _DEPTH = 3
 _MOST = 8192
 _DAY = timedelta(days=1)
+_SOURCES = (None, "cli", "vscode")
+"""Who begins a thread: a TUI without the daemon, and one with it (0.169.0); `exec` is headless."""
+_ORIGINATORS = (None, "codex-tui", "codex_cli_rs")
+"""The TUI's names; `codex_exec` and those of editors and the desktop app are not among them."""
 _NEVER = datetime(1971, 1, 1, tzinfo=UTC)
 
 
@@ -29,6 +33,8 @@ class Meta:
     child: bool
     """Whether it is a sub-agent's, which no pane holds."""
     forked_from: ConversationId | None = None
+    shown: bool = True
+    """Whether a TUI may have begun it: it does not say that something else did."""
 
 
 class Rollouts:
@@ -36,11 +42,13 @@ class Rollouts:
 
     def __init__(self, home: str) -> None:
         """Nothing is read before the first question."""
+        self.home = home
         self.path = f"{home}/sessions"
         self._archive = f"{home}/{_ARCHIVE}"
         self._folders: dict[str, Folder] = {}
         self._listed: dict[str, frozenset[str] | Unknown | None] = {}
         self._metas: dict[str, Meta] = {}
+        self._nowhere: dict[ConversationId, tuple[tuple[str, frozenset[str]], ...]] = {}
 
     def look(self) -> None:
         """Let every folder be looked at again. Once a tick."""
@@ -48,11 +56,39 @@ class Rollouts:
 
     def find(self, conversation: ConversationId) -> str | None:
         """Return a rollout's place: on the day that its id tells, else on any."""
-        for folder in (*self._likely(conversation), *self._all()):
-            for name in self._names(folder):
-                if name.endswith(f"-{conversation}.jsonl") and _ROLLOUT.fullmatch(name):
-                    return f"{folder}/{name}"
-        return None
+        near = tuple(self._likely(conversation))
+        return self._in(near, conversation) or self._in(self._all(), conversation)
+
+    def find_living(self, conversation: ConversationId) -> str | None:
+        """Return the place of a thread that a process holds, which may not be written yet.
+
+        It is looked for everywhere once; after that, only where its first prompt would put it.
+        """
+        before = self._nowhere.get(conversation)
+        if before is None:
+            found = self.find(conversation)
+            near = tuple(dict.fromkeys(self._likely(conversation)))
+        elif all(self._names(folder) is names for folder, names in before):
+            return None
+        else:
+            near = tuple(folder for folder, _ in before)
+            found = self._in(near, conversation)
+        if found is None:
+            if len(self._nowhere) >= _MOST:
+                self._nowhere.clear()
+            self._nowhere[conversation] = tuple((one, self._names(one)) for one in near)
+        return found
+
+    def beginning(self, begun: str) -> frozenset[ConversationId]:
+        """Return the threads whose id begins so: those of the days that it tells, else of any."""
+        for folders in (self._likely(begun), self._all()):
+            matches = (_ROLLOUT.fullmatch(name) for each in folders for name in self._names(each))
+            found = frozenset(
+                ConversationId(one[1]) for one in matches if one and one[1].startswith(begun)
+            )
+            if found:
+                return found
+        return frozenset()
 
     def since(self, day: date) -> Iterator[tuple[ConversationId, str]]:
         """Yield the rollouts of the days from the one before `day` on."""
@@ -96,6 +132,13 @@ class Rollouts:
         names = self._listed[path]
         return names if isinstance(names, frozenset) else frozenset()
 
+    def _in(self, folders: Iterable[str], conversation: ConversationId) -> str | None:
+        for folder in folders:
+            for name in self._names(folder):
+                if name.endswith(f"-{conversation}.jsonl") and _ROLLOUT.fullmatch(name):
+                    return f"{folder}/{name}"
+        return None
+
     def _all(self) -> Iterator[str]:
         yield self._archive
         yield self.path
@@ -109,7 +152,7 @@ class Rollouts:
             if name.isdigit() and name.isascii():
                 yield from self._days(f"{path}/{name}", depth + 1)
 
-    def _likely(self, conversation: ConversationId) -> Iterator[str]:
+    def _likely(self, conversation: str) -> Iterator[str]:
         """Yield the days around the time that a UUID of version 7 begins with."""
         try:
             born = lines.moment_of_ms(int(conversation.replace("-", "")[:12], 16))
@@ -143,7 +186,8 @@ def _meta(path: str) -> Meta | None:
 
 def _parse(entry: Mapping[str, object]) -> Meta | None:
     """Read a line of `session_meta`, or the untyped one of September 2025."""
-    own = lines.nested(entry.get("payload")) if entry.get("type") == "session_meta" else entry
+    typed = entry.get("type")
+    own = lines.nested(entry.get("payload")) if typed == "session_meta" else entry
     named = ids.uuid(own.get("id"))
     if named is None:
         return None
@@ -152,7 +196,8 @@ def _parse(entry: Mapping[str, object]) -> Meta | None:
     return Meta(
         cwd=lines.text(own.get("cwd")),
         at=lines.moment(own.get("timestamp")) or lines.moment(entry.get("timestamp")),
-        child=parent is not None or root not in {None, named},
+        child=parent is not None or root not in (None, named),  # may be unhashable
+        shown=own.get("source") in _SOURCES and own.get("originator") in _ORIGINATORS,
         forked_from=ids.uuid(own.get("forked_from_id")),
     )
 

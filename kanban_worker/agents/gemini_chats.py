@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from kanban_worker.agents import files, ids, lines
+from kanban_worker.agents import files, gemini_prompts, ids, lines
+from kanban_worker.agents.gemini_prompts import Prompts
 from kanban_worker.agents.kept import Folder, Kept
 from reconcile.observed import ConversationId, Unknown
 
@@ -17,6 +18,7 @@ _SLUG = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _ID = re.compile(rb'"sessionId"\s*:\s*"([0-9a-fA-F-]{36})"')
 _START = re.compile(rb'"startTime"\s*:\s*"([^"\\]{10,40})"')
 _TURN = re.compile(rb'"type"\s*:\s*"(?:user|gemini)"')
+_SETTING = b'{"$set"'
 _FIRST = 4096
 
 
@@ -24,7 +26,8 @@ _FIRST = 4096
 class Chat:
     """What one chat file says of itself."""
 
-    id: ConversationId
+    id: ConversationId | None
+    """None in a file without its header: 0.61 writes that after another start deleted the chat."""
     started: datetime | None
     spoken: bool
     """Whether it has a message: the file is made at the start, before any prompt (0.61)."""
@@ -42,6 +45,7 @@ class Chats:
         self._folders: dict[str, Folder] = {}
         self._listed: dict[str, frozenset[str] | Unknown | None] = {}
         self._chats: Kept[Chat | None] = Kept(_read)
+        self._prompts: Kept[Prompts] = Kept(gemini_prompts.read)
         self._owners: Kept[str] = Kept(_read_owner)
         self._projects: Kept[Mapping[str, object]] = Kept(_read_projects)
 
@@ -59,6 +63,14 @@ class Chats:
             for name in sorted(self._names(folder)):
                 if _CHAT.fullmatch(name):
                     yield f"{folder}/{name}"
+
+    def prompts(self, directory: str) -> Prompts | Unknown | None:
+        """Return what was typed in one workspace; None where nothing was."""
+        for folder in self._owned(directory):
+            found = self._prompts.get(f"{os.path.dirname(folder)}/logs.json")
+            if found is not None:
+                return found
+        return None
 
     def find(self, conversation: ConversationId) -> Iterator[str]:
         """Yield the files whose name may mean this conversation: it has 8 digits of 32."""
@@ -105,6 +117,11 @@ class Chats:
                 yield f"{self.path}/{slug}/chats"
 
 
+def _is_turn(line: bytes) -> bool:
+    """Whether a line is a message; what 0.61 sets at the start is a user's only in its form."""
+    return not line.lstrip().startswith(_SETTING) and _TURN.search(line) is not None
+
+
 def _read_owner(path: str, status: os.stat_result, before: str | None) -> str:
     del status, before
     return files.content(path, _FIRST).decode(errors="surrogateescape").strip()
@@ -124,13 +141,13 @@ def _read(path: str, status: os.stat_result, before: Chat | None) -> Chat | None
     start = b"\n".join((*part.lines[:8], part.cut))[:_FIRST]
     named = _ID.search(start)
     own = ids.uuid(named[1].decode()) if named else None
-    if own is None:
-        return None
     began = _START.search(start)
     end = part.lines if part.whole else files.tail_with_a_line(path).lines
     spoken = (before is not None and before.spoken) or any(
-        _TURN.search(line) for line in (*part.lines, part.cut, *end)
+        _is_turn(line) for line in (*part.lines, part.cut, *end)
     )
+    if own is None and not spoken:
+        return None
     return Chat(
         id=own,
         started=lines.moment(began[1].decode(errors="replace")) if began else None,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from reconcile import kinds
 from reconcile.observed import ConversationId
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LENGTH = 36
 
 
 def uuid(value: object) -> ConversationId | None:
     """Return the value if it is a UUID in its usual form, else None."""
-    if isinstance(value, str) and len(value) == LENGTH and _UUID.fullmatch(value):
+    if isinstance(value, str) and len(value) == LENGTH and kinds.UUID.fullmatch(value):
         return ConversationId(value)
     return None
 

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from kanban_worker.agents import files, ids, lines, opencode_database, pick
+from kanban_worker.agents import files, lines, opencode_database, pick, unseen
+from kanban_worker.agents.opencode_binding import Binding
 from kanban_worker.agents.opencode_database import SESSION, Data
+from kanban_worker.agents.opencode_places import Places
 from kanban_worker.agents.shape import NOTHING_SEEN, Activity, LiveAgent, PaneUse, Seen
 from reconcile.observed import (
     Answer,
@@ -22,7 +24,6 @@ from reconcile.observed import (
     SessionName,
     Unknown,
 )
-from reconcile.proofs import Proof
 
 
 class Opencode:
@@ -33,22 +34,18 @@ class Opencode:
 
     def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
         """Take the monitor's own home and environment."""
-        self._user = str(home)
-        # The monitor's HOME variable may differ from the home that it was given.
-        own = {key: value for key, value in environ.items() if key != "HOME"}
-        self._own = opencode_database.places(own, self._user)
-        self._data = {self._own: Data(*self._own)}
+        self._places = Places(str(home), environ)
+        self._binding = Binding(self._places)
 
     def home(self) -> Answer[Path]:
         """Return the monitor's own data folder."""
-        return files.folder(self._own[0])
+        return files.folder(self._places.own[0])
 
     def conversations(
         self, agents: Sequence[LiveAgent], seen: Seen = NOTHING_SEEN
     ) -> Mapping[SessionName, Conversation]:
-        """Return what each opencode holds: by its arguments, or the only session of its time."""
-        del seen
-        return pick.by_argument_or_time(agents, _resumed, self._bound, self._begun)
+        """Return what each opencode holds: by its own log and title, or its arguments."""
+        return self._binding.tick(agents, seen)
 
     def lineage(
         self,
@@ -73,13 +70,18 @@ class Opencode:
         environ: Mapping[str, str] | None = None,
     ) -> Artefact | Missing | Unknown:
         """Look for the session's row in every database."""
-        del workspace, created_at, now, at_home, environ
+        del created_at, now, at_home
         if SESSION.fullmatch(conversation) is None:
             return Missing("not a session id of opencode: those begin with ses_")
-        found = self._updated(conversation)
+        own = None if environ is None else self._places.within(environ, workspace or "")
+        found = self._updated(conversation, own)
         if isinstance(found, Unknown):
             return found
-        return Artefact.PRESENT if found is not None else Missing("never written or deleted")
+        if found is not None:
+            return Artefact.PRESENT
+        if own is not None:
+            return Missing("never written or deleted")
+        return unseen.nowhere(conversation, (data.path for data in self._places.all))
 
     def expiry(self, conversation: ConversationId, now: datetime) -> Expiry | None:
         """Tell of nothing: opencode is not known to delete a session."""
@@ -105,49 +107,20 @@ class Opencode:
             return found
         return Activity(state=None, last=lines.moment_of_ms(found))
 
-    def _of(self, agent: LiveAgent) -> tuple[Data, ...]:
-        if not agent.environ:
-            return tuple(self._data.values())
-        place = opencode_database.places(agent.environ, self._user)
-        return (self._data.get(place) or self._data.setdefault(place, Data(*place)),)
+    def _updated(self, session: ConversationId, own: Data | None = None) -> int | Unknown | None:
+        """Return when it was updated; "nowhere" only if every database could be read.
 
-    def _updated(self, session: ConversationId) -> int | Unknown | None:
-        """Return when it was updated; "nowhere" only if every database could be read."""
+        With `own`, only whether that one could be read decides; the others may still have it.
+        """
         second: Unknown | None = None
-        for data in self._data.values():
+        for data in self._places.all:
             bases = tuple(opencode_database.each(data))
+            blind = None if bases else data.missing()
             for base in bases:
                 found = base if isinstance(base, Unknown) else base.updated(session)
                 if isinstance(found, int):
                     return found
-                second = second or found
-            second = second or (None if bases else data.missing())
+                blind = blind or found
+            if own is None or data is own:
+                second = second or blind
         return second
-
-    def _bound(self, session: ConversationId, agent: LiveAgent) -> Bound | Unknown:
-        self._of(agent)
-        found = self._updated(session)
-        if isinstance(found, Unknown):
-            return found
-        return Bound(id=session, proof=Proof.ARGUMENT, written=found is not None)
-
-    def _begun(
-        self, agent: LiveAgent, taken: frozenset[ConversationId]
-    ) -> list[pick.Candidate] | Unknown:
-        since_ms = pick.started_ns(agent) // 1_000_000
-        found: list[pick.Candidate] = []
-        for data in self._of(agent):
-            for base in opencode_database.each(data):
-                if isinstance(base, Unknown):
-                    return base
-                begun = base.begun_since(agent.cwd, since_ms)
-                if isinstance(begun, Unknown):
-                    return begun
-                fresh = (ConversationId(one) for one in begun)
-                found += (pick.Candidate(id=o, written=True) for o in fresh if o not in taken)
-        return found
-
-
-def _resumed(argv: Sequence[str]) -> ConversationId | None:
-    given = ids.argument(argv, ("--session", "-s"))
-    return ConversationId(given) if given is not None and SESSION.fullmatch(given) else None

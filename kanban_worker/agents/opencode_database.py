@@ -5,20 +5,31 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote
+from dataclasses import dataclass
 
-from kanban_worker.agents import files
-from kanban_worker.agents.kept import Folder, settled
+from kanban_worker.agents import files, sqlite_rows
+from kanban_worker.agents.kept import Folder
+from kanban_worker.agents.sqlite_rows import Row
+from reconcile import kinds
 from reconcile.observed import Unknown
 
-SESSION = re.compile(r"ses_[0-9A-Za-z]{1,64}")
-
-Row = tuple[object, ...]
+SESSION = kinds.OPENCODE_SESSION
 
 _NAME = re.compile(r"opencode(?:-[A-Za-z0-9._-]{1,40})?\.db")
-_WAIT_SECONDS = 0.2
 _MOST = 1024
 _MANY = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session's row."""
+
+    title: str
+    project: str | None
+    """Its project's id: a terminal offers no session of another project (1.18.33)."""
+    parent: str | None
+    headless: bool
+    """Whether `opencode run` made it: its row has permissions, a TUI's has none (1.18.33)."""
 
 
 class Database:
@@ -40,11 +51,44 @@ class Database:
         at = rows[0][0] if rows else None
         return None if not rows else at if isinstance(at, int) else 0
 
+    def session(self, session: str) -> Session | Unknown | None:
+        """Return a session's row; None if it is not there."""
+        rows = self._ask(
+            "SELECT title, project_id, parent_id, permission FROM session WHERE id = ?", (session,)
+        )
+        if isinstance(rows, Unknown) or not rows:
+            return rows if isinstance(rows, Unknown) else None
+        title, project, parent, permission = rows[0]
+        return Session(
+            title=title if isinstance(title, str) else "",
+            project=project if isinstance(project, str) else None,
+            parent=parent if isinstance(parent, str) else None,
+            headless=permission is not None,
+        )
+
+    def titled(self, beginning: str, project: str | None) -> tuple[tuple[str, str], ...] | Unknown:
+        """Return ids and titles of a project's sessions that begin so, sub-agents' left out.
+
+        Without a project it is those of all of them.
+        """
+        rows = self._ask(
+            "SELECT id, title FROM session WHERE substr(title, 1, ?1) = ?2 AND parent_id IS NULL"
+            " AND (?3 IS NULL OR project_id IS NULL OR project_id = ?3) ORDER BY id LIMIT ?4",
+            (len(beginning), beginning, project, _MANY),
+        )
+        if isinstance(rows, Unknown):
+            return rows
+        return tuple(
+            (one, title)
+            for one, title in rows
+            if isinstance(one, str) and SESSION.fullmatch(one) and isinstance(title, str)
+        )
+
     def begun_since(self, directory: str, since_ms: int) -> tuple[str, ...] | Unknown:
-        """Return the sessions begun in a directory since a time, sub-agents' left out."""
+        """Return the sessions that TUIs began in a directory since a time."""
         rows = self._ask(
             "SELECT id FROM session WHERE directory = ? AND time_created >= ?"
-            " AND parent_id IS NULL ORDER BY id LIMIT ?",
+            " AND parent_id IS NULL AND permission IS NULL ORDER BY id LIMIT ?",
             (directory, since_ms, _MANY),
         )
         if isinstance(rows, Unknown):
@@ -53,7 +97,7 @@ class Database:
 
     def _ask(self, query: str, values: Row) -> tuple[Row, ...] | Unknown:
         try:
-            stamp = self._now()
+            stamp = sqlite_rows.stamp(self.path)
         except OSError as error:
             return files.refusal(self.path, error)
         if stamp is None or stamp != self._stamp or len(self._answers) >= _MOST:
@@ -61,21 +105,11 @@ class Database:
             self._stamp = stamp
         asked = (query, values)
         if asked not in self._answers:
-            rows = _rows(self.path, query, values)
+            rows = sqlite_rows.rows(self.path, query, values, program="opencode")
             if isinstance(rows, Unknown):
                 return rows
             self._answers[asked] = rows
         return self._answers[asked]
-
-    def _now(self) -> tuple[int, ...] | None:
-        """Return what changes with every write: 1.18 had 4 KB in the file, 807 in its WAL."""
-        status = os.stat(self.path)
-        found = [status]
-        if os.path.exists(f"{self.path}-wal"):
-            found.append(os.stat(f"{self.path}-wal"))
-        if not all(map(settled, found)):
-            return None
-        return tuple(n for one in found for n in (one.st_mtime_ns, one.st_size, one.st_ino))
 
 
 class Data:
@@ -88,6 +122,11 @@ class Data:
         self._folder = Folder(path)
         self._only = only
         self._bases: dict[str, Database] = {}
+
+    @property
+    def path(self) -> str:
+        """The folder's path."""
+        return self._folder.path
 
     def bases(self) -> tuple[Database, ...] | Unknown:
         """Return the databases that are there."""
@@ -106,36 +145,6 @@ class Data:
 
     def _base(self, path: str) -> Database:
         return self._bases.get(path) or self._bases.setdefault(path, Database(path))
-
-
-def _rows(path: str, query: str, values: Row) -> tuple[Row, ...] | Unknown:
-    import sqlite3  # noqa: PLC0415  # costs some ms, and most hosts run no opencode
-
-    mode = _mode(path)
-    if mode is None:
-        return Unknown(f"{path} has a WAL without its -shm: start opencode once to mend it")
-    try:
-        link = sqlite3.connect(f"file:{quote(path)}?{mode}", uri=True, timeout=_WAIT_SECONDS)
-        try:
-            return tuple(link.execute(query, values).fetchall())
-        finally:
-            link.close()
-    except (sqlite3.Error, ValueError, OverflowError) as error:
-        return Unknown(f"cannot read {path}: {error} (look at it with opencode)")
-
-
-def _mode(path: str) -> str | None:
-    """Choose how to open it. SQLite 3.40 with `mode=ro` makes a -shm and a -wal that lack.
-
-    `immutable` does not, but leaves out the WAL: it is right only where that is empty.
-    """
-    if os.path.exists(f"{path}-shm") and os.path.exists(f"{path}-wal"):
-        return "mode=ro"
-    try:
-        pending = os.stat(f"{path}-wal").st_size
-    except OSError:
-        pending = 0
-    return None if pending else "mode=ro&immutable=1"
 
 
 def places(environ: Mapping[str, str], home: str) -> tuple[str, str | None]:

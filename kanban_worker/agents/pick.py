@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kanban_worker.agents.shape import LiveAgent
 from reconcile.observed import (
@@ -15,11 +15,12 @@ from reconcile.observed import (
     ConversationId,
     Lineage,
     Link,
-    SessionName,
     Unknown,
+    Unproven,
 )
 from reconcile.proofs import Proof
 
+SLACK = timedelta(seconds=2)
 SLACK_NS = 2_000_000_000
 """A process's start is counted from a boot time that Linux gives in whole seconds."""
 
@@ -42,33 +43,16 @@ def settle(candidates: Sequence[Candidate], *, alone: bool) -> Conversation:
     return Ambiguous(tuple(sorted(candidate.id for candidate in candidates)))
 
 
-Named = Callable[[Sequence[str]], ConversationId | None]
-Bind = Callable[[ConversationId, LiveAgent], Conversation]
-Begun = Callable[[LiveAgent, frozenset[ConversationId]], "Sequence[Candidate] | Unknown"]
+def likely(candidates: Sequence[Candidate], *, alone: bool, setting: str) -> Ambiguous | Unproven:
+    """Name the only candidate of the only agent that could have it. Time is no proof."""
+    if candidates and not (alone and len(candidates) == 1):
+        return Ambiguous(tuple(sorted(candidate.id for candidate in candidates)))
+    return Unproven(likely=candidates[0].id if candidates else None, setting=setting)
 
 
-def by_argument_or_time(
-    agents: Sequence[LiveAgent], named: Named, bind: Bind, begun: Begun
-) -> Mapping[SessionName, Conversation]:
-    """Answer for agents that tell of their conversation in their arguments, or not at all.
-
-    `named` reads an id from an argv, `bind` looks for it on disk; for the rest `begun` finds
-    what began since the agent did, in its directory, less what others have named.
-    """
-    given = {agent.session: named(agent.argv) for agent in agents}
-    taken = frozenset(one for one in given.values() if one is not None)
-    crowd = crowded(agent for agent in agents if given[agent.session] is None)
-
-    def answer(agent: LiveAgent) -> Conversation:
-        one = given[agent.session]
-        if one is not None:
-            return bind(one, agent)
-        if not agent.cwd:
-            return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
-        found = begun(agent, taken)
-        return found if isinstance(found, Unknown) else settle(found, alone=agent.cwd not in crowd)
-
-    return {agent.session: answer(agent) for agent in agents}
+def hidden_directory(agent: LiveAgent) -> Unknown:
+    """Say that nothing can be told of an agent, as nobody knows where it works."""
+    return Unknown(f"cannot read the working directory of process {agent.family[0].pid}")
 
 
 def one_link(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from reconcile.observed import (
     Answer,
@@ -43,7 +43,8 @@ class LiveAgent:
     """Real path of its working directory; "" when it cannot be read."""
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
-    """The variables of `ENVIRONMENT` that it was started with; empty when unreadable."""
+    """The variables of `ENVIRONMENT` and `MARKERS` that it was started with; empty when unreadable.
+    """
     family: tuple[Member, ...]
     """The agent's own process first, then its descendants."""
 
@@ -60,6 +61,14 @@ ENVIRONMENT = (
 """The environment variables that move an agent's files. Nothing else is read of one."""
 
 
+MARKERS = (
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_FORCE_SESSION_PERSISTENCE",
+    "CLAUDE_CODE_SKIP_PROMPT_HISTORY",
+)
+"""Variables that say whether an agent writes any files of its own; `LiveAgent.environ` has them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """What a conversation's files tell of the agent's work."""
@@ -68,6 +77,11 @@ class Activity:
     """`working`, `waiting` (for a person), `idle`, or None where nothing tells."""
     last: datetime | None
     """The last sign of work; None where nothing is written yet."""
+    evidence: str = ""
+    """What tells it: `transcript` (a time in it), `pid-file`, or `mtime`, which may be months off
+    after a restore; "" where nothing does."""
+    path: str | None = None
+    """The conversation's own file; None where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +92,8 @@ class Hooked:
     at: datetime
     headless: bool
     """Whether the process runs without a terminal (`claude -p`)."""
+    kind: str = ""
+    """Which kind of agent it was: among the descendants of one there may be another."""
 
 
 class PaneUse(StrEnum):
@@ -121,10 +137,13 @@ NOTHING_SEEN = Seen()
 class Adapter(Protocol):
     """One kind of agent's files."""
 
-    variables: ClassVar[tuple[str, ...]]
-    """The variables that move this kind's files, those that a resume command must repeat."""
-    pane_use: ClassVar[PaneUse]
-    """What `Seen.shown` must hold for agents of this kind."""
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that move this kind's files, those that a resume command must repeat."""
+
+    @property
+    def pane_use(self) -> PaneUse:
+        """What `Seen.shown` must hold for agents of this kind."""
 
     def home(self) -> Answer[Path]:
         """Where this agent keeps its files; None when the folder is certainly not there."""

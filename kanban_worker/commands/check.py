@@ -12,17 +12,21 @@ from kanban_worker.tick import Monitor, now
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the faults; 64 when one of them keeps an entry from being watched."""
+    """Prints the faults; 64 when one keeps an entry from being watched, or the file unwritten."""
     settings = config.load(arguments, os.environ, Path.home())
-    registry = Monitor(settings).registry
+    monitor = Monitor(settings)
+    registry = monitor.registry
     document = registry.read(now(), accept_loss=arguments.accept)
     for fault in document.faults:
-        kind = "fault" if fault.grave else "note"
+        kind = "fault" if fault.grave or fault.holds else "note"
         print(f"{settings.registry}:{fault.line}:{fault.column}: {kind}: {fault.message}")
-    if any(fault.grave for fault in document.faults):
+    if any(fault.grave or fault.holds for fault in document.faults):
         return Exit.MUST_MEND
     if arguments.accept:
         registry.remember(document)
         print(f"{settings.registry}: accepted as the last good registry")
+    if arguments.here:
+        monitor.home.settle(now())
+        print(f"{settings.registry}: it lives here now; other places hold what they never saw")
     print(f"{settings.registry}: ok, {counted(len(document.registry.entries), 'entries')}")
     return Exit.OK

@@ -6,17 +6,23 @@ import argparse
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import stat
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kanban_worker import config, programs
-from kanban_worker.cli import Exit, counted, plain
+import psutil
+
+from kanban_worker import agents, config, programs, recognise
+from kanban_worker.agents import certainty
+from kanban_worker.agents.shape import ENVIRONMENT
+from kanban_worker.cli import PROGRAM, Exit, counted, plain
 from kanban_worker.config import Settings
 from kanban_worker.hermes import enabling, homes, skill
 from kanban_worker.hermes.homes import DEFAULT_PROFILE, PLUGIN, Hermes
@@ -40,19 +46,25 @@ class Found:
     mend: str = ""
     user: bool = False
     """Arguments, config or registry must be mended."""
+    lacking: bool = False
+    """Something more could be set; nothing is wrong without it."""
+    paste: Sequence[str] = ()
+    """Lines for a file, shown below."""
 
     @property
-    def line(self) -> str:
-        """`ok  tmux: 3.3a` or `no  tmux: not found : apt install tmux`."""
+    def text(self) -> str:
+        """`ok  tmux: 3.3a`, `no  tmux: not found : apt install tmux`, or `--` for what may be."""
         ending = f" : {self.mend}" if self.mend else ""
-        return plain(f"{'no' if self.mend else 'ok'}  {self.what}: {self.seen}{ending}")
+        mark = "no" if self.mend else "--" if self.lacking else "ok"
+        line = plain(f"{mark}  {self.what}: {self.seen}{ending}")
+        return "\n".join([line, *(f"      {plain(each)}" for each in self.paste)])
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Each line as soon as it is known; 64 outweighs 3."""
     all_found: list[Found] = []
     for found in _everything(arguments):
-        print(found.line, flush=True)
+        print(found.text, flush=True)
         all_found.append(found)
     if any(found.user for found in all_found):
         return Exit.MUST_MEND
@@ -67,6 +79,7 @@ def _everything(arguments: argparse.Namespace) -> Iterator[Found]:
         yield _failed("config", error)
     else:
         yield from _look(settings)
+        yield from _ids(Path.home(), os.environ)
         yield _clock(settings)
         yield _folder("state", settings.places.state)
         yield _folder("cache", settings.places.cache)
@@ -114,13 +127,55 @@ def _look(settings: Settings) -> Iterator[Found]:
             yield Found(what, source.why, "agent-sessions reconcile --once --dry-run -v")
         elif name == "tmux":
             running = source.state is SourceState.OK
-            sockets = ", ".join(settings.sockets)
+            sockets = ", ".join(settings.sockets or (settings.default_socket,))
             sessions = counted(int(source.facts.get("sessions", 0)), "sessions")
             seen = sessions if running else "none runs now"
             yield Found("tmux server", f"{seen} ({sockets})")
         else:
             here = source.state is SourceState.OK
             yield Found(name, "its folder is readable" if here else "not used on this host")
+
+
+def _ids(home: Path, environ: Mapping[str, str]) -> Iterator[Found]:
+    """Which setting makes the ids of each agent certain that is used here; none of it is a must."""
+    living = list(_living(str(home)))
+    command = _hook_command()
+    for kind in agents.ADAPTERS:
+        theirs = [
+            {name: each for name, each in found.items() if name in ENVIRONMENT}
+            for each_kind, found in living
+            if each_kind == kind
+        ]
+        used = agents.ADAPTERS[kind](home, environ).home() is not None
+        said = dict.fromkeys(
+            _certain(kind, home, {**environ, **more}, command)
+            for more in [*([{}] if used else []), *theirs]
+        )
+        yield from said
+
+
+def _certain(kind: str, home: Path, environ: Mapping[str, str], command: str) -> Found:
+    held = certainty.of(kind, str(home), environ, command)
+    paste = [line for way in held.ways for line in ("or", *way)][1:]
+    return Found(f"{kind} ids", held.seen, lacking=held.lacking, paste=tuple(paste))
+
+
+def _hook_command() -> str:
+    """As an agent's shell finds it: by its name, or where it is not on PATH by its path."""
+    beside = Path(sys.executable).with_name(PROGRAM)
+    by_path = shutil.which(PROGRAM) is None and beside.exists()
+    return f"{shlex.quote(str(beside)) if by_path else PROGRAM} hook"
+
+
+def _living(home: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """This user's agents with this home, in a pane or not: kind and environment."""
+    for each in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if each.uids().real != os.geteuid():
+                continue
+            kind = recognise.kind_of(each.cmdline(), name=each.name(), exe=each.exe())
+            if kind is not None and (environ := each.environ()).get("HOME") == home:
+                yield kind, environ
 
 
 def _registry(settings: Settings, tick: Tick) -> Found:

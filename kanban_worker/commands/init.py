@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(edit, AddEntry)
     ]
     monitor.registry.create(additions, now())
+    with contextlib.suppress(CouldNot):  # a place without a name: every look says so
+        monitor.home.settle(now())
     print(f"{settings.registry}: written, {counted(len(additions), 'sessions')}")
     for notice in found.notices:  # all of them are about what could not be seen
         complain(notice.message)

@@ -15,6 +15,7 @@ from kanban_worker.cli import Exit, complain, escapes, plain
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick
 from reconcile import names
+from reconcile.observed import SessionName
 from reconcile.report import SourceState
 from reconcile.resume import Resumption
 from state import paths
@@ -64,13 +65,14 @@ def _since(text: str, now: datetime) -> datetime:
 
 def _asked(wanted: Iterable[str], tick: Tick, settings: Settings) -> frozenset[str] | None:
     """The names that were asked for, None for all. Raises MustMend for one that is nobody's."""
-    known = {names.normalise(entry.name) for entry in tick.registry.entries}
-    asked = {names.normalise(name): name for name in wanted}
-    for name, written in asked.items():
-        if name not in known:
-            raise MustMend(
-                f"{settings.registry} has no session {written}. See: agent-sessions status"
-            )
+    known = [entry.name for entry in tick.registry.entries]
+    asked: set[str] = set()
+    for name in wanted:
+        # As it is written, or as some tmux lists it.
+        found = names.asked_as(SessionName(name), "", known)
+        if not found:
+            raise MustMend(f"{settings.registry} has no session {name}. See: agent-sessions status")
+        asked.update(found)
     return frozenset(asked) or None
 
 
@@ -81,6 +83,8 @@ def _block(each: Resumption) -> str:
     if how is not None:
         lines.append(f"  ended {when}, cause: {how.cause or 'not recorded'}")
     lines.append(f"  {resuming.shell(each) or f'no command: {each.why}'}")
+    if each.note and each.command:
+        lines.append(f"  # {each.note}")
     return "\n".join(map(plain, lines))
 
 
@@ -90,6 +94,8 @@ def _row(each: Resumption, home: Path) -> Mapping[str, object]:
         "session": each.session,
         "directory": each.directory and str(paths.at_home(each.directory, home)),
         "command": each.command,
+        "environ": dict(each.environ),
+        "note": each.note or None,
         "shell": resuming.shell(each),
         "why": each.why,
         "terminated_at": how.at.isoformat() if how and how.at else None,

@@ -19,10 +19,11 @@ from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor, Tick
-from reconcile import identity, judge, names
+from reconcile import identity, names, sightings
 from reconcile.desired import RUNNING, Entry
 from reconcile.drift import DriftClass
-from reconcile.observed import Bound, ConversationId, Session
+from reconcile.location import Located
+from reconcile.observed import Bound, ConversationId, Pane, Session, Unproven
 from reconcile.plan import Decision
 
 WATCH_INTERVAL = 2.0
@@ -101,18 +102,19 @@ def _width(text: str) -> int:
 
 
 def _rows(tick: Tick, monitor: Monitor, home: Path) -> Iterator[Row]:
-    sessions = judge.sessions_of(tick.world.tmux.values())
+    sessions = tick.sessions()
     decisions: dict[str, list[Decision]] = {}
     for decision in tick.report.decisions:
         decisions.setdefault(decision.drift.session, []).append(decision)
     for entry in tick.registry.entries:
-        session = judge.find(entry, sessions)
+        found = sessions.of(entry) if entry.name not in tick.elsewhere else None
+        session = found.session if isinstance(found, Located) else None
         yield _row(entry, session, decisions.pop(entry.name, []), tick, monitor, home)
-    for name, found in decisions.items():
-        drift = found[0].drift
+    for decided in decisions.values():
+        drift = decided[0].drift
         unregistered = Entry(name=drift.session, agent=drift.agent, workspace=drift.workspace)
-        session = next(iter(sessions.get(names.normalise(name), [])), None)
-        yield _row(unregistered, session, found, tick, monitor, home)
+        session = next(iter(sessions.by_name.get(drift.session, ())), None)
+        yield _row(unregistered, session, decided, tick, monitor, home)
 
 
 def _row(
@@ -124,24 +126,33 @@ def _row(
     home: Path,
 ) -> Row:
     held = session and tick.world.conversations.get(session.name)
-    conversation = held.id if isinstance(held, Bound) else entry.own_id
+    likely = held.likely if isinstance(held, Unproven) else None
+    conversation = held.id if isinstance(held, Bound) else likely or entry.own_id
     activity = _activity(entry, session, conversation, monitor)
     agent = session and monitor.observer.agents.get(session.name)
     pane = session and identity.agent_pane(session, entry, tick.world)
     within = identity.inside(session, pane, tick.world) if session and pane else None
-    doing = "shell" if within and within.shell_only else activity.state if activity else None
-    pid = agent.family[0].pid if agent else pane.pid if pane else None
+    exited = session and pane and _has_exited(entry, session, pane, tick)
+    doing = "exited" if exited else activity.state if activity else None
+    lost = exited and not (within and within.shell_only)
+    pid = agent.family[0].pid if agent else pane.pid if pane and not lost else None
     kinds = {decision.drift.kind for decision in found}
     return Row(
         session=entry.name,
         agent=entry.agent or "",
-        state=_state(entry, session, kinds, doing),
+        state=_state(entry, session, kinds, doing, elsewhere=entry.name in tick.elsewhere),
         idle=_idle(activity, tick.world.at),
-        id=_short(conversation) if conversation else "",
+        id=_short(conversation) + ("?" if likely else "") if conversation else "",
         pid=str(pid) if pid else "",
         workspace=_tilde(entry.workspace or "", home),
         drift=", ".join(f"{d.drift.kind} {d.since.astimezone():%H:%M}" for d in found),
     )
+
+
+def _has_exited(entry: Entry, session: Session, pane: Pane, tick: Tick) -> bool:
+    before = tick.memory.sightings.get(names.key(entry.name))
+    sighting = sightings.of_session(before, session, tick.world)
+    return identity.has_exited(entry, session, pane, tick.world, sighting)
 
 
 def _activity(
@@ -160,8 +171,12 @@ def _state(
     session: Session | None,
     kinds: set[DriftClass],
     doing: str | None,
+    *,
+    elsewhere: bool,
 ) -> str:
     """What the session is doing; what cannot be told is `unknown`, never `gone`."""
+    if elsewhere and entry.status == RUNNING:
+        return "elsewhere"
     if DriftClass.TMUX_GONE in kinds:
         return "gone"
     if entry.status not in {RUNNING, None}:

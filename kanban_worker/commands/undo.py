@@ -22,6 +22,8 @@ AGAIN = {
     DriftClass.UNREGISTERED: "If the session still runs, the monitor registers it again at its "
     "next tick. To keep it out, narrow --pattern; or leave the entry, with a status that is "
     "yours, such as: ignored",
+    DriftClass.RESTARTED: "If the agent still runs there, the monitor follows it again at its next "
+    "tick. To keep it as it is, set a status that is yours, such as: paused",
     DriftClass.ID_MATERIALISED: "If the agent still holds that conversation, the monitor records "
     "its id again at its next tick. To keep it as it is, set a status that is yours, such as: "
     "paused",
@@ -63,9 +65,9 @@ def _restored(trace: Trace) -> str:
         case ItemTrace():
             return f"{scalars.shown(trace.key)}: the item is removed"
         case KeyTrace(before=None):
-            return f"{scalars.shown(trace.key)}: removed, as it was not there before"
+            return f"{scalars.shown(trace.path)}: removed, as it was not there before"
         case KeyTrace():
-            return f"{scalars.shown(trace.key)}: {_value(trace.after)} → {_value(trace.before)}"
+            return f"{scalars.shown(trace.path)}: {_value(trace.after)} → {_value(trace.before)}"
 
 
 def _value(text: str | None) -> str:

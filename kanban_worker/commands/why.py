@@ -29,6 +29,7 @@ CLASSES = {
     DriftClass.TMUX_GONE: "the session was certainly gone",
     DriftClass.UNREGISTERED: "a live session had no entry",
     DriftClass.ID_MATERIALISED: "the conversation of its process became known, or moved on",
+    DriftClass.RESTARTED: "its agent was started again in the same workspace",
 }
 """Why a change was made, by its class. Class D changes nothing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,36 +10,45 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from kanban_worker import processes
-from kanban_worker.agents.shape import Adapter, LiveAgent
-from kanban_worker.processes import Found, Place, Processes
+from kanban_worker import agents, holders, processes
+from kanban_worker.agents.hooks import Hooks
+from kanban_worker.agents.shape import Adapter, Hooked, LiveAgent, PaneUse, Seen, Shown
+from kanban_worker.observe import missing
+from kanban_worker.observe.servers import Servers
+from kanban_worker.processes import Found, LivingPane, Processes
 from kanban_worker.recorded import Followed, Records, Wanted
 from kanban_worker.tmux import Tmux
-from reconcile import identity, judge, names
-from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
+from reconcile import identity, location, names
+from reconcile.desired import RUNNING, Entry, Registry
+from reconcile.location import How, Located, Sessions
+from reconcile.memory import Memory, Sighting
 from reconcile.observed import (
     Answer,
-    Boot,
+    Bound,
     Conversation,
     Inside,
     Listing,
-    Process,
-    Session,
+    Place,
+    ProcessId,
+    Server,
     SessionName,
+    Unknown,
     World,
 )
+from reconcile.resume import Holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fleet:
-    """What follows from one registry and one set of listings alone."""
+    """What follows from one registry, one set of listings and where things were seen before."""
 
     registry: Registry
+    sightings: Mapping[SessionName, Sighting]
     listings: Mapping[str, Answer[Listing]]
     followed: Sequence[Followed]
-    places: Sequence[Place]
+    panes: Sequence[LivingPane]
     missing: Sequence[Entry]
-    """The running entries that no listing shows."""
+    """The running entries of this place whose session no listing certainly shows."""
     wanted: Wanted
 
 
@@ -52,6 +62,10 @@ class _Insides:
     agents: Mapping[SessionName, LiveAgent]
     kinds: Mapping[str, Sequence[LiveAgent]]
     """All agents that were found, also in panes that nobody follows, by kind."""
+    environs: Mapping[SessionName, Mapping[str, str]]
+    """The variables that put an agent's files elsewhere, by its session."""
+    recorded_environs: Mapping[SessionName, Mapping[str, str]]
+    """The variables that an entry's agent was last seen with, by the entry."""
     real_paths: Mapping[str, str]
 
 
@@ -62,74 +76,146 @@ class Observer:
     costs little more than tmux itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it looks through, and what it looks for
         self,
         *,
+        place: Place | Unknown,
+        servers: Servers,
         tmux: Tmux,
         adapters: Mapping[str, Adapter],
+        hooks: Hooks,
         patterns: tuple[str, ...],
         home: Path,
+        environ: Mapping[str, str],
         clock: Callable[[], datetime],
     ) -> None:
         """`home` is what `~` means in the registry; `clock` tells the local time."""
+        self.place = place
         self.adapters = adapters
         self.agents: Mapping[SessionName, LiveAgent] = {}
         """The agent of each followed session, as of the last look."""
-        self._tmux = tmux
+        self._servers, self._tmux = servers, tmux
+        self._beside = Tmux()  # for servers that are asked now and then, which keeps no listing
+        self._hooks = hooks
         self._patterns = patterns
         self._home = str(home)
+        self._environ = environ
         self._clock = clock
         self._records = Records(adapters, self._expanded)
         self._processes = Processes()
         self._boot = processes.boot()  # which outlives this process
+        self._server_processes: Mapping[Server, ProcessId] = {}
+        self._conversation_holders = missing.Conversations(self._holders)
         self._last: _Insides | None = None
 
-    def look(self, registry: Registry) -> World:
-        """Everything that can be seen now of the registered and registrable sessions."""
-        fleet = self._fleet(registry, self._tmux.look())
-        world = World(at=self._clock(), boot=self._boot, tmux=fleet.listings)
+    def look(
+        self,
+        registry: Registry,
+        memory: Memory | None = None,
+        *,
+        away: str | None = None,
+        home_since: datetime | None = None,
+        owner: int | None = None,
+    ) -> World:
+        """Everything that can be seen now of the registered and registrable sessions.
+
+        `away` is why the registry is not at home here, if it is not; `owner` is its owner's uid.
+        """
+        memory = memory or Memory()
+        asked = self._servers.look(owner=owner, sighted=self._sighted(registry, memory))
+        listings = self._tmux.look(asked.sockets)
+        self._server_processes = missing.server_processes(listings, self._server_processes)
+        world = World(
+            at=self._clock(),
+            boot=self._boot,
+            place=self.place,
+            away=away,
+            home_since=home_since,
+            tmux=listings,
+            servers=self._server_processes,
+        )
+        fleet = self._fleet(registry, memory, world)
+        world = replace(world, tmux=fleet.listings)
         within = self._insides(fleet, world)
-        asked = self._last.kinds.keys() if self._last else set()
+        kinds = self._last.kinds.keys() | within.kinds.keys() if self._last else within.kinds.keys()
         self._last, self.agents = within, within.agents
-        conversations = self._conversations(within, asked | within.kinds.keys())
-        artefacts = self._records.artefacts(fleet.wanted, conversations.values(), world.at)
+        held = self._conversations(within, kinds)
+        conversations = {name: held.get(each.session) for name, each in within.agents.items()}
+        artefacts = self._records.artefacts(
+            fleet.wanted, conversations.values(), world.at, within.recorded_environs
+        )
         world = replace(
             world,
-            rivals=self._tmux.rivals() if fleet.missing else frozenset(),
-            left_behind=self._left_behind(fleet),
             inside=within.inside,
-            recorded_pids=_recorded_pids(fleet.missing, self._boot),
             conversations=conversations,
+            sharers=self._sharers(within, held),
+            environs=within.environs,
             artefacts=artefacts,
             expiring=self._records.expiring(fleet.wanted, artefacts, world.at),
             real_paths=within.real_paths,
         )
+        if fleet.missing:
+            world = self._with_missing(world, fleet, asked.hidden, owner)
         lineages = self._records.lineages(fleet.followed, within.agents, world)
         return replace(world, lineages=lineages) if lineages else world
 
-    def _left_behind(self, fleet: _Fleet) -> frozenset[str]:
-        if not fleet.missing:
-            return frozenset()
-        return frozenset(each for each in self._tmux.left_behind() if fleet.listings[each] is None)
+    # Which sessions there are, and whose. --------------------------------------------------------
 
-    def _fleet(self, registry: Registry, listings: Mapping[str, Answer[Listing]]) -> _Fleet:
+    def _sighted(self, registry: Registry, memory: Memory) -> Collection[str]:
+        """The sockets at which sessions of running entries were last seen here."""
+        if isinstance(self.place, Unknown) or not memory.sightings:
+            return ()
+        seen = (
+            memory.sightings.get(names.key(entry.name))
+            for entry in registry.entries
+            if entry.status == RUNNING
+        )
+        return {each.socket for each in seen if each and each.place == self.place.id}
+
+    def _fleet(self, registry: Registry, memory: Memory, world: World) -> _Fleet:
         last = self._last and self._last.fleet
-        if last and last.registry == registry and _identical(last.listings, listings):
+        if (
+            last
+            and last.registry == registry
+            and last.sightings == memory.sightings
+            and _identical(last.listings, world.tmux)
+        ):
             return last
-        sessions = judge.sessions_of(listings.values())
-        followed = list(self._followed(registry, sessions))
+        sessions = Sessions(world, registry, memory)
+        followed: list[Followed] = []
+        absent: list[Entry] = []
+        for entry in registry.entries:
+            if not location.is_judged(entry) or sessions.is_elsewhere(entry):
+                continue
+            found = sessions.of(entry)
+            if isinstance(found, Located):
+                followed.append(Followed(found.session, entry))
+            unsure = found is None or (isinstance(found, Located) and found.how is How.PROCESS)
+            if unsure and entry.status == RUNNING:
+                absent.append(entry)
+        followed += self._strangers(registry, sessions, followed)
         return _Fleet(
             registry=registry,
-            listings=listings,
+            sightings=memory.sightings,
+            listings=world.tmux,
             followed=followed,
-            places=_places(sessions, followed),
-            missing=[
-                entry
-                for entry in registry.entries
-                if entry.status == RUNNING and judge.find(entry, sessions) is None
-            ],
+            panes=_living_panes(sessions, followed),
+            missing=absent,
             wanted=self._records.wanted(registry),
         )
+
+    def _strangers(
+        self, registry: Registry, sessions: Sessions, followed: Sequence[Followed]
+    ) -> Iterator[Followed]:
+        """The sessions that would be registered."""
+        taken = {form for entry in registry.entries for form in names.as_listed(entry.name)}
+        known = {location.key(each.session) for each in followed}
+        for name, named in sessions.by_name.items():
+            free = [each for each in named if location.key(each) not in known]
+            if free and name not in taken and names.registrable(name, self._patterns):
+                yield Followed(next((s for s in free if s.alive), free[0]), None)
+
+    # What runs in them. --------------------------------------------------------------------------
 
     def _kinds(self, found: Iterable[Found]) -> Mapping[str, Sequence[LiveAgent]]:
         kinds: dict[str, list[LiveAgent]] = {}
@@ -139,44 +225,133 @@ class Observer:
         return kinds
 
     def _insides(self, fleet: _Fleet, world: World) -> _Insides:
-        found = self._processes.look(fleet.places, _servers(fleet.listings), world.at)
+        found = self._processes.look(fleet.panes, _server_pids(fleet.listings), world.at)
         if self._last and self._last.fleet is fleet and self._last.found is found:
             return self._last
         world = replace(world, inside={key: each.inside for key, each in found.items()})
-        agents = dict(_agents(fleet.followed, found, world))
+        living = dict(_agents(fleet.followed, found, world))
         return _Insides(
             fleet=fleet,
             found=found,
             inside=world.inside,
-            agents=agents,
+            agents=living,
             kinds=self._kinds(found.values()),
-            real_paths=self._real_paths(fleet, agents),
+            environs={name: moved for name, each in living.items() if (moved := self._moved(each))},
+            recorded_environs=_environs(fleet, living),
+            real_paths=self._real_paths(fleet, living),
         )
 
-    def _followed(
-        self, registry: Registry, sessions: Mapping[SessionName, list[Session]]
-    ) -> Iterator[Followed]:
-        registered = set()
-        for entry in registry.entries:
-            registered.add(names.normalise(entry.name))
-            session = judge.find(entry, sessions)
-            if session and entry.status in {RUNNING, TERMINATED}:
-                yield Followed(session, entry)
-        for name, named in sessions.items():
-            if name not in registered and names.registrable(name, self._patterns):
-                yield Followed(next((s for s in named if s.alive), named[0]), None)
+    def _moved(self, agent: LiveAgent) -> Mapping[str, str]:
+        """The variables that put an agent's files elsewhere than a new one of ours would."""
+        adapter = self.adapters.get(agent.kind)
+        wanted = adapter.variables if adapter else ()
+        environ = agent.environ
+        moved = {name: environ[name] for name in wanted if environ.get(name)}
+        home = environ.get("HOME", self._home)
+        return moved if home == self._home else {"HOME": home, **moved}
+
+    # What they hold. -----------------------------------------------------------------------------
 
     def _conversations(
         self, within: _Insides, kinds: Collection[str]
     ) -> Mapping[SessionName, Conversation]:
         """What each agent's adapter says. All agents are shown to it: they claim their own."""
         held: dict[SessionName, Conversation] = {}
+        self._hooks.look()
         for kind in kinds:  # also one whose last agent has just ended: it names nothing any more
-            held.update(self.adapters[kind].conversations(within.kinds.get(kind, ())))
-        return {name: held.get(agent.session) for name, agent in within.agents.items()}
+            living = within.kinds.get(kind, ())
+            held.update(self.adapters[kind].conversations(living, self._seen(kind, living)))
+        return held
+
+    def _seen(self, kind: str, living: Sequence[LiveAgent]) -> Seen:
+        hooked = ((agent.session, self._hooks.of(agent.family)) for agent in living)
+        return Seen(
+            hooked={
+                name: each
+                for name, each in hooked
+                if isinstance(each, Hooked) and each.kind in {"", kind}
+            },
+            shown=self._shown(kind, living),
+            anywhere=functools.cache(lambda: holders.everywhere(kind, self._clock())),
+        )
+
+    def _shown(self, kind: str, living: Sequence[LiveAgent]) -> Mapping[SessionName, Shown]:
+        use = self.adapters[kind].pane_use
+        if use is PaneUse.NOTHING or not living:
+            return {}
+        panes = {processes.pane_of(agent.session): agent.session for agent in living}
+        found = self._tmux.shown(panes, text=use is PaneUse.TEXT)
+        return {panes[pane]: shown for pane, shown in found.items()}
+
+    def _sharers(
+        self, within: _Insides, held: Mapping[SessionName, Conversation]
+    ) -> Mapping[SessionName, tuple[str, ...]]:
+        """For each session, who else holds the conversation that its agent holds."""
+        by_id: dict[tuple[str, str], list[LiveAgent]] = {}
+        for kind, living in within.kinds.items():
+            for agent in living:
+                one = held.get(agent.session)
+                if isinstance(one, Bound):
+                    by_id.setdefault((kind, one.id.casefold()), []).append(agent)
+        shared = {
+            agent.session: tuple(
+                _who(other, within.fleet.listings.values()) for other in same if other is not agent
+            )
+            for same in by_id.values()
+            if len(same) > 1
+            for agent in same
+        }
+        return {
+            name: shared[agent.session]
+            for name, agent in within.agents.items()
+            if agent.session in shared
+        }
+
+    # What is asked for the missing alone. --------------------------------------------------------
+
+    def _with_missing(
+        self, world: World, fleet: _Fleet, hidden: Mapping[str, Unknown], owner: int | None
+    ) -> World:
+        here = self.place.id if isinstance(self.place, Place) else None
+        seen = [fleet.sightings.get(names.key(entry.name)) for entry in fleet.missing]
+        sighted = [each for each in seen if each and each.place == here]
+        never = [
+            entry for entry, each in zip(fleet.missing, seen, strict=True) if each not in sighted
+        ]
+        world = replace(
+            world,
+            rivals=self._tmux.rivals(world.tmux),
+            left_behind=self._left_behind(world.tmux),
+            remembered=missing.remembered(sighted),
+        )
+        pids = missing.recorded(never, world.at, self._boot)
+        world = replace(world, recorded_pids=pids.processes, recorded_agents=pids.kinds)
+        if not never or world.away is not None or here is None:
+            return world
+        others = self._servers.others(world.tmux, owner=owner)
+        return replace(
+            world,
+            others={**hidden, **others.hidden, **self._beside.look(others.sockets)},
+            holders=self._conversation_holders.of(never, world),
+        )
+
+    def _left_behind(self, listings: Mapping[str, Answer[Listing]]) -> frozenset[str]:
+        gone = [socket for socket, answer in listings.items() if answer is None]
+        return frozenset(self._tmux.left_behind(gone))
+
+    def _holders(self, kind: str, world: World) -> Sequence[Holder] | Unknown:
+        """Asked of an adapter of its own: the tick's knows the agents of panes alone."""
+        if kind not in self.adapters:
+            return ()
+        fresh = agents.adapter(kind, Path(self._home), self._environ)
+        return holders.of(
+            kind, fresh, world, self._hooks, home=Path(self._home), environ=self._environ
+        )
+
+    # Paths. --------------------------------------------------------------------------------------
 
     def _real_paths(
-        self, fleet: _Fleet, agents: Mapping[SessionName, LiveAgent]
+        self, fleet: _Fleet, living: Mapping[SessionName, LiveAgent]
     ) -> Mapping[str, str]:
         """Symlinks cost a system call for each part, so only what differs is resolved."""
         real: dict[str, str] = {}
@@ -185,7 +360,7 @@ class Observer:
             if not workspace:
                 continue
             real[workspace] = self._expanded(workspace)
-            if real[workspace] not in _seen_in(each, agents.get(each.session.name)):
+            if real[workspace] not in _seen_in(each, living.get(each.session.name)):
                 real[workspace] = _real(real[workspace])
                 real[each.session.directory] = _real(each.session.directory)
         for entry in fleet.missing:
@@ -200,6 +375,8 @@ class Observer:
 
 def _real(path: str) -> str:
     """A path without links; as it is, when it can be none: a registry may hold any text."""
+    if not path:  # tmux 3.0a tells no directory of a session, and realpath would take ours for it
+        return path
     try:
         return os.path.realpath(path)
     except ValueError:  # a NUL, or half a surrogate pair
@@ -210,28 +387,26 @@ def _seen_in(followed: Followed, agent: LiveAgent | None) -> tuple[str, str]:
     return (followed.session.directory, agent.cwd if agent else "")
 
 
-def _places(
-    sessions: Mapping[SessionName, list[Session]], followed: Sequence[Followed]
-) -> list[Place]:
+def _living_panes(sessions: Sessions, followed: Sequence[Followed]) -> list[LivingPane]:
     """Every living pane; in those that nobody asked for, an agent may still claim an id.
 
     A pane that several sessions show (`new-session -t`, `link-window`) is looked into once,
     for the one that is followed.
     """
     entries = {id(each.session): each.entry for each in followed}
-    places: dict[tuple[str, str], Place] = {}
-    for session in itertools.chain.from_iterable(sessions.values()):
+    panes: dict[tuple[str, str], LivingPane] = {}
+    for session in sessions.all():
         for pane in session.panes:
             entry = entries.get(id(session))
-            place = Place(
+            living = LivingPane(
                 socket=session.socket,
                 pane=pane,
                 wanted=entry.agent if entry else None,
                 followed=id(session) in entries,
             )
-            if not pane.dead and (place.followed or place.key not in places):
-                places[place.key] = place
-    return list(places.values())
+            if not pane.dead and (living.followed or living.key not in panes):
+                panes[living.key] = living
+    return list(panes.values())
 
 
 def _identical(one: Mapping[str, Answer[Listing]], other: Mapping[str, Answer[Listing]]) -> bool:
@@ -239,7 +414,7 @@ def _identical(one: Mapping[str, Answer[Listing]], other: Mapping[str, Answer[Li
     return one.keys() == other.keys() and all(one[socket] is other[socket] for socket in one)
 
 
-def _servers(listings: Mapping[str, Answer[Listing]]) -> list[int]:
+def _server_pids(listings: Mapping[str, Answer[Listing]]) -> list[int]:
     return [
         answer.server.pid
         for answer in listings.values()
@@ -258,9 +433,25 @@ def _agents(
             yield each.session.name, within.agent
 
 
-def _recorded_pids(missing: Iterable[Entry], booted: Boot | None) -> Mapping[int, Answer[Process]]:
-    return {
-        entry.pane_pid: processes.process(entry.pane_pid, booted)
-        for entry in missing
-        if entry.pane_pid is not None
-    }
+def _environs(
+    fleet: _Fleet, agents: Mapping[SessionName, LiveAgent]
+) -> Mapping[SessionName, Mapping[str, str]]:
+    """By the entry's name, the variables that its agent was started with, where it was seen."""
+    seen = {name: each.environ for name, each in fleet.sightings.items() if each.agent}
+    for each in fleet.followed:
+        agent = agents.get(each.session.name)
+        if each.entry and agent and agent.environ:
+            seen[names.key(each.entry.name)] = agent.environ
+    return seen
+
+
+def _who(agent: LiveAgent, listings: Iterable[Answer[Listing]]) -> str:
+    """An agent as a person may find it."""
+    socket, pane_id = processes.pane_of(agent.session)
+    sessions = itertools.chain.from_iterable(
+        answer.sessions.values() for answer in listings if isinstance(answer, Listing)
+    )
+    for session in sessions:
+        if session.socket == socket and any(pane.pane_id == pane_id for pane in session.panes):
+            return f"process {agent.family[0].pid} in tmux session {session.name}"
+    return f"process {agent.family[0].pid}"

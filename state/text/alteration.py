@@ -19,6 +19,7 @@ _BEHIND_STATUS: Final = ("terminated_at", "termination_mode", "termination_cause
 _ANCHOR = re.compile(r"&\S+[ \t]*")
 
 Items = list[Mapping[str, Scalar]]
+Values = dict[str, Scalar]
 
 
 class NoPlace(Exception):
@@ -33,14 +34,25 @@ def alter(tree: Tree, row: Row, edits: Sequence[SetKey | AppendItem]) -> list[Sp
     entry = row.node
     if not isinstance(entry, Map):
         raise NoPlace("the entry is an alias" if isinstance(entry, Alias) else "it is no mapping")
-    values = {one.key: one.value for one in edits if isinstance(one, SetKey)}
+    values: Values = {}
+    inner: dict[str, Values] = {}
     lists: dict[str, Items] = {}
     for one in edits:
         if isinstance(one, AppendItem):
             lists.setdefault(one.key, []).append(one.item)
+        elif one.inside is None:
+            values[one.key] = one.value
+        else:
+            inner.setdefault(one.inside, {})[one.key] = one.value
     if values.keys() & lists.keys():
         raise NoPlace("one key is set and appended to at once")
-    return [*_to_keys(tree, entry, values), *_to_lists(tree, entry, lists)]
+    if inner.keys() & (values.keys() | lists.keys()):
+        raise NoPlace("one key is set, and keys inside it as well")
+    # What stands inside the last key comes before the keys that are put behind it.
+    found = [splice for key in inner for splice in _inside(tree, entry, key, inner[key])]
+    missing = {key: inner[key] for key in inner if written(entry, key) is None}
+    found += _to_keys(tree, entry, {**values, **missing})
+    return [*found, *_to_lists(tree, entry, lists)]
 
 
 def written(entry: Map, key: str) -> tuple[yamlnodes.Scalar, Node] | None:
@@ -54,29 +66,52 @@ def written(entry: Map, key: str) -> tuple[yamlnodes.Scalar, Node] | None:
     return None
 
 
-def _to_keys(tree: Tree, entry: Map, values: Mapping[str, Scalar]) -> list[Splice]:
+def _to_keys(
+    tree: Tree, entry: Map, values: Mapping[str, Scalar | Mapping[str, Scalar]]
+) -> list[Splice]:
     found: list[Splice] = []
     missing: dict[str, str] = {}
+    quote = splices.quote_of(tree)
     for key, value in values.items():
         place = written(entry, key)
-        if place is None:
-            missing[key] = splices.pair(key, value, splices.quote_of(tree))
+        if place is None or isinstance(value, Mapping):
+            missing[key] = splices.pair(key, value, quote)
         else:
-            found += replace(tree.text, *place, value)
+            found += replace(tree.text, *place, value, quote)
     return found + _new_keys(tree.text, entry, missing)
 
 
-def replace(text: str, key: Node, value: Node, new: Scalar) -> list[Splice]:
-    """Another value under a key that is there; quotes stay as they were where they can."""
+def _inside(tree: Tree, entry: Map, outer: str, values: Values) -> list[Splice]:
+    """The replacements for keys of the mapping under `outer`; none where the entry lacks it."""
+    place = written(entry, outer)
+    if place is None:
+        return []
+    key, value = place
+    if isinstance(value, Map):
+        return _to_keys(tree, value, values)
     if isinstance(value, Alias):
-        return [Splice(value.start, value.end, scalars.render(new))]
+        raise NoPlace(f'the value of "{scalars.shown(outer)}" is an alias')
+    if not yamlnodes.is_null(value):
+        raise NoPlace(f'"{scalars.shown(outer)}" is no mapping')
+    if value.anchor is not None:
+        raise NoPlace("its value carries an anchor")
+    return [_in_place(tree.text, key, value, splices.flow_map(values, splices.quote_of(tree)))]
+
+
+def replace(text: str, key: Node, value: Node, new: Scalar, quote: str = "") -> list[Splice]:
+    """Another value under a key that is there; quotes stay as they were where they can.
+
+    `quote` is what text is written in where there were none, as in a file of JSON.
+    """
+    if isinstance(value, Alias):
+        return [Splice(value.start, value.end, scalars.render(new, quote))]
     if not isinstance(value, yamlnodes.Scalar):
         raise NoPlace("a list or a mapping stands where a single value belongs")
     if value.tag is not None or value.style in ("|", ">"):
         raise NoPlace("its value carries a tag" if value.tag else "its value is a block of lines")
     if _same(value, new):
         return []
-    token = scalars.render(new, value.style)
+    token = scalars.render(new, value.style or quote)
     if value.start == value.end:
         return [_behind_colon(text, key, token)]
     start = value.start
@@ -162,7 +197,7 @@ def _appended(text: str, entry: Map, place: tuple[Node, Node], parts: list[str])
     if not (yamlnodes.is_null(value) or isinstance(value, List)) or isinstance(value, Alias):
         raise NoPlace("it is no list")
     if entry.flow:
-        return [_flow_in_place(text, key, value, f"[{', '.join(parts)}]")]
+        return [_in_place(text, key, value, f"[{', '.join(parts)}]")]
     indent = " " * (entry.items[0][0].column - 1)
     return block_in_place(text, key, value, [f"{indent}  - {part}" for part in parts])
 
@@ -185,7 +220,7 @@ def dash_column(text: str, item: Node) -> int:
     return yamltext.position(text, len(before) - 1)[1]
 
 
-def _flow_in_place(text: str, key: Node, value: Node, token: str) -> Splice:
+def _in_place(text: str, key: Node, value: Node, token: str) -> Splice:
     if value.start == value.end:
         return _behind_colon(text, key, token)
     return Splice(value.start, value.end, token)

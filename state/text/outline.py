@@ -36,6 +36,8 @@ class Outline:
     """Name and values by key, in the order of the file."""
     lists: Mapping[tuple[str, str], tuple[bytes, ...]]
     """The items of each list in an entry, by name and key."""
+    maps: Mapping[tuple[str, str], Mapping[str, bytes]]
+    """The values of each plain mapping in an entry, by name and key."""
 
 
 def of(tree: Tree) -> Outline:
@@ -48,11 +50,26 @@ def of(tree: Tree) -> Outline:
         for key, (_, node) in row.pairs.items()
         if isinstance(value := yamlnodes.target(node), List)
     }
+    maps = {
+        (row.text or "", key): {
+            each: digests.of(inner) for each, (_, inner) in digests.pairs(value).items()
+        }
+        for row in found.rows
+        for key, (_, node) in row.pairs.items()
+        if isinstance(value := yamlnodes.target(node), Map) and _is_plain(value)
+    }
     return Outline(
         listed=not isinstance(found.value, Map),
         around=_around(tree, found.value, digests),
         entries=entries,
         lists=lists,
+        maps=maps,
+    )
+
+
+def _is_plain(found: Map) -> bool:
+    return found.tag is None and all(
+        isinstance(yamlnodes.target(key), yamlnodes.Scalar) for key, _ in found.items
     )
 
 
@@ -83,18 +100,22 @@ def _around(tree: Tree, sessions: Map | List | None, digests: Digests) -> Mappin
 def expect(before: Outline, edits: Sequence[Edit]) -> Outline:
     """The data that the edits should lead to."""
     entries = [(name, dict(values)) for name, values in before.entries]
-    lists = dict(before.lists)
-    by_name = {names.normalise(name): (name, values) for name, values in entries}
+    lists, maps = dict(before.lists), dict(before.maps)
+    by_name = {names.key(name): (name, values) for name, values in entries}
     for edit in edits:
         if isinstance(edit, AddEntry):
             entries.append((edit.session, _added(edit, listed=before.listed)))
             continue
-        name, values = by_name[names.normalise(edit.session)]
-        if isinstance(edit, SetKey):
+        name, values = by_name[names.key(edit.session)]
+        if isinstance(edit, SetKey) and edit.inside is not None:
+            inner = {**maps.get((name, edit.inside), {}), edit.key: _digest(edit.value)}
+            maps[name, edit.inside] = inner
+            values[edit.inside] = yamldata.of_map(inner)
+        elif isinstance(edit, SetKey):
             values[edit.key] = _digest(edit.value)
         else:
             _append(edit, name, values, lists)
-    return replace(before, entries=tuple(entries), lists=lists)
+    return replace(before, entries=tuple(entries), lists=lists, maps=maps)
 
 
 def _append(

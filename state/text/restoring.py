@@ -6,7 +6,7 @@ parsed again, and must hold the old data but for what was taken back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from state.errors import MustMend
@@ -25,6 +25,7 @@ from state.text import (
 from state.text.alteration import NoPlace
 from state.text.outline import Outline
 from state.text.removal import Span
+from state.text.shape import Row
 from state.text.splices import Splice
 from state.text.traces import MORE, EntryTrace, ItemTrace, KeyTrace, Trace
 from state.text.yamlnodes import List, Map, Node, Scalar, Tree
@@ -67,50 +68,53 @@ class _Work:
         self.row = traces.row_of(self.shape, session)
         self._found: list[Splice] = []
         self._lines: list[Span] = []
-        self._parts: set[int] = set()
+        self._parts: dict[str | None, set[int]] = {}
+        """Places of the keys that leave brackets: those of the entry, or inside one of its keys."""
 
     def take_back(self, trace: KeyTrace | EntryTrace) -> None:
         match trace:
             case KeyTrace():
-                self._key(trace, traces.mapping(self.row))
+                self._key(trace)
             case EntryTrace():
                 self._entry(trace)
 
     def splices(self) -> list[Splice]:
         """All that was planned. Keys leave brackets together, lines in one piece."""
         found = [*self._found, *removal.lines(self.text, self._lines)]
-        if self._parts:
-            found += removal.from_flow(self.text, traces.mapping(self.row), self._parts)
+        for inside, parts in self._parts.items():
+            found += removal.from_flow(self.text, _holder(self.row, inside), parts)
         return found
 
-    def _key(self, trace: KeyTrace, entry: Map) -> None:
-        pair = self._pair(trace.key, entry)
+    def _key(self, trace: KeyTrace) -> None:
+        holder = _holder(self.row, trace.inside)
+        pair = self._pair(trace.path, trace.key, holder)
         if traces.behind(self.text, pair) != trace.after:
-            raise _edited(trace.key, pair[1], trace.after)
+            raise _edited(trace.path, pair[1], trace.after)
         if trace.before is None:
-            self._without(pair, entry)
+            self._without(pair, holder, trace.inside)
         elif trace.before != trace.after:
             if trace.before.lstrip(": \t").startswith("*"):
-                raise NoPlace(f'{_named(trace.key)} was an alias ("{trace.before.lstrip(": ")}")')
+                raise NoPlace(f'{_named(trace.path)} was an alias ("{trace.before.lstrip(": ")}")')
             end = splices.pair_end(self.text, *pair)
             self._found.append(Splice(pair[0].end, end, trace.before))
 
-    def _pair(self, key: str, entry: Map) -> tuple[Scalar, Node]:
-        pair = alteration.written(entry, key)
+    def _pair(self, path: str, key: str, holder: Map) -> tuple[Scalar, Node]:
+        pair = alteration.written(holder, key)
         if pair is None:
-            raise Edited(f"{_named(key)} is not there any more")
+            raise Edited(f"{_named(path)} is not there any more")
         return pair
 
-    def _without(self, pair: tuple[Node, Node], entry: Map) -> None:
-        if entry.flow:
-            self._parts.add(next(n for n, (key, _) in enumerate(entry.items) if key is pair[0]))
+    def _without(self, pair: tuple[Node, Node], holder: Map, inside: str | None) -> None:
+        if holder.flow:
+            place = next(n for n, (key, _) in enumerate(holder.items) if key is pair[0])
+            self._parts.setdefault(inside, set()).add(place)
         else:
             self._lines.append(removal.line_of_pair(self.text, *pair))
 
     def take_out(self, found: Sequence[ItemTrace]) -> None:
         """Take items out of one list; the first of them tells what stood there before."""
         first = found[0]
-        pair = self._pair(first.key, traces.mapping(self.row))
+        pair = self._pair(first.key, first.key, traces.mapping(self.row))
         value = pair[1]
         places = {_place(self.text, value, one.item) for one in found}
         if None in places or not isinstance(value, List):
@@ -184,15 +188,15 @@ class _Work:
         """Raises NoPlace when anything else has changed, or what should has not."""
         name = self.row.text or ""
         gone = any(isinstance(one, EntryTrace) for one in found)
-        keys = {one.key: one for one in reversed(found) if not isinstance(one, EntryTrace)}
+        keys = {_at(one): one for one in reversed(found) if not isinstance(one, EntryTrace)}
         was, now = outline.of(self.tree), outline.of(after)
         if difference := outline.compare(
             _but(was, name, set(keys), gone=gone), _but(now, name, set(keys), gone=False)
         ):
             raise NoPlace(f"that would also change {difference.what}")
-        for key, one in keys.items():  # of several items, the first
-            row = traces.row_of(shape.find(after), name)
-            text = traces.behind(after.text, alteration.written(traces.mapping(row), key))
+        for (inside, key), one in keys.items():  # of several items, the first
+            holder = _holder(traces.row_of(shape.find(after), name), inside)
+            text = traces.behind(after.text, alteration.written(holder, key))
             items = now.lists.get((name, key), ())
             taken = len([each for each in found if isinstance(each, ItemTrace) and each.key == key])
             fewer = len(was.lists.get((name, key), ())) - len(items) == taken
@@ -200,14 +204,45 @@ class _Work:
                 raise NoPlace(f"{_named(key)} would not be what it was")
 
 
-def _but(found: Outline, name: str, keys: set[str], *, gone: bool) -> Outline:
+_Place = tuple[str | None, str]
+"""A key, behind the one that it stands inside of."""
+
+
+def _at(trace: KeyTrace | ItemTrace) -> _Place:
+    return (trace.inside if isinstance(trace, KeyTrace) else None), trace.key
+
+
+def _holder(row: Row, inside: str | None) -> Map:
+    """The mapping that a key stands in: an entry's own, or the one under `inside`."""
+    entry = traces.mapping(row)
+    if inside is None:
+        return entry
+    pair = alteration.written(entry, inside)
+    if pair is None or not isinstance(pair[1], Map):
+        raise Edited(f"{_named(inside)} is no mapping any more")
+    return pair[1]
+
+
+def _but(found: Outline, name: str, keys: set[_Place], *, gone: bool) -> Outline:
     """The outline without what is taken back."""
     kept = [
-        (one, {key: values[key] for key in values.keys() - keys} if one == name else values)
+        (one, _without(found, name, values, keys) if one == name else values)
         for one, values in found.entries
         if not (gone and one == name)
     ]
     return replace(found, entries=tuple(kept))
+
+
+def _without(
+    found: Outline, name: str, values: Mapping[str, bytes], keys: set[_Place]
+) -> Mapping[str, bytes]:
+    own = {key for inside, key in keys if inside is None}
+    left = {key: values[key] for key in values.keys() - own}
+    for outer in left.keys() & {inside for inside, _ in keys if inside is not None}:
+        if (inner := found.maps.get((name, outer))) is not None:
+            rest = {key: inner[key] for key in inner if (outer, key) not in keys}
+            left[outer] = yamldata.of_map(rest)
+    return left
 
 
 def _place(text: str, value: Node, item: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
 from reconcile.desired import Scalar
 
@@ -34,6 +35,9 @@ _TIMESTAMP = re.compile(
     re.VERBOSE | re.ASCII,
 )
 """YAML 1.1's timestamp, which is wider than ISO 8601 in its spaces and single digits."""
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 3000
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -74,14 +78,22 @@ def render(value: Scalar, style: str = "") -> str:
 
 
 def timestamp(text: str) -> datetime | None:
-    """The moment that `text` names; without an offset it is this host's local time."""
+    """The moment that `text` names; without an offset it is this host's local time.
+
+    None for what is no time, and for one that nothing can be reckoned with: see `is_moment`.
+    """
     found = _yaml_time(text) or _iso_time(text)
-    if found is None or found.tzinfo is not None:
-        return found
-    try:
-        return found.astimezone()
-    except (OverflowError, OSError, ValueError):
-        return None  # Year 1 or 9999: outside what the platform's clock can hold.
+    if found is None or not is_moment(found):
+        return None
+    return found if found.tzinfo is not None else found.astimezone()
+
+
+def is_moment(found: datetime) -> bool:
+    """Whether something of ours can have happened then.
+
+    Years 1 and 9999 raise OverflowError as soon as an offset or a span is added.
+    """
+    return FIRST_YEAR <= found.year <= LAST_YEAR
 
 
 def _reads_back(text: str) -> bool:

@@ -7,7 +7,7 @@ status may stand in quotes, and a person's comment may have come between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reconcile import names
@@ -16,7 +16,7 @@ from reconcile.observed import SessionName
 from state.text import alteration, shape, splices
 from state.text.alteration import NoPlace
 from state.text.shape import Row, Shape
-from state.text.yamlnodes import List, Map, Node, Tree
+from state.text.yamlnodes import List, Map, Node, Scalar, Tree
 
 MORE: Final = "…"
 """Stands for a list, or a collection of entries, that was not empty before."""
@@ -30,6 +30,13 @@ class KeyTrace:
     before: str | None
     """None when the entry had no such key."""
     after: str
+    inside: str | None = None
+    """The key of the mapping that it stands in; None for the entry itself."""
+
+    @property
+    def path(self) -> str:
+        """The key as people are told it: `pane.pid`."""
+        return self.key if self.inside is None else f"{self.inside}.{self.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,7 @@ class EntryTrace:
 
 
 Trace = KeyTrace | ItemTrace | EntryTrace
+Pair = tuple[Scalar, Node]
 _Named = Mapping[SessionName, list[Row]]
 
 
@@ -64,12 +72,12 @@ def by_session(
     both = _Both(was, now, _named(was), _named(now), before.text, after.text)
     mine: dict[SessionName, list[Edit]] = {}
     for edit in edits:
-        mine.setdefault(names.normalise(edit.session), []).append(edit)
+        mine.setdefault(names.key(edit.session), []).append(edit)
     return {session: _left(both, found) for session, found in mine.items()}
 
 
 def _left(both: _Both, edits: Sequence[Edit]) -> tuple[Trace, ...]:
-    keys = [one.key for one in edits if isinstance(one, SetKey)]
+    keys = [(one.inside, one.key) for one in edits if isinstance(one, SetKey)]
     if len(set(keys)) < len(keys):
         return ()
     lists: dict[str, list[AppendItem]] = {}
@@ -78,6 +86,8 @@ def _left(both: _Both, edits: Sequence[Edit]) -> tuple[Trace, ...]:
             lists.setdefault(edit.key, []).append(edit)
     try:
         found = [both.trace(edit) for edit in edits if not isinstance(edit, AppendItem)]
+        # A mapping that came with its keys is one trace, however many they are.
+        found = list(dict.fromkeys(found))
         return (*found, *(one for mine in lists.values() for one in both.items(mine)))
     except NoPlace:
         return ()
@@ -97,19 +107,37 @@ class _Both:
     def trace(self, edit: AddEntry | SetKey) -> Trace:
         if isinstance(edit, AddEntry):
             return self._entry(edit)
-        old, new = self._pairs(edit)
-        return _key(edit.key, behind(self.text_before, old), behind(self.text_after, new))
+        if edit.inside is not None:
+            return self._inner(edit, edit.inside)
+        return self._of_key(*self._pairs(edit.session, edit.key))
+
+    def _inner(self, edit: SetKey, outer: str) -> KeyTrace:
+        """A key inside a mapping; the mapping's own trace where that was not there before."""
+        old, new = self._pairs(edit.session, outer)
+        if old is None or not isinstance(old[1], Map):
+            return self._of_key(old, new)
+        if not isinstance(new[1], Map):
+            raise NoPlace("it is no mapping")
+        pairs = alteration.written(old[1], edit.key), alteration.written(new[1], edit.key)
+        return replace(self._of_key(*pairs), inside=outer)
+
+    def _of_key(self, old: Pair | None, new: Pair | None) -> KeyTrace:
+        if new is None:
+            raise NoPlace("it was not written")
+        before, after = behind(self.text_before, old), behind(self.text_after, new)
+        return KeyTrace(key=new[0].value, before=before, after=after or "")
 
     def items(self, edits: Sequence[AppendItem]) -> list[Trace]:
         """What the items that were appended to one list have left."""
-        old, new = self._pairs(edits[0])
-        key, value = edits[0].key, new[1]
+        key = edits[0].key
+        old, new = self._pairs(edits[0].session, key)
+        value = new[1]
         if not isinstance(value, List):
             raise NoPlace("it is no list")
         full = old is not None and isinstance(old[1], List) and bool(old[1].items)
         before = MORE if full else behind(self.text_before, old)
         if value.flow and not full:  # `[{…}]` was put in place of nothing, as one value
-            return [_key(key, before, behind(self.text_after, new))]
+            return [self._of_key(old, new)]
         texts = [node_text(self.text_after, item) for item in value.items[-len(edits) :]]
         befores = [before, *[MORE] * (len(texts) - 1)]
         return [
@@ -117,12 +145,10 @@ class _Both:
             for each, text in zip(befores, texts, strict=True)
         ]
 
-    def _pairs(
-        self, edit: SetKey | AppendItem
-    ) -> tuple[tuple[Node, Node] | None, tuple[Node, Node]]:
+    def _pairs(self, session: SessionName, key: str) -> tuple[Pair | None, Pair]:
         """A key and its value, before and after."""
-        old = alteration.written(mapping(_only(self.rows_before, edit.session)), edit.key)
-        new = alteration.written(mapping(_only(self.rows_after, edit.session)), edit.key)
+        old = alteration.written(mapping(_only(self.rows_before, session)), key)
+        new = alteration.written(mapping(_only(self.rows_after, session)), key)
         if new is None:
             raise NoPlace("it was not written")
         return old, new
@@ -133,10 +159,6 @@ class _Both:
         if in_lines(self.now):
             start = past_blank_line(self.text_after, start)
         return EntryTrace(before=before, text=self.text_after[start:end])
-
-
-def _key(key: str, before: str | None, after: str | None) -> KeyTrace:
-    return KeyTrace(key=key, before=before, after=after or "")
 
 
 def behind(text: str, pair: tuple[Node, Node] | None) -> str | None:
@@ -158,12 +180,12 @@ def _named(found: Shape) -> _Named:
     rows: dict[SessionName, list[Row]] = {}
     for row in found.rows:
         if row.text:
-            rows.setdefault(names.normalise(row.text), []).append(row)
+            rows.setdefault(names.key(row.text), []).append(row)
     return rows
 
 
 def _only(named: _Named, session: str) -> Row:
-    rows = named.get(names.normalise(session), [])
+    rows = named.get(names.key(session), [])
     if len(rows) != 1:
         raise NoPlace("the name stands twice" if rows else "there is no entry of this name")
     return rows[0]
@@ -226,7 +248,8 @@ def as_plain(traces: Sequence[Trace]) -> list[dict[str, str | None]]:
     for one in traces:
         match one:
             case KeyTrace():
-                found.append({"key": one.key, "before": one.before, "after": one.after})
+                inside = {} if one.inside is None else {"inside": one.inside}
+                found.append({"key": one.key, "before": one.before, "after": one.after, **inside})
             case ItemTrace():
                 found.append({"key": one.key, "before": one.before, "item": one.item})
             case EntryTrace():
@@ -238,7 +261,7 @@ def from_plain(data: Any) -> tuple[Trace, ...]:  # noqa: ANN401 - a file that an
     """From the journal; none when it holds no such thing."""
     try:
         return tuple(_one(each) for each in data)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return ()
 
 
@@ -248,4 +271,5 @@ def _one(data: Mapping[str, Any]) -> Trace:
         return EntryTrace(before=before, text=str(data["entry"]))
     if "item" in data:
         return ItemTrace(key=str(data["key"]), before=before, item=str(data["item"]))
-    return KeyTrace(key=str(data["key"]), before=before, after=str(data["after"]))
+    inside = None if data.get("inside") is None else str(data["inside"])
+    return KeyTrace(key=str(data["key"]), before=before, after=str(data["after"]), inside=inside)

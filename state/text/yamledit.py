@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile import names
-from reconcile.desired import AddEntry, Edit
+from reconcile.desired import AddEntry, AppendItem, Edit, SetKey
 from reconcile.observed import SessionName
 from state.errors import MustMend
 from state.text import addition, alteration, outline, scalars, shape, splices, yamltext
@@ -53,8 +53,12 @@ def edit(tree: Tree, edits: Sequence[Edit]) -> Edited:
 def _grouped(edits: Sequence[Edit]) -> list[_Group]:
     found: dict[SessionName, dict[int, Edit]] = {}
     for place, one in enumerate(edits):
-        found.setdefault(names.normalise(one.session), {})[place] = one
+        found.setdefault(names.key(one.session), {})[place] = one
     return [_Group(session=name, edits=mine) for name, mine in found.items()]
+
+
+def _path(edit: SetKey | AppendItem) -> str:
+    return edit.path if isinstance(edit, SetKey) else edit.key
 
 
 class _Editing:
@@ -68,7 +72,7 @@ class _Editing:
         self.refused: dict[int, CannotEdit] = {}
         for row in self.shape.rows:
             if row.text is not None:
-                self.rows.setdefault(names.normalise(row.text), []).append(row)
+                self.rows.setdefault(names.key(row.text), []).append(row)
 
     def run(self, groups: list[_Group]) -> Edited:
         groups = [group for group in groups if self._possible(group)]
@@ -137,7 +141,10 @@ class _Editing:
 
     def _against(self, group: _Group) -> str | None:
         rows = self.rows.get(group.session, [])
-        added = sum(isinstance(one, AddEntry) for one in group.edits.values())
+        titles = [one.session for one in group.edits.values() if isinstance(one, AddEntry)]
+        if wrong := next(filter(None, map(names.fault_of, titles)), None):
+            return wrong
+        added = len(titles)
         if added and (rows or added > 1):
             return "there is already an entry of this name"
         if added and len(group.edits) > 1:
@@ -152,7 +159,7 @@ class _Editing:
         rows = self.rows.get(group.session)
         line = (rows[0].name or rows[0].node).line if rows else 1
         for place, one in group.edits.items():
-            key = "" if isinstance(one, AddEntry) else f', key "{scalars.shown(one.key)}"'
+            key = "" if isinstance(one, AddEntry) else f', key "{scalars.shown(_path(one))}"'
             self.refused[place] = CannotEdit(
                 f"registry {scalars.shown(self.tree.source)}, line {line}: "
                 f'entry "{scalars.shown(group.session)}"{key}: {why}. '

@@ -81,6 +81,15 @@ def _unparsable(error: YAMLError, text: str, source: str) -> Unparsable:
     return Unparsable(_message(source, line, column, seen, MEND_LINE))
 
 
+def _joined(value: str) -> str:
+    r"""Text with its surrogates in pairs as the characters they stand for.
+
+    JSON writes `"\ud83d\ude00"` for one character, and every JSON text is YAML 1.2. A surrogate
+    that is alone stays, for the reader to refuse that entry.
+    """
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
 class Unparsable(MustMend):
     """The text as a whole is no YAML document: written by hand wrongly, or cut off."""
 
@@ -129,7 +138,7 @@ class _Composer:
     def _scalar(self, event: _Event) -> None:
         mark = event.start_mark
         node = Scalar(
-            event.value,
+            event.value if event.value.isascii() else _joined(event.value),
             event.style or "",
             None if event.tag is None else str(event.tag),
             event.anchor,

@@ -87,7 +87,7 @@ def test_the_console_script_is_declared(wheel: zipfile.ZipFile) -> None:
     scripts = configparser.ConfigParser()
     scripts.read_string(dist_info(wheel, "entry_points.txt"))
 
-    assert dict(scripts["console_scripts"]) == {"agent-sessions": "kanban_worker.cli:main"}
+    assert dict(scripts["console_scripts"]) == {"agent-sessions": "kanban_worker.__main__:main"}
 
 
 def test_what_it_needs_at_run_time_is_five_packages(wheel: zipfile.ZipFile) -> None:

@@ -324,6 +324,27 @@ def test_an_entry_that_somebody_removed_by_hand_is_no_torn_file(desk: Desk) -> N
     assert found["B"]["session"] in living
 
 
+def test_a_registry_of_several_names_is_looked_at_and_not_written(desk: Desk) -> None:
+    """The dead session is seen and told; what would part the names is one error instead."""
+    (alive,) = desk.starts("lab-a-creator-claude")
+    desk.write(alive, desk.entry("lab-x-creator-claude", None))
+    other = desk.registry.with_name("other.yaml")
+    other.hardlink_to(desk.registry)
+    before = desk.registry.read_bytes()
+
+    checked = desk.run("check")
+    dry = desk.once("--dry-run")
+    done = desk.once()
+
+    assert checked.status == 64
+    assert f"{desk.registry}:1:1: fault: the file has 2 names (hard links)" in checked.out
+    assert (dry.status, dry.err) == (0, "")
+    assert done.status == 64
+    assert done.err.count("has 2 names (hard links)") == 1
+    assert desk.registry.read_bytes() == before
+    assert other.samefile(desk.registry)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "noted"),
     [
@@ -602,7 +623,8 @@ def test_a_full_disk_leaves_the_old_registry_whole(desk: Desk, limit: int, what:
     assert by_class(done.report)["A"]["action"] == "held"
     assert desk.registry.read_bytes() == before
     names = {path.name for path in desk.registry.parent.iterdir()}
-    assert names <= {desk.registry.name, f"{desk.registry.name}.lock"}
+    beside = {f"{desk.registry.name}.lock", f".{desk.registry.name}.places"}
+    assert names <= {desk.registry.name, *beside}
     assert all(change.void for change in journal.read(desk.state / "journal.jsonl").changes)
     after = desk.once()
     assert after.status == 0

@@ -162,7 +162,7 @@ def test_status_has_a_row_for_each_session_with_what_it_does(desk: Desk) -> None
     desk.starts(AGY, agent="agy")
     desk.write(
         entry + f"    claude_session_id_own: {OWN}\n",
-        desk.entry("lab-gone-creator-claude", pid=LONG_GONE, claude_session_id_own=OWN),
+        desk.entry("lab-gone-creator-claude", pid=LONG_GONE),
         desk.entry("lab-old-creator-claude", status="terminated"),
         desk.entry("lab-mine-creator-claude", status="paused"),
     )

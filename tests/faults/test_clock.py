@@ -126,7 +126,7 @@ def test_over_hours_each_heartbeat_comes_when_it_is_due_and_no_age_is_wrong(
     desk: Desk, figure: Figure
 ) -> None:
     entries = desk.starts(*LIVE)
-    stale = desk.fleet.start("lab-d-creator-claude", agent="sleep", cwd=desk.workspace("lab-d"))
+    stale = desk.fleet.start("lab-d-creator-claude", agent="claude", cwd=desk.workspace("lab-d"))
     desk.write(
         *entries,
         desk.entry(

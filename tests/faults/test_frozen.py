@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,15 @@ import pytest
 import fences
 from kanban_worker import config
 from kanban_worker.tick import Monitor, Tick, now
+from reconcile.memory import Sighting
 from scenery import Scenery
+from state import paths
 
 WORLDS = 1000
 BATCHES = 4
 SETTLING = (0, 11, 130, 130)
 """Seconds between the first ticks: a second look, the grace window and a lasting trouble pass."""
+FAR = datetime(2000, 1, 1, tzinfo=UTC)
 GAPS = (0, 30, 86400)
 """Seconds between two looks at the frozen world; before the second one the monitor is made anew."""
 
@@ -79,19 +82,32 @@ def _news(tick: Tick) -> list[str]:
     return found + ["written"] * tick.report.registry_written
 
 
-def stamps(folder: Path) -> Mapping[str, tuple[int, int, int]]:
-    """Inode, time and size of all that lies in a folder."""
-    found = {}
-    for parent, folders, files in os.walk(folder):
+def stamps(world: Frozen) -> Mapping[str, tuple[int, ...]]:
+    """Inode, time and size of all that lies in a world's home; what is renewed, without its times.
+
+    That is the ledger, with when each session was last seen, and who watches the registry.
+    """
+    renewed = {world.monitor.notebook._path, paths.watchers(world.settings.registry.resolve())}
+    renewed |= {path.parent for path in renewed}
+    found: dict[str, tuple[int, ...]] = {}
+    for parent, folders, files in os.walk(world.home):
         for name in (*folders, *files):
-            info = os.lstat(f"{parent}/{name}")
-            found[f"{parent}/{name}"] = (info.st_ino, info.st_mtime_ns, info.st_size)
+            path = Path(parent, name)
+            info = path.lstat()
+            kept = (info.st_ino, info.st_mtime_ns, info.st_size)
+            found[str(path)] = () if path in renewed else kept
     return found
+
+
+def sightings(world: Frozen) -> Mapping[str, Sighting]:
+    """Where each session was last seen, whenever that was."""
+    seen = world.monitor.notebook.memory.sightings
+    return {name: replace(each, at=FAR) for name, each in seen.items()}
 
 
 def look_again(world: Frozen) -> int:
     """Look at a settled world after each gap; how many findings there were to repeat."""
-    before = (world.settings.registry.read_bytes(), stamps(world.home))
+    before = (world.settings.registry.read_bytes(), stamps(world), sightings(world))
     findings = 0
     for gap in GAPS:
         if gap == GAPS[1]:
@@ -99,7 +115,7 @@ def look_again(world: Frozen) -> int:
         tick = world.tick(gap)
         where = f"world {world.seed}, {gap} s later"
         assert not _news(tick), where
-        after = (world.settings.registry.read_bytes(), stamps(world.home))
+        after = (world.settings.registry.read_bytes(), stamps(world), sightings(world))
         assert after == before, where
         assert not world.unsaid, where
         known = world.monitor.notebook.memory.open.values()

@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from waiting import retry_until
 
 NAME = "lab-x-creator-claude"
 OLD, NEW = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
-LONG_AGO = (datetime.now(UTC) - timedelta(days=3)).replace(microsecond=0).isoformat()
 
 Figure = Callable[[str, str], None]
 chosen = pytest.mark.skipif(not pids.can_be_chosen(), reason="only root may choose the next pid")
@@ -142,8 +140,16 @@ def test_a_session_made_anew_is_told_by_its_pane(fence: Fence, figure: Figure) -
 
         seen = eye.look()
 
-        assert_seen(seen, f"pane process was {pid}, is ", anew)
-        assert seen.entry.own_id == OLD
+        if anew is SAME:  # the entry follows, and its new conversation is the agent's own
+            both = [DriftClass.RESTARTED, DriftClass.ID_MATERIALISED]
+            assert sorted(seen.drifts, reverse=True) == [(each, Action.UPDATED) for each in both]
+        elif anew is SHELL:  # the agent has exited, which is said when it lasts
+            assert (seen.drifts, dict(seen.notices)) == ([], {})
+            eye.hours.sleep(None, 120)
+            assert "agent exited" in eye.look().notices[NoticeKind.SHELL]
+        else:
+            assert_seen(seen, f"pane process was {pid}, is ", anew)
+        assert (eye.look().entry.own_id == OLD) == (anew is not SAME)
 
     figure("reused", f"made anew, the pane noted: {len(cases)} of {len(cases)} seen in 1 tick")
 
@@ -175,11 +181,11 @@ def test_a_session_made_anew_within_the_second_of_the_first_is_another_one(
         time.sleep(-time.time() % 1)  # from the beginning of a second on
         begin(desk, agent="sleep")
         eye, first = Eye(desk), created(desk)
-        assert NoticeKind.IDENTITY not in eye.look().notices
+        assert eye.look().drifts == []
         desk.fleet.kill(NAME)
-        desk.fleet.start(NAME, agent="sleep", cwd=desk.workspace(NAME))
+        desk.fleet.start(NAME, agent="claude", cwd=desk.workspace(NAME))
         within = created(desk) == first
-        assert NoticeKind.IDENTITY in eye.look().notices
+        assert eye.look().drifts == [(DriftClass.RESTARTED, Action.UPDATED)]
         return within
 
     each = desks(fence)
@@ -190,12 +196,12 @@ def test_a_session_made_anew_within_the_second_of_the_first_is_another_one(
 
 # A pid that comes round. ------------------------------------------------------------------------
 
-REUSED: Mapping[str, tuple[str, bool, bool]] = {
-    "by a process elsewhere": (LONG_AGO, False, True),
-    "by a process in the workspace": (LONG_AGO, True, False),
-    "within the minute of its creation": ("", False, False),
+REUSED: Mapping[str, tuple[str, float, bool]] = {
+    "of another kind": ("claude", 30, True),
+    "begun after the registry was saved": ("sleep", 600, True),
+    "which may be the one that was noted": ("sleep", 0, False),
 }
-"""The entry's `created_at`, whether the process is in its workspace, and whether it is A."""
+"""The entry's command, how many seconds ago it was saved, and whether it is A."""
 
 
 @chosen
@@ -203,14 +209,12 @@ def test_a_pid_that_another_process_has_now_does_not_keep_a_session_alive(
     fence: Fence, figure: Figure
 ) -> None:
     """Where it could be the old one for all that is written, nothing is written."""
-    for (case, (created_at, at_home, gone)), desk in zip(
-        REUSED.items(), desks(fence), strict=False
-    ):
+    for (case, (command, age, gone)), desk in zip(REUSED.items(), desks(fence), strict=False):
         pid, eye = begin(desk), Eye(desk)
-        if created_at:
-            desk.write(entry(desk, pid, created_at=created_at))
+        pane = f"{{pid: {pid}, cmd: {command}, cwd: {desk.workspace(NAME)}}}"
+        desk.write(entry(desk, pid, pane=pane), age=age)
         desk.fleet.kill(NAME)
-        with taken(pid, desk.workspace(NAME) if at_home else desk.fence.home):
+        with taken(pid, desk.workspace(NAME)):
             seen = eye.look()
 
         if gone:

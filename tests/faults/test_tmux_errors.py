@@ -22,8 +22,9 @@ from blindness import BEGINS, TICKS, Tally, assert_blind, forget, untouched, wat
 from desk import Desk
 from hours import Hours
 from kanban_worker.tmux import Tmux
+from kanban_worker.tmux_calls import Calls
 from reconcile.drift import DriftClass
-from reconcile.observed import Answer, Listing, Unknown
+from reconcile.observed import Listing, Unknown
 from reconcile.plan import Action
 from tmux_troubles import NOBODY, REAL, SILENT, UNREADABLE, Scene, prints, says
 from tmux_words import UNKNOWN, Impostor
@@ -181,22 +182,18 @@ def test_of_two_reasons_that_take_turns_each_is_said_once(scene: Scene, figure: 
 # Cut short. -------------------------------------------------------------------------------------
 
 
-class Cutting(Tmux):
+class Cutting(Calls):
     """Loses the end of what tmux printed."""
 
     cut: int | None = None
     text = ""
     _whole: tmux_cmd | None = None
 
-    def answer(self) -> Answer[Listing]:
-        (found,) = self.look().values()
-        return found
-
-    def _in_time(self, socket: str, call: Callable[[], tmux_cmd]) -> tmux_cmd:
+    def run(self, socket: str, *words: str) -> tmux_cmd | Unknown:
         if self._whole is None:
-            self._whole = super()._in_time(socket, call)
-            self._looks = itertools.repeat(1)  # each look asks in the same words
-            self.text = "\n".join([*self._whole.stdout, ""])
+            whole = super().run(socket, *words)
+            assert not isinstance(whole, Unknown)
+            self._whole, self.text = whole, "\n".join([*whole.stdout, ""])
         done = copy.copy(self._whole)
         # As libtmux splits it.
         done.stdout = self.text[: self.cut].rstrip("\n").split("\n") if self.cut != 0 else []
@@ -205,16 +202,22 @@ class Cutting(Tmux):
 
 def test_a_listing_that_is_cut_at_any_byte_is_none(scene: Scene, figure: Figure) -> None:
     """A cut behind a row would leave sessions out that live."""
-    look = Cutting([str(scene.socket)])
-    assert isinstance(look.answer(), Listing)
-    whole = len(look.text) - 1  # without the last newline it is whole
+    tmux, calls = Tmux([str(scene.socket)]), Cutting(tmux_bin=None, deadline=5)
+    tmux._calls, tmux._mark = calls, calls.mark
+    tmux._looks = itertools.repeat(1)  # each look asks in the same words
+    (answer,) = tmux.look().values()
+    assert isinstance(answer, Listing)
+    assert len(answer.sessions) > 1
+    whole = len(calls.text) - 1  # without the last newline it is whole
 
     for cut in range(whole):
-        look.cut = cut
-        assert isinstance(look.answer(), Unknown), look.text[:cut]
+        calls.cut = cut
+        (answer,) = tmux.look().values()
+        assert isinstance(answer, Unknown), calls.text[:cut]
 
-    look.cut = whole
-    assert isinstance(look.answer(), Listing)
+    calls.cut = whole
+    (answer,) = tmux.look().values()
+    assert isinstance(answer, Listing)
     figure("tmux", f"a listing cut at each of its {whole} bytes: unknown {whole} times")
 
 

@@ -45,7 +45,15 @@ def start(desk: Desk, directory: bytes, name: bytes) -> str:
     # From within the directory: what is given to -c is expanded as a format.
     words = ["-d", "-P", "-F", "#{session_name}", "-s", name, "--", "sleep", "86400"]
     command = ["tmux", "-u", "-S", desk.fleet.socket, "new-session", *words]
-    return subprocess.check_output(command, cwd=path).decode().removesuffix("\n")
+    shown = subprocess.check_output(command, cwd=path).decode("utf-8", "backslashreplace")
+    return shown.removesuffix("\n")
+
+
+def takes(desk: Desk, name: bytes) -> bool:
+    """Whether this tmux gives a session such a name: 3.7 refuses what is no plain text."""
+    words = ["new-session", "-d", "-s", name, "--", "sleep", "1"]
+    done = subprocess.run(["tmux", "-u", "-S", desk.fleet.socket, *words], check=False)
+    return done.returncode == 0
 
 
 def entries(desk: Desk) -> dict[str, dict[str, Any]]:
@@ -85,7 +93,8 @@ def test_a_name_may_hold_anything_and_is_the_same_session_at_each_tick(
     desk: Desk, figure: Figure
 ) -> None:
     desk.write(*desk.starts(*PLAIN))
-    odd = [start(desk, b"place", each + b"-creator-claude") for each in NAMES]
+    taken = [each for each in NAMES if takes(desk, b"tried " + each)]
+    odd = [start(desk, b"place", each + b"-creator-claude") for each in taken]
     hours = Hours()
     vigil = Vigil(desk, hours, seconds=300)
     hours.at(150, lambda: [desk.fleet.kill(name) for name in (PLAIN[0], odd[0])])
@@ -96,4 +105,4 @@ def test_a_name_may_hold_anything_and_is_the_same_session_at_each_tick(
     gone, here = (PLAIN[0], odd[0]), (PLAIN[1], *odd[1:])
     assert states == dict.fromkeys(gone, "terminated") | dict.fromkeys(here, "running")
     assert sum(tick.report.registry_written for tick in vigil.ticks) == 2
-    figure("tmux", f"{len(NAMES)} odd names: 0 sessions hidden")
+    figure("tmux", f"{len(taken)} odd names: 0 sessions hidden")

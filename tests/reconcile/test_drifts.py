@@ -33,7 +33,7 @@ from examples import (
 )
 from reconcile import judge, report
 from reconcile.desired import AddEntry, AppendItem, Entry, Registry, SetKey
-from reconcile.drift import Change, Drift, DriftClass, Judgement
+from reconcile.drift import Change, Drift, DriftClass, Judgement, NoticeKind
 from reconcile.memory import Memory
 from reconcile.observed import (
     Agent,
@@ -51,6 +51,8 @@ from reconcile.observed import (
     World,
 )
 from reconcile.policy import Policy
+
+BOTH = f"{SOCKET}, {SECOND_SOCKET}"
 
 
 def only(judgement: Judgement, kind: DriftClass) -> Drift:
@@ -190,26 +192,33 @@ def test_a_dead_pane_gives_its_exit_status_as_the_cause() -> None:
     assert drift.evidence == {"cause": "pane-exited (1)", "pane_dead": "%1", "pid": PID}
 
 
-def test_while_one_server_hides_even_a_dead_pane_is_no_death() -> None:
+def test_a_dead_pane_is_judged_by_its_own_server_alone() -> None:
     dead = listing(replace(SESSION, panes=(DEAD_PANE,)))
     world = replace(WORLD, tmux={SOCKET: dead, SECOND_SOCKET: Unknown("not permitted")})
 
-    assert judged(world, ENTRY).drifts == ()
+    only(judged(world, ENTRY), DriftClass.TMUX_GONE)
 
 
-def test_of_two_servers_with_such_a_session_the_one_with_the_recorded_process_counts() -> None:
-    other = replace(SESSION, socket=SECOND_SOCKET, panes=(Pane(pane_id="%1", pid=7),))
-    ours = replace(SESSION, panes=(Pane(pane_id="%2", pid=2), *SESSION.panes))
-    world = replace(WORLD, tmux={SECOND_SOCKET: listing(other), SOCKET: listing(ours)})
+@pytest.mark.parametrize(
+    "pane",
+    [
+        pytest.param(Pane(pane_id="%1", pid=7), id="alive, with another process"),
+        pytest.param(replace(DEAD_PANE, pid=7), id="dead"),
+    ],
+)
+def test_a_name_on_two_servers_is_told_with_the_sockets_and_nothing_is_written(pane: Pane) -> None:
+    other = replace(SESSION, socket=SECOND_SOCKET, panes=(pane,))
+    world = replace(WORLD, tmux={SECOND_SOCKET: listing(other), SOCKET: listing(SESSION)})
 
-    assert judged(world, ENTRY) == Judgement()
+    found = judged(world, ENTRY)
 
-
-def test_of_two_servers_with_such_a_session_a_living_one_counts_before_a_dead_one() -> None:
-    dead = replace(SESSION, socket=SECOND_SOCKET, panes=(replace(DEAD_PANE, pid=7),))
-    world = replace(WORLD, tmux={SECOND_SOCKET: listing(dead), SOCKET: listing(SESSION)})
-
-    assert judged(world, replace(ENTRY, pane_pid=None)) == Judgement()
+    assert found.drifts == ()
+    assert [(notice.kind, notice.message) for notice in found.notices] == [
+        (
+            NoticeKind.DISPUTED,
+            f"{NAME}: several tmux servers have a session of this name: {BOTH}; nothing is written",
+        )
+    ]
 
 
 def test_a_name_is_compared_as_tmux_writes_it() -> None:
@@ -239,6 +248,7 @@ def test_an_unregistered_session_is_registered_with_these_fields_in_this_order()
         "workspace": HOME,
         "agent": "claude",
         "status": "running",
+        "host": "devbox",
         "created_at": BORN,
         "last_visible_status": "auto-registered",
         "pane": {"pid": PID, "cmd": "claude", "cwd": HOME},
@@ -277,6 +287,7 @@ def test_the_agent_that_runs_counts_and_not_the_one_in_the_name() -> None:
         "workspace": "/work/deep",
         "agent": "agy",
         "status": "running",
+        "host": "devbox",
         "created_at": BORN,
         "last_visible_status": "auto-registered",
         "pane": {"pid": PID, "cmd": "agy", "cwd": "/work/deep"},
@@ -357,7 +368,7 @@ def test_of_two_servers_with_such_a_session_a_living_one_is_registered() -> None
     assert only(judged(world), DriftClass.UNREGISTERED).evidence["socket"] == SOCKET
 
 
-def test_of_two_servers_with_such_a_living_session_that_of_the_first_is_registered() -> None:
+def test_of_two_servers_with_such_a_living_session_none_is_registered() -> None:
     other = replace(SESSION, socket=SECOND_SOCKET)
     world = replace(
         WORLD,
@@ -365,7 +376,12 @@ def test_of_two_servers_with_such_a_living_session_that_of_the_first_is_register
         inside={(SOCKET, "%1"): RUNS_CLAUDE, (SECOND_SOCKET, "%1"): RUNS_CLAUDE},
     )
 
-    assert only(judged(world), DriftClass.UNREGISTERED).evidence["socket"] == SECOND_SOCKET
+    found = judged(world)
+
+    assert found.drifts == ()
+    assert [notice.message for notice in found.notices] == [
+        f"{NAME}: not registered: several tmux servers have such a session: {BOTH}"
+    ]
 
 
 def test_a_session_that_lives_beside_a_dead_pane_is_registered() -> None:
@@ -465,7 +481,16 @@ def test_an_id_is_told_in_these_words(world: World, entry: Entry, sentence: str)
         pytest.param(holding(Unknown("no access")), NULL, id="it could not be looked for"),
         pytest.param(replace(WORLD, conversations={}), NULL, id="nobody looked for it"),
         pytest.param(WORLD, ENTRY, id="it is recorded"),
-        pytest.param(WORLD, replace(NULL, pane_pid=7), id="the process is another one"),
+        pytest.param(
+            WORLD,
+            replace(NULL, pane_pid=7, workspace="/elsewhere"),
+            id="the process is another one, and not in the workspace",
+        ),
+        pytest.param(
+            WORLD,
+            replace(NULL, pane_pid=7, workspace=None),
+            id="the process is another one, and nobody wrote down where it worked",
+        ),
         pytest.param(WORLD, replace(NULL, created_at=LATER), id="the session is another one"),
         pytest.param(WORLD, replace(NULL, agent="agy"), id="the agent is of another kind"),
         pytest.param(WORLD, replace(NULL, agent=None), id="the entry names no agent"),

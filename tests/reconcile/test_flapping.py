@@ -19,7 +19,6 @@ from examples import (
     PID,
     RUNS_CLAUDE,
     RUNS_SHELL,
-    SECOND_SOCKET,
     SESSION,
     SOCKET,
     WORLD,
@@ -239,12 +238,11 @@ def test_a_session_made_moments_before_it_was_first_seen_came_up() -> None:
     "unsure",
     [
         pytest.param(BLIND, id="the server did not answer"),
-        pytest.param(
-            replace(DOWN, tmux={SOCKET: listing(), SECOND_SOCKET: Unknown("no answer")}),
-            id="one of two servers did not answer",
-        ),
         pytest.param(replace(DOWN, tmux={}), id="no server was asked"),
-        pytest.param(replace(DOWN, rivals=frozenset({SOCKET})), id="it has a rival"),
+        pytest.param(
+            replace(DOWN, tmux={SOCKET: None}),
+            id="its server does not answer, and nothing shows that it ended",
+        ),
         pytest.param(HIDDEN, id="what runs in it is hidden"),
     ],
 )

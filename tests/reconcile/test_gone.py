@@ -17,17 +17,15 @@ from examples import (
     KNOWN,
     LATER,
     NEXT_BOOT,
-    PANE,
     PID,
     SECOND_SOCKET,
     SERVER,
-    SESSION,
     SOCKET,
     YOUNG_SERVER,
     listing,
 )
 from reconcile import gone
-from reconcile.desired import Entry
+from reconcile.desired import Entry, Registry
 from reconcile.gone import Cause, Gone
 from reconcile.memory import Memory
 from reconcile.observed import Pane, Process, SessionName, Unknown, World
@@ -35,6 +33,8 @@ from reconcile.observed import Pane, Process, SessionName, Unknown, World
 STRANGER = Process(pid=PID, started_at=LATER, command="vim", cwd="/srv")
 """A process that has the recorded pid by chance: younger, and at home elsewhere."""
 SLACK = timedelta(seconds=60)
+SAVED = LATER
+REGISTRY = Registry(saved_at=SAVED)
 SECOND = Pane(pane_id="%2", pid=7)
 NO_PID = replace(ENTRY, pane_pid=None)
 NOTHING_THERE = replace(GONE, tmux={SOCKET: None})
@@ -103,7 +103,7 @@ def doubtful(verdict: Gone | Unknown) -> str:
     ],
 )
 def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> None:
-    certain(gone.from_absence(entry, world, memory))
+    certain(gone.from_absence(entry, Registry(), world, memory))
 
 
 @pytest.mark.parametrize(
@@ -154,90 +154,83 @@ def test_a_death_is_certain_when(entry: Entry, world: World, memory: Memory) -> 
             f"process {PID} was not looked for",
             id="nobody looked for the recorded process",
         ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, started_at=BORN)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="the recorded process runs on outside every session",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(
-                GONE,
-                tmux={
-                    SECOND_SOCKET: None,
-                    SOCKET: listing(
-                        replace(SESSION, name=SessionName("b"), panes=(SECOND,)),
-                        replace(SESSION, name=SessionName("renamed"), panes=(SECOND, PANE)),
-                    ),
-                },
-                recorded_pids={PID: replace(STRANGER, started_at=BORN)},
-            ),
-            f"its pane process {PID} (vim) still runs, now in session renamed",
-            id="the session was renamed",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, started_at=BORN + SLACK)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="the process is hardly younger than the session",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=HOME)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs in the workspace",
-        ),
-        pytest.param(
-            replace(ENTRY, pane_cwd=None),
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=f"{HOME}/src")}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs below the workspace",
-        ),
-        pytest.param(
-            replace(ENTRY, pane_cwd="/opt/y"),
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd=HOME)}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs in the workspace, and the pane was elsewhere",
-        ),
-        pytest.param(
-            replace(ENTRY, pane_cwd="/opt/y"),
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd="/opt/y/src")}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="a younger process runs where the pane was, outside the workspace",
-        ),
-        pytest.param(
-            ENTRY,
-            replace(GONE, recorded_pids={PID: replace(STRANGER, cwd="")}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="nobody can tell where the younger process runs",
-        ),
-        pytest.param(
-            replace(ENTRY, workspace=None, pane_cwd=None),
-            replace(GONE, recorded_pids={PID: STRANGER}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="nobody wrote down where the session ran",
-        ),
-        pytest.param(
-            replace(ENTRY, created_at=None),
-            replace(GONE, recorded_pids={PID: STRANGER}),
-            f"its pane process {PID} (vim) still runs, in no session that was listed",
-            id="nobody wrote down when the session was made",
-        ),
     ],
 )
 def test_a_death_is_doubtful_when(entry: Entry, world: World, why: str) -> None:
-    assert doubtful(gone.from_absence(entry, world, KNOWN)) == why
+    assert doubtful(gone.from_absence(entry, Registry(), world, KNOWN)) == why
 
 
-@pytest.mark.parametrize("name", [r"lab\x-creator-claude", "lab$x-creator-claude"])
-def test_a_name_that_tmux_may_show_in_another_way_needs_a_pid_to_be_missed(name: str) -> None:
+CLAUDE = replace(STRANGER, command="claude", started_at=SAVED)
+STILL = f"its pane process {PID} ({{}}) still runs, in no session listed"
+
+
+def held_by_pid(process: Process, *kinds: str) -> World:
+    return replace(GONE, recorded_pids={PID: process}, recorded_agents={PID: frozenset(kinds)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "process", "kinds"),
+    [
+        pytest.param(ENTRY, CLAUDE, [], id="it has the recorded command"),
+        pytest.param(
+            ENTRY, replace(CLAUDE, started_at=SAVED + SLACK), [], id="it is hardly younger"
+        ),
+        pytest.param(
+            ENTRY, replace(CLAUDE, command="bash"), ["claude"], id="its agent is below it"
+        ),
+        pytest.param(
+            replace(ENTRY, pane_command="bash"), CLAUDE, [], id="its name is that of the agent"
+        ),
+        pytest.param(ENTRY, replace(CLAUDE, command=""), [], id="nobody can tell what it is"),
+        pytest.param(
+            replace(ENTRY, agent=None, pane_command=None),
+            replace(CLAUDE, command="vim"),
+            [],
+            id="nobody wrote down what ran there",
+        ),
+    ],
+)
+def test_a_process_with_the_recorded_pid_makes_a_death_doubtful_when(
+    entry: Entry, process: Process, kinds: list[str]
+) -> None:
+    world = held_by_pid(process, *kinds)
+
+    for boot in (BOOT, NEXT_BOOT):
+        why = doubtful(gone.from_absence(entry, REGISTRY, replace(world, boot=boot), KNOWN))
+        assert why == STILL.format(process.command)
+
+
+@pytest.mark.parametrize(
+    ("process", "kinds"),
+    [
+        pytest.param(replace(CLAUDE, command="vim"), ["agy"], id="it is of another kind"),
+        pytest.param(
+            replace(CLAUDE, started_at=SAVED + SLACK + timedelta(seconds=1)),
+            ["claude"],
+            id="it began after the registry was saved",
+        ),
+    ],
+)
+def test_a_process_with_the_recorded_pid_is_another_one_when(
+    process: Process, kinds: list[str]
+) -> None:
+    certain(gone.from_absence(ENTRY, REGISTRY, held_by_pid(process, *kinds), KNOWN))
+
+
+def test_of_a_registry_that_tells_no_time_no_process_is_too_young() -> None:
+    world = held_by_pid(replace(CLAUDE, started_at=GONE.at))
+
+    assert doubtful(gone.from_absence(ENTRY, Registry(), world, KNOWN))
+
+
+@pytest.mark.parametrize("name", ["lab#S-creator-claude", "lab\x85-creator-claude"])
+def test_a_name_that_tmux_may_show_in_a_way_that_was_not_looked_for_is_never_missed(
+    name: str,
+) -> None:
     odd = replace(ENTRY, name=SessionName(name))
 
-    assert isinstance(gone.from_absence(odd, GONE, KNOWN), Gone)
-    no_pid = replace(odd, pane_pid=None)
-    assert doubtful(gone.from_absence(no_pid, GONE, KNOWN)) == (
-        "tmux may show its name with more backslashes (copy it from tmux ls)"
+    assert doubtful(gone.from_absence(odd, Registry(), GONE, KNOWN)) == (
+        "tmux may show its name in another way (copy it from tmux ls)"
     )
 
 
@@ -259,7 +252,7 @@ def test_a_name_that_tmux_may_show_in_another_way_needs_a_pid_to_be_missed(name:
     ],
 )
 def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
-    why = doubtful(gone.from_absence(entry, NOTHING_THERE, memory))
+    why = doubtful(gone.from_absence(entry, Registry(), NOTHING_THERE, memory))
 
     assert why == "no tmux server runs, and nothing shows that one ever did here"
 
@@ -267,7 +260,7 @@ def test_no_server_proves_nothing_when(entry: Entry, memory: Memory) -> None:
 def test_a_boot_hardly_younger_than_the_session_proves_nothing() -> None:
     world = replace(NOTHING_THERE, boot=replace(NEXT_BOOT, at=BORN + SLACK))
 
-    assert doubtful(gone.from_absence(NO_PID, world, Memory()))
+    assert doubtful(gone.from_absence(NO_PID, Registry(), world, Memory()))
 
 
 @pytest.mark.parametrize(
@@ -343,13 +336,13 @@ def test_a_boot_hardly_younger_than_the_session_proves_nothing() -> None:
 def test_the_cause_of_an_absence_when(
     entry: Entry, world: World, memory: Memory, cause: Cause
 ) -> None:
-    assert certain(gone.from_absence(entry, world, memory)).cause == cause
+    assert certain(gone.from_absence(entry, Registry(), world, memory)).cause == cause
 
 
 def test_the_evidence_names_every_server_that_was_asked_and_the_pid_that_is_gone() -> None:
     world = replace(GONE, tmux={SOCKET: listing(), "/tmp/b": None, "/tmp/c": listing(server=None)})
 
-    assert certain(gone.from_absence(ENTRY, world, KNOWN)).evidence == {
+    assert certain(gone.from_absence(ENTRY, Registry(), world, KNOWN)).evidence == {
         f"tmux {SOCKET}": "pid 812 since 2026-11-19T09:00:00+00:00",
         "tmux /tmp/b": "no server",
         "tmux /tmp/c": "no sessions",
@@ -359,7 +352,7 @@ def test_the_evidence_names_every_server_that_was_asked_and_the_pid_that_is_gone
 
 def test_after_a_reboot_the_boot_is_the_evidence_and_not_the_pid() -> None:
     evidence = certain(
-        gone.from_absence(ENTRY, replace(NOTHING_THERE, boot=NEXT_BOOT), KNOWN)
+        gone.from_absence(ENTRY, Registry(), replace(NOTHING_THERE, boot=NEXT_BOOT), KNOWN)
     ).evidence
 
     assert evidence == {f"tmux {SOCKET}": "no server", "boot": "boot-2"}

@@ -63,7 +63,10 @@ def ids(world: World, *entries: Entry) -> list[str]:
         pytest.param(WORLD, [], "B-ddef0309", id="B"),
         pytest.param(WORLD, [NULL], "C-e834541f", id="C"),
         pytest.param(STALE, [ENTRY], "D-d3996f62", id="D"),
-        pytest.param(WORLD, [replace(ENTRY, pane_pid=7)], "I-36119971", id="identity"),
+        pytest.param(
+            WORLD, [replace(ENTRY, pane_pid=7, workspace=None)], "I-36119971", id="identity"
+        ),
+        pytest.param(WORLD, [replace(ENTRY, pane_pid=7)], "P-cbc8fbb4", id="restarted"),
         pytest.param(
             replace(WORLD, tmux={SOCKET: Unknown("hung")}), [ENTRY], "U-c4410f72", id="blind"
         ),
@@ -152,9 +155,9 @@ def test_a_registration_has_the_same_id_on_a_machine_in_another_zone() -> None:
         pytest.param(MOVED, [NULL], MOVED, [ENTRY], id="C, from another id"),
         pytest.param(
             WORLD,
-            [replace(ENTRY, pane_pid=7)],
+            [replace(ENTRY, pane_pid=7, workspace=None)],
             WORLD,
-            [replace(ENTRY, pane_pid=8)],
+            [replace(ENTRY, pane_pid=8, workspace=None)],
             id="identity, from another process",
         ),
         pytest.param(

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 import worlds
 from applying import apply
-from examples import AT, BOOT, NEXT_BOOT, SECOND_SOCKET, SOCKET, listing
-from reconcile import judge, plan
+from examples import AT, BOOT, HERE, NEXT_BOOT, SECOND_SOCKET, SOCKET, listing
+from reconcile import identity, judge, location, names, plan
 from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
-from reconcile.drift import DriftClass, FindingId, NoticeKind
-from reconcile.memory import Memory
-from reconcile.observed import Boot, Server
+from reconcile.drift import DriftClass, FindingId, Judgement, NoticeKind
+from reconcile.location import How, Located, Sessions
+from reconcile.memory import Memory, Sighting
+from reconcile.observed import Boot, Listing, Place, Server, Unknown
 from reconcile.plan import Action, Decision, Plan
 from reconcile.policy import Policy
+from reconcile.proofs import Proof, is_at_least
 from worlds import Scene
 
 LAW = settings(max_examples=50)
@@ -26,6 +28,12 @@ LAW = settings(max_examples=50)
 
 def written(plan: Plan) -> set[FindingId]:
     return {each.drift.id for each in plan.decisions if each.action is Action.UPDATED}
+
+
+def placed(found: Judgement) -> Judgement:
+    """It without the times of sightings, nor when the first of them is to be renewed."""
+    seen = {name: replace(each, at=AT) for name, each in found.sightings.items()}
+    return replace(found, sightings=seen, until=AT)
 
 
 def deaths(plan: Plan) -> list[Decision]:
@@ -44,7 +52,12 @@ def test_a_look_that_misses_one_tmux_server_claims_no_death_and_forgets_nothing(
 
     plan = blind.tick()
 
-    assert deaths(plan) == []
+    lost = {key for key, each in blind.world.tmux.items() if isinstance(each, Unknown)}
+    for death in deaths(plan):
+        seen = blind.memory.sightings.get(names.key(death.drift.session))
+        evidence = death.drift.evidence
+        own = seen and (seen.socket not in lost or evidence["cause"] == "host-reboot")
+        assert "pane_dead" in evidence or own
     assert scene.memory.open.keys() <= plan.memory.open.keys()
     assert scene.memory.servers.keys() <= plan.memory.servers.keys()
     assert any(note.notice.kind is NoticeKind.BLIND for note in plan.notes)
@@ -139,7 +152,8 @@ def test_in_a_frozen_world_the_second_tick_finds_nothing_new(scene: Scene) -> No
     assert {each.drift.id for each in second.decisions} == {
         each.drift.id for each in first.decisions
     }
-    assert not any(each.new for each in (*second.decisions, *second.notes))
+    new = [each for each in (*second.decisions, *second.notes) if each.new]
+    assert not new
     assert [each.since for each in second.decisions] == [each.since for each in first.decisions]
 
 
@@ -151,7 +165,7 @@ def test_up_to_the_time_it_names_a_judgement_stays_the_same(scene: Scene, second
 
     then = judge.judge(replace(scene.world, at=at), scene.registry, scene.memory, Policy())
 
-    assert then == now
+    assert placed(then) == placed(now)
 
 
 # Order and ids. ---------------------------------------------------------------------------------
@@ -190,6 +204,143 @@ def test_ids_are_the_same_in_every_time_zone(scene: Scene, hours: int) -> None:
     assert [each.drift.id for each in other.decisions] == [
         each.drift.id for each in scene.tick().decisions
     ]
+
+
+# A verdict belongs to a place, a server and a session. --------------------------------------------
+
+
+def living_panes(scene: Scene, seen: Sighting) -> set[str]:
+    """The living panes on the server of a sighting that it was of: all in its session, or its own.
+
+    Empty where that server did not answer.
+    """
+    answer = scene.world.tmux.get(seen.socket)
+    if not isinstance(answer, Listing) or answer.server != seen.server:
+        return set()
+    return {
+        pane.pane_id
+        for session in answer.sessions.values()
+        for pane in session.panes
+        if not pane.dead and (session.id == seen.session_id or pane.pane_id == seen.pane_id)
+    }
+
+
+@LAW
+@given(scene=worlds.scenes())
+def test_what_lives_on_its_own_server_or_belongs_to_another_place_is_never_written_dead(
+    scene: Scene,
+) -> None:
+    entries = {entry.name: entry for entry in scene.registry.entries}
+    place = scene.world.place
+
+    for death in deaths(scene.tick()):
+        assert isinstance(place, Place)
+        host = entries[death.drift.session].host
+        assert host is None or place.is_called(host)
+        seen = scene.memory.sightings.get(names.key(death.drift.session))
+        assert scene.world.away is None or (seen and seen.place == place.id)
+        if seen and seen.place:
+            assert seen.place == place.id
+            # tmux may show the agent's own pane as dead, and a shell's beside it as alive.
+            assert "pane_dead" in death.drift.evidence or not living_panes(scene, seen)
+            assert seen.socket in scene.world.tmux or death.drift.evidence["cause"] == "host-reboot"
+
+
+@LAW
+@given(fleet=worlds.followed(), seconds=st.floats(1, 3600))
+def test_a_session_that_lives_is_never_dead_wherever_it_went_and_from_wherever_it_is_looked_for(
+    fleet: worlds.Followed, seconds: float
+) -> None:
+    """Two looks, for what is held at the first is written at the second."""
+    scene = fleet.scene
+    for pause in (30, seconds):
+        plan = scene.tick()
+        found = {each.drift.session for each in deaths(plan)}
+        event(f"deaths {bool(found)}")
+        assert found <= fleet.ended
+        assert not {e.session for e in plan.edits} & fleet.ended or fleet.sees_all
+        scene = replace(scene.after(pause, plan.memory), registry=apply(scene.registry, plan.edits))
+    if fleet.sees_all:
+        ended = {each.name for each in scene.registry.entries if each.status == TERMINATED}
+        assert ended == fleet.ended
+    assert len(scene.registry.entries) == len(fleet.scene.registry.entries)
+
+
+@LAW
+@given(scene=worlds.scenes())
+def test_what_was_seen_elsewhere_is_not_judged_here_and_stays_known(scene: Scene) -> None:
+    place = scene.world.place
+    known = scene.memory.sightings
+    elsewhere = {
+        entry.name
+        for entry in scene.registry.entries
+        if isinstance(place, Place)
+        and entry.status == RUNNING
+        and entry.host is None
+        and (seen := known.get(names.key(entry.name)))
+        and seen.place not in {"", place.id}
+    }
+
+    found = judge.judge(scene.world, scene.registry, scene.memory, Policy())
+
+    event(f"elsewhere {bool(elsewhere)}")
+    assert elsewhere <= found.elsewhere
+    assert not elsewhere & {each.session for each in found.drifts}
+    assert not elsewhere & {
+        each.session
+        for each in found.notices
+        if each.kind not in {NoticeKind.OTHER_HOST, NoticeKind.EXPIRING}
+    }
+    for name in map(names.normalise, elsewhere):
+        assert found.sightings[name] == known[name]
+
+
+@LAW
+@given(scene=worlds.scenes())
+def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene: Scene) -> None:
+    found = judge.judge(scene.world, scene.registry, scene.memory, Policy())
+
+    for name, seen in found.sightings.items():
+        before = scene.memory.sightings.get(name)
+        if before is None or before.proof is None or seen.agent != before.agent:
+            continue
+        if (seen.session_id, seen.server, seen.socket) != (
+            before.session_id,
+            before.server,
+            before.socket,
+        ):
+            continue
+        moved = [
+            Proof(str(drift.evidence["proof"]))
+            for drift in found.drifts
+            if drift.kind is DriftClass.ID_MATERIALISED
+            and names.normalise(drift.session) == name
+            and drift.evidence["id"] != before.conversation
+        ]
+        event(f"moved {bool(moved)}")
+        assert all(is_at_least(proof, before.proof) for proof in moved)
+        if seen.proof and seen.conversation != before.conversation:
+            assert is_at_least(seen.proof, before.proof)
+
+
+@LAW
+@given(scene=worlds.scenes())
+def test_no_process_gets_a_second_entry(scene: Scene) -> None:
+    found = judge.judge(scene.world, scene.registry, scene.memory, Policy())
+    sessions = Sessions(scene.world, scene.registry, scene.memory)
+    taken = {
+        identity.agent_pane(located.session, entry, scene.world).pane_id
+        for entry in scene.registry.entries
+        if entry.status in {RUNNING, TERMINATED} and not sessions.is_elsewhere(entry)
+        if isinstance(located := sessions.of(entry), Located) and located.how is not How.PROCESS
+    }
+
+    added = [each.evidence["pane"] for each in found.drifts if each.kind is DriftClass.UNREGISTERED]
+
+    event(f"adds {bool(added)}")
+    assert isinstance(scene.world.place, Place) or not added
+    assert len(added) == len(set(added))
+    assert not taken & set(added)
 
 
 # A wave of deaths. ------------------------------------------------------------------------------
@@ -298,7 +449,9 @@ def test_a_terminated_entry_is_never_changed(scene: Scene) -> None:
 @given(entries=st.tuples(*(worlds.entries(number) for number in range(len(worlds.NAMES)))))
 def test_what_is_terminated_and_gone_is_silent(entries: tuple[Entry, ...]) -> None:
     ended = Registry(entries=tuple(replace(entry, status=TERMINATED) for entry in entries))
-    world = worlds.World(at=AT, boot=BOOT, tmux={SOCKET: listing(), SECOND_SOCKET: None})
+    world = worlds.World(
+        at=AT, boot=BOOT, place=HERE, tmux={SOCKET: listing(), SECOND_SOCKET: None}
+    )
 
     plan = Scene(world=world, registry=ended, memory=Memory()).tick()
 
@@ -309,7 +462,8 @@ def test_what_is_terminated_and_gone_is_silent(entries: tuple[Entry, ...]) -> No
 @LAW
 @given(scene=worlds.scenes())
 def test_a_reserved_name_is_never_registered(scene: Scene) -> None:
-    reserved = replace(scene.registry, reserved=frozenset(worlds.NAMES))
+    names_there = location.by_name(scene.world.tmux.values())
+    reserved = replace(scene.registry, reserved=frozenset(names_there))
 
     plan = replace(scene, registry=reserved).tick()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from examples import SIGHTING
 from reconcile.memory import Health, Life, Memory, Remembered, Unsaid, retimed
 from reconcile.observed import Boot, Server, SessionName
 
@@ -24,6 +26,7 @@ def memory(at: datetime) -> Memory:
             "agy": Health(state="absent", since=at),
         },
         lives={SessionName("a"): Life(made=AT, pid=1, changes=(at, at))},
+        sightings={SessionName("a"): replace(SIGHTING, at=at)},
     )
 
 

@@ -6,8 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tmux_versions
 from reconcile import names
 from reconcile.observed import SessionName
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("lab-x-creator-claude", None),
+        ("lab-研究-creator-agy", None),
+        ("n" * 256, None),
+        ("n" * 257, "the name is longer than 256 characters"),
+        ("\t" * 129, "the name is longer than 256 characters"),
+        ("", "the name is empty"),
+        ("a\ud800", "the name holds bytes that are not text"),
+        ("b\udcff", "the name holds bytes that are not text"),
+        ("a\0b", "the name holds a NUL character"),
+    ],
+)
+def test_a_name_that_a_registry_cannot_hold_is_refused_with_the_reason(
+    name: str, wrong: str | None
+) -> None:
+    assert names.fault_of(name) == wrong
 
 
 @pytest.mark.parametrize(
@@ -30,6 +51,108 @@ def test_a_name_is_what_tmux_makes_of_it(written: str, name: str) -> None:
 @given(st.text())
 def test_what_tmux_wrote_stays_as_it_is(written: str) -> None:
     assert names.normalise(names.normalise(written)) == names.normalise(written)
+
+
+@pytest.mark.parametrize("version", tmux_versions.VERSIONS)
+@pytest.mark.parametrize("asked", tmux_versions.LISTED)
+def test_the_forms_of_a_name_hold_what_the_version_makes_of_it_behind_the_name_itself(
+    asked: str, version: str
+) -> None:
+    forms = names.as_listed(asked, version)
+    listed = tmux_versions.listed(asked, version)
+
+    assert forms[0] == asked
+    assert set(forms) == {asked, asked if listed is None else listed}
+    assert set(forms) <= set(names.as_listed(asked, ""))
+
+
+@pytest.mark.parametrize(
+    ("version", "forms"),
+    [
+        pytest.param("3.0", ["a.$x"], id="before 3.0a"),
+        pytest.param("3.2-rc3", ["a.$x", r"a_\$x"], id="a release candidate"),
+        pytest.param("3.3", ["a.$x", r"a_\$x"], id="without its letter"),
+        pytest.param("3.6", ["a.$x", "a_$x"], id="3.6"),
+        pytest.param("3.7", ["a.$x"], id="3.7"),
+        pytest.param("3.10b", ["a.$x"], id="a later one"),
+        pytest.param("next-3.8", ["a.$x"], id="the one to come"),
+        pytest.param("4.0", ["a.$x"], id="the next great one"),
+        *(
+            pytest.param(version, ["a.$x", "a_$x", r"a_\$x", r"a_\\$x"], id=f"unknown: {version}")
+            for version in ("", "master", "openbsd-7.8", "3.1c", "2.9a", "3", "tmux 3.4")
+        ),
+    ],
+)
+def test_which_forms_there_are_depends_on_the_release(version: str, forms: list[str]) -> None:
+    assert list(names.as_listed("a.$x", version)) == forms
+
+
+def test_what_has_no_width_may_be_kept_or_be_in_octal() -> None:
+    assert names.as_listed("a\x85\u0378.", "3.4") == (
+        "a\x85\u0378.",
+        "a\x85\u0378_",
+        r"a\302\205\315\270_",
+    )
+    assert names.as_listed("a\x85", "3.7c") == ("a\x85",)
+
+
+@given(st.text(), st.sampled_from([*tmux_versions.VERSIONS, ""]))
+def test_the_exact_name_comes_first_and_no_form_twice(name: str, version: str) -> None:
+    forms = names.as_listed(name, version)
+
+    assert forms[0] == name
+    assert len(set(forms)) == len(forms)
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E, exclude_characters="$.:\\")))
+def test_plain_text_is_listed_as_it_is_by_all(name: str) -> None:
+    assert names.as_listed(name, "") == (name,)
+
+
+@pytest.mark.parametrize(
+    ("listed", "version", "written", "whose"),
+    [
+        pytest.param("a_b", "3.4", ["a.b", "a_b"], ("a_b",), id="written exactly so"),
+        pytest.param("a_b", "3.4", ["a.b", "x"], ("a.b",), id="rewritten"),
+        pytest.param("a_b", "3.4", ["a.b", "a:b"], ("a.b", "a:b"), id="not to be told apart"),
+        pytest.param("a_b", "3.4", ["a.b", "a.b"], ("a.b",), id="written twice"),
+        pytest.param("a_b", "3.7c", ["a.b"], (), id="not rewritten by this one"),
+        pytest.param("a_b", "3.0a", ["a.b"], (), id="never made by this one"),
+        pytest.param("a.b", "3.7c", ["a.b", "a_b"], ("a.b",), id="two names"),
+        pytest.param("a_b", "", ["a.b"], ("a.b",), id="by an unknown version"),
+        pytest.param("a.b", "3.4", ["a_b"], (), id="never the other way"),
+    ],
+)
+def test_a_listed_name_is_its_exact_one_before_any_that_may_be_rewritten_so(
+    listed: str, version: str, written: list[str], whose: tuple[str, ...]
+) -> None:
+    assert names.asked_as(SessionName(listed), version, written) == whose
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "ambiguous"),
+    [
+        ("plain", None, False),
+        ("a$x", None, True),
+        (r"a\b", None, True),
+        ("a$x", "3.4", False),
+        (r"a\b.c", "", False),
+        ("#1 of #_, #-", "3.4", False),
+        ("a#{pid}", "3.4", True),
+        ("#S", "3.0a", True),
+        ("a##b", "", True),
+        ("é 名 🙂", "3.3a", False),
+        ("\u0378", "3.3a", True),
+        ("\x85", "", True),
+        ("\x85", "3.0a", False),
+    ],
+)
+def test_a_name_is_ambiguous_where_tmux_may_list_it_in_an_unforeseen_way(
+    name: str,
+    version: str | None,
+    ambiguous: bool,  # noqa: FBT001
+) -> None:
+    assert names.is_ambiguous(name, version) is ambiguous
 
 
 @pytest.mark.parametrize(

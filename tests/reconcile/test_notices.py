@@ -12,6 +12,8 @@ from examples import (
     DEAD_PANE,
     ENTRY,
     GONE,
+    HERE,
+    LATER,
     NAME,
     NEXT,
     OWN,
@@ -70,7 +72,7 @@ def test_a_changed_identity_is_told_and_nothing_is_written() -> None:
 def test_a_shell_in_another_session_than_the_registered_one_is_only_told_as_such() -> None:
     world = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL})
 
-    only(judged(world, replace(ENTRY, pane_pid=7)), NoticeKind.IDENTITY)
+    only(judged(world, replace(ENTRY, created_at=LATER)), NoticeKind.IDENTITY)
 
 
 # The id could be one of several. ----------------------------------------------------------------
@@ -96,7 +98,7 @@ def test_the_order_in_which_candidates_are_found_makes_no_other_notice() -> None
 def test_of_another_session_than_the_registered_one_no_conversation_is_asked() -> None:
     world = replace(WORLD, conversations={NAME: Ambiguous((NEXT, OWN))})
 
-    only(judged(world, replace(ENTRY, pane_pid=7)), NoticeKind.IDENTITY)
+    only(judged(world, replace(ENTRY, created_at=LATER)), NoticeKind.IDENTITY)
 
 
 # Terminated, and alive. -------------------------------------------------------------------------
@@ -136,7 +138,8 @@ def test_a_terminated_entry_whose_session_is_alive_is_told_when(
     assert found.drifts == ()
     message = (
         "lab-x-creator-claude: registered as terminated, "
-        f"but its session is alive (pane process {PID})"
+        f"but its session is alive (pane process {PID}); "
+        "if it is the entry's own: agent-sessions adopt lab-x-creator-claude"
     )
     assert [notice.message for notice in found.notices] == [message] * told
 
@@ -307,11 +310,11 @@ def test_without_a_registry_only_blindness_is_told() -> None:
 
 
 def test_a_session_that_is_missing_while_its_process_runs_is_told_with_what_contradicts() -> None:
-    world = replace(GONE, recorded_pids={PID: replace(SHELL, command="node")})
+    world = replace(GONE, recorded_pids={PID: replace(SHELL, command="claude")})
 
     assert only(judged(world, ENTRY), NoticeKind.BLIND).message == (
-        "lab-x-creator-claude: not listed by tmux, but its pane process 201132 (node) still runs, "
-        "in no session that was listed"
+        "lab-x-creator-claude: not listed by tmux, but its pane process 201132 (claude) still "
+        "runs, in no session listed"
     )
 
 
@@ -345,7 +348,7 @@ def test_a_session_whose_process_cannot_be_seen_is_told(inside: Inside) -> None:
 
 def test_notices_about_sessions_come_in_the_order_of_their_names() -> None:
     sessions = [replace(SESSION, name=judge.SessionName(name)) for name in ("b", "A", "c")]
-    entries = [replace(ENTRY, name=each.name, pane_pid=7) for each in sessions]
+    entries = [replace(ENTRY, name=each.name, created_at=LATER) for each in sessions]
     world = replace(
         WORLD,
         tmux={SOCKET: listing(*sessions), SECOND_SOCKET: None},
@@ -370,6 +373,9 @@ def test_the_order_in_which_servers_are_asked_does_not_matter_to_what_is_told() 
 
 def test_of_a_look_that_found_nothing_at_all_only_that_is_told() -> None:
     assert only(judged(World(at=AT), ENTRY), NoticeKind.BLIND).message == (
+        "cannot see: which host this is was not looked at"
+    )
+    assert only(judged(World(at=AT, place=HERE), ENTRY), NoticeKind.BLIND).message == (
         "lab-x-creator-claude: not listed by tmux, but no tmux server was asked"
     )
 

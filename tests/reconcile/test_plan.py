@@ -14,6 +14,7 @@ from examples import (
     ENTRY,
     GONE,
     KNOWN,
+    LATER,
     NEXT_BOOT,
     NOTES,
     OWN,
@@ -213,7 +214,7 @@ def test_only_running_entries_count_for_a_wave() -> None:
 
 def test_those_in_doubt_count_for_a_wave_too() -> None:
     doubtful = replace(ENTRY, name=SessionName("z"))
-    living = Process(pid=PID, started_at=SERVER.started_at, command="node", cwd="")
+    living = Process(pid=PID, started_at=SERVER.started_at, command="claude", cwd="")
     world = replace(surviving(), recorded_pids={PID: living})
 
     plan = planned(world, *fleet(2), doubtful)
@@ -412,7 +413,7 @@ def test_a_finding_is_new_once_and_keeps_its_first_time() -> None:
 
 
 def test_a_notice_is_new_once_and_keeps_its_first_time() -> None:
-    other = replace(ENTRY, pane_pid=7)
+    other = replace(ENTRY, created_at=LATER)
     first = planned(WORLD, other)
     second = planned(later(WORLD, 30), other, memory=first.memory)
 
@@ -566,8 +567,8 @@ def test_an_unreadable_registry_forgets_nothing() -> None:
         pytest.param(
             replace(WORLD, tmux={SECOND_SOCKET: listing()}),
             KNOWN,
-            replace(KNOWN, servers={SOCKET: SERVER, SECOND_SOCKET: SERVER}),
-            id="servers that were not asked",
+            replace(KNOWN, servers={SECOND_SOCKET: SERVER}),
+            id="no server that is asked no more",
         ),
     ],
 )

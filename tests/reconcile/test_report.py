@@ -106,7 +106,7 @@ def test_a_whole_report_looks_like_this() -> None:
 
 
 def test_a_notice_looks_like_this() -> None:
-    plan = planned(WORLD, replace(ENTRY, pane_pid=7))
+    plan = planned(WORLD, replace(ENTRY, pane_pid=7, workspace=None))
 
     assert report.as_json(told(plan))["notices"] == [
         {

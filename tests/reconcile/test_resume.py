@@ -17,6 +17,7 @@ from examples import (
     ENTRY,
     GONE,
     HOME,
+    KNOWN,
     NAME,
     NEXT,
     NOTICED,
@@ -32,7 +33,8 @@ from examples import (
     listing,
 )
 from reconcile import resume
-from reconcile.desired import Entry
+from reconcile.desired import Entry, Registry
+from reconcile.location import Sessions
 from reconcile.observed import (
     Ambiguous,
     Artefact,
@@ -72,7 +74,9 @@ def decide(
     how: Ended | None = HOW,
     world: World = GONE,
 ) -> Resumption:
-    return resume.decide(entry, how, looked, (entry, *others), world)
+    entries = (entry, *others)
+    sessions = Sessions(world, Registry(entries=entries), KNOWN)
+    return resume.decide(entry, how, looked, entries, world, sessions)
 
 
 def test_what_is_proven_in_every_way_has_its_command() -> None:
@@ -249,6 +253,18 @@ def test_a_server_that_cannot_be_asked_may_have_the_session() -> None:
     assert (found.command, found.blind) == (None, True)
 
 
+def test_what_is_another_hosts_or_may_be_another_session_is_not_resumed() -> None:
+    both = {
+        SOCKET: listing(SESSION),
+        SECOND_SOCKET: listing(replace(SESSION, socket=SECOND_SOCKET)),
+    }
+
+    assert decide(replace(DEAD, host="laptop")).why == "it is another host's (laptop)"
+    assert decide(world=replace(GONE, tmux=both)).why == (
+        f"several tmux servers have a session of this name: {SOCKET}, {SECOND_SOCKET}"
+    )
+
+
 # Whose id it is -----------------------------------------------------------------------------------
 
 
@@ -265,17 +281,17 @@ def test_a_server_that_cannot_be_asked_may_have_the_session() -> None:
         ),
     ],
 )
-def test_an_id_that_two_entries_record_is_nobody_s(other: Entry) -> None:
+def test_an_id_that_two_entries_record_keeps_its_command_with_a_note(other: Entry) -> None:
     found = decide(DEAD, other)
 
-    assert found.command is None
-    assert found.why == f"ambiguous: its id {OWN} is also recorded for {OTHER}"
+    assert (found.command, found.why) == (COMMAND, None)
+    assert found.note == f"also recorded for {OTHER}: resume it once"
 
 
 def test_all_that_record_its_id_are_named_in_order() -> None:
     others = [replace(DEAD, name=SessionName(name)) for name in ("z", "b", "y")]
 
-    assert decide(DEAD, *others).why == f"ambiguous: its id {OWN} is also recorded for b, y, z"
+    assert decide(DEAD, *others).note == "also recorded for b, y, z: resume it once"
 
 
 @pytest.mark.parametrize(
@@ -287,7 +303,7 @@ def test_all_that_record_its_id_are_named_in_order() -> None:
     ],
 )
 def test_entries_that_have_nothing_to_do_with_it_do_not_matter(other: Entry) -> None:
-    assert decide(DEAD, other).command == COMMAND
+    assert decide(DEAD, other) == decide()
 
 
 # Who holds it -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile import names
 from reconcile.desired import Entry
 from state import entries
 from state.entries import Reading
@@ -128,8 +129,32 @@ GRAVE = [
     ("- name: a\n  agent_identities: x", 3, '"agent_identities" is neither', "a"),
     ("- name: a\n  agent_identities: {claude: x}", 3, '"claude" is neither', "a"),
     ("- name: a\n  agent_identities: {claude: {session_id: [x]}}", 3, '"session_id" is not', "a"),
-    ("- name: a.b\n- name: a:b", 3, "already used in line 2", "a_b"),
+    (r'- {name: "a\ud800"}', 2, "the name holds bytes that are not text", "a\ud800"),
+    (r'- {name: "a\udcff"}', 2, "the name holds bytes that are not text", "a\udcff"),
+    (r'- {name: "a\0"}', 2, "the name holds a NUL character", "a\0"),
+    (r'- {name: a, workspace: "/\ud800"}', 2, '"workspace" holds bytes that are not', "a"),
+    (r'- {name: a, status: "\0"}', 2, '"status" holds a NUL character', "a"),
+    (r'- {name: a, pane: {cwd: "/\0"}}', 2, '"cwd" holds a NUL character', "a"),
+    (r'- {name: a, claude_session_id_own: "\ud800"}', 2, "bytes that are not text", "a"),
+    ("- name: a\n  pane: [1]", 3, '"pane" is neither a mapping nor null', "a"),
+    ("- name: a\n  pane: {pid: " + "9" * 5000 + "}", 3, "pane.pid", "a"),
+    ("- name: a\n  agent: {claude: x}", 3, '"agent" is not a single value', "a"),
 ]
+
+
+def test_names_that_one_tmux_lists_alike_and_another_does_not_are_entries_of_their_own() -> None:
+    """Under tmux 3.7 `a.b` and `a_b` are two sessions."""
+    reading = read("sessions:\n- name: a.b\n- name: a_b\n- name: a:b\n")
+
+    assert reading.faults == ()
+    assert [entry.name for entry in reading.entries] == ["a.b", "a_b", "a:b"]
+    assert list(reading.lines) == ["a.b", "a_b", "a:b"]
+
+
+def test_a_faulty_entry_reserves_every_name_that_some_tmux_may_list_it_under() -> None:
+    reading = read("sessions:\n- name: a.b\n- name: a.b\n")
+
+    assert reading.reserved == {"a.b", "a_b"}
 
 
 @pytest.mark.parametrize(("text", "line", "said", "name"), GRAVE)
@@ -139,7 +164,7 @@ def test_a_grave_fault_keeps_its_entry_back_reserves_its_name_and_leaves_the_oth
     reading = read("sessions:\n" + text + "\n- name: sound\n")
     (fault,) = (fault for fault in reading.faults if fault.grave)
     assert [entry.name for entry in reading.entries] == ["sound"]
-    assert reading.reserved == ({name} if name else set())
+    assert reading.reserved == (set(names.as_listed(name)) if name else set())
     assert said in fault.message
     assert fault.line == line
     assert fault.told("agent-sessions.yaml").startswith(
@@ -155,6 +180,12 @@ def test_a_grave_fault_keeps_its_entry_back_reserves_its_name_and_leaves_the_oth
         ("- name: a\n  agent: vim", 3, 'agent "vim" is none of claude'),
         ("- name: a\n  created_at: yesterday", 3, '"yesterday" is no timestamp'),
         ("- name: a\n  terminated_at: 2026-99-01", 3, "is no timestamp"),
+        ("- name: a\n  created_at: 9999-12-31T23:59:59-09:00", 3, "is no timestamp"),
+        ("- name: a\n  created_at: 0001-01-01", 3, "is no timestamp"),
+        ("- name: a\n  host: " + "h" * 256, 3, "host is no name of at most 255 characters"),
+        ("- name: a\n  host: [devbox]", 3, "host is no name of at most 255 characters"),
+        ("- name: a\n  host: ''", 3, "host is no name of at most 255 characters"),
+        ('- name: a\n  host: "\\ud800"', 3, "host is no name of at most 255 characters"),
         ("- name: a\nversion: 2", 3, "this version of the file is unknown"),
         ("  a: {name: b}", 2, 'its key counts, not the name "b"'),
     ],
@@ -168,10 +199,35 @@ def test_a_note_leaves_its_entry_in(text: str, line: int, said: str) -> None:
     assert [entry.name for entry in reading.entries] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("written", "host"), [("devbox", "devbox"), ("h" * 255, "h" * 255), ("null", None), ("1", "1")]
+)
+def test_an_entry_says_whose_it_is(written: str, host: str | None) -> None:
+    reading = read(f"sessions:\n- {{name: a, host: {written}}}\n")
+    assert [entry.host for entry in reading.entries] == [host]
+    assert reading.faults == ()
+
+
+def test_a_host_that_cannot_be_read_is_none() -> None:
+    assert read("sessions:\n- {name: a, host: [devbox]}\n").entries[0].host is None
+
+
+def test_a_cause_that_nobody_can_be_told_is_none() -> None:
+    text = r'sessions: [{name: a, termination_cause: "\ud800"}, {name: b, termination_cause: x}]'
+    assert [entry.termination_cause for entry in read(text).entries] == [None, "x"]
+
+
+def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
+    """JSON has no other way to escape a character beyond the basic plane."""
+    text = json.dumps({"sessions": [{"name": "𠮷-creator-claude", "workspace": "/😀"}]})
+    (entry,) = read(text).entries
+    assert (entry.name, entry.workspace) == ("𠮷-creator-claude", "/😀")
+
+
 def test_entries_know_their_lines() -> None:
     assert read("sessions:\n  - name: a\n  -\n    status: x\n    name: b.c\n").lines == {
         "a": 2,
-        "b_c": 5,
+        "b.c": 5,
     }
 
 
@@ -194,6 +250,7 @@ KEYS = {
     "agent": ANYTHING,
     "status": ANYTHING,
     "workspace": ANYTHING,
+    "host": ANYTHING,
     "created_at": ANYTHING,
     "terminated_at": ANYTHING,
     "claude_session_id_own": ANYTHING,

@@ -12,13 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Unsaid
-from reconcile.observed import Boot, Server
+from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Sighting, Unsaid
+from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server
+from reconcile.proofs import Proof
 from state import ledger
 from state.errors import CouldNot
 
 OFFSETS = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
-TIMES = st.datetimes(timezones=OFFSETS)
+BOUNDS = datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("3000-12-31")
+TIMES = st.datetimes(*BOUNDS, timezones=OFFSETS)
 TEXTS = st.text(max_size=20)
 FOUND = st.builds(
     Remembered,
@@ -44,6 +46,24 @@ LIVES = st.builds(
     pid=st.none() | st.integers(1, 2**31),
     changes=st.lists(TIMES, max_size=3).map(tuple),
 )
+PROCESSES = st.builds(ProcessId, pid=st.integers(1, 2**31), start=TEXTS)
+SIGHTINGS = st.builds(
+    Sighting,
+    place=TEXTS.map(PlaceId),
+    boot=TEXTS,
+    at=TIMES,
+    socket=TEXTS,
+    server=st.builds(Server, pid=st.integers(1, 2**31), started_at=TIMES),
+    server_process=st.none() | PROCESSES,
+    session_id=TEXTS,
+    pane_id=TEXTS,
+    pane_pid=st.integers(1, 2**31),
+    agent=st.none() | PROCESSES,
+    kind=TEXTS,
+    environ=st.dictionaries(TEXTS, TEXTS, max_size=2),
+    conversation=st.none() | TEXTS.map(ConversationId),
+    proof=st.none() | st.sampled_from(Proof),
+)
 MEMORIES = st.builds(
     Memory,
     unsaid=st.dictionaries(TEXTS, UNSAID, max_size=3),
@@ -55,6 +75,8 @@ MEMORIES = st.builds(
     ),
     boot=st.none() | st.builds(Boot, id=TEXTS, at=TIMES),
     lives=st.dictionaries(TEXTS, LIVES, max_size=3),
+    place=st.none() | TEXTS.map(PlaceId),
+    sightings=st.dictionaries(TEXTS, SIGHTINGS, max_size=2),
 )
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SOME = Memory(
@@ -110,6 +132,9 @@ def test_a_missing_ledger_is_empty_without_a_word(tmp_path: Path) -> None:
         b'{"version": 1, "open": {}, "servers": {"s": {"pid": "x"}}, "boot": null}',
         b'{"version": 1, "open": {}, "servers": {}, "boot": {"id": "b", "at": "2026-11-20"}}',
         b"[" * 100_000,
+        b'{"version": 1, "open": {}, "servers": {}, "boot": {"id": "b", "at": "9999-12-31T23Z"}}',
+        b'{"version": 1, "open": {}, "servers": {"s": {"pid": 1e999, "started_at": 0}}}',
+        b'{"version": 1, "open": {}, "boot": null, "servers": {"s": {"pid": ' + b"9" * 5000,
     ],
 )
 def test_a_ledger_of_nonsense_is_empty_and_says_so(tmp_path: Path, content: bytes) -> None:

@@ -83,6 +83,27 @@ def test_each_registry_has_a_ledger_of_its_own_with_a_readable_name() -> None:
     assert one != other
 
 
+def test_a_place_stands_in_the_names_of_its_own_ledger_and_lock() -> None:
+    registry = Path("/home/u/lab/agent-sessions.yaml")
+    for path in (paths.ledger, paths.monitor_lock):
+        alone, here = path(Path("/k"), registry), path(Path("/k"), registry, "0a1b2c3d")
+        assert path(Path("/k"), registry, None) == alone
+        assert here == alone.with_name(f"{alone.stem}-0a1b2c3d{alone.suffix}")
+
+
+def test_what_lies_beside_a_registry_is_named_after_it() -> None:
+    registry = Path("/home/u/lab/agent-sessions.yaml")
+    assert paths.watchers(registry) == Path("/home/u/lab/.agent-sessions.yaml.places")
+    assert paths.registry_lock(registry) == Path("/home/u/lab/agent-sessions.yaml.lock")
+    beside = {paths.watchers(registry), paths.registry_lock(registry), registry}
+    assert len(beside | {paths.being_written(registry), paths.ready(registry)}) == 5
+
+
+def test_hooks_record_beside_the_journal() -> None:
+    found = paths.places({}, HOME)
+    assert found.hooks == found.journal.parent / "hooks"
+
+
 @pytest.mark.parametrize("folder", ["/", "/研究", "/" + "x" * 300, "/\udcff"])
 def test_a_ledgers_name_fits_any_folder(folder: str) -> None:
     name = paths.ledger(Path("/k"), Path(folder) / "r.yaml").name

@@ -64,8 +64,8 @@ def test_a_document_knows_its_file(home: Home) -> None:
     home.save(text_of("a", "b.c"))
     document = home.file.read(LATER)
     assert document.raw == home.path.read_bytes()
-    assert document.saved_at == SAVED
-    assert document.rows == {"a": 3, "b_c": 5}
+    assert document.saved_at == document.registry.saved_at == SAVED
+    assert document.rows == {"a": 3, "b.c": 5}
     assert document.path == document.real_path == home.path
     assert [entry.name for entry in document.registry.entries] == ["a", "b.c"]
     assert document.faults == ()
@@ -372,9 +372,9 @@ def test_an_entry_that_is_missing_at_the_end_is_told_with_its_place(home: Home) 
     for file in (home.file, home.process()):
         cut = file.read(LATER).cut
         assert cut is not None
-        assert (cut.session, cut.gone) == ("c_d", True)
+        assert (cut.session, cut.gone) == ("c.d", True)
         assert str(cut.error("its session still runs")) == (
-            'registry agent-sessions.yaml, line 7, column 1 (its end): entry "c_d" is gone and its '
+            'registry agent-sessions.yaml, line 7, column 1 (its end): entry "c.d" is gone and its '
             "session still runs, so it is taken as torn. Nothing was written. Put back the last "
             f"good copy, {paths.last_good(home.state, home.path)}, or, if it was on purpose, run: "
             "agent-sessions check --accept"

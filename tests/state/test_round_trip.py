@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.desired import AddEntry, AppendItem, Edit, SetKey
+from reconcile import names
+from reconcile.desired import AddEntry, AppendItem, Edit, Scalar, SetKey
 from reconcile.observed import SessionName
 from registries import IDS, Sample, entries, loaded, samples
-from state import encoding
+from state import encoding, snapshot
 from state.text import yamledit, yamltext
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -61,7 +63,11 @@ def names_in(sample: Sample) -> st.SearchStrategy[str]:
 def test_a_set_value_changes_its_token_and_nothing_around_it(
     sample: Sample, data: st.DataObject, value: str
 ) -> None:
-    places = {key: span for key, span in sample.spans.items() if key[1] not in ("pane", "note")}
+    places = {
+        key: span
+        for key, span in sample.spans.items()
+        if key[1] not in ("pane", "note") and "." not in key[1]
+    }
     if not places:
         return
     (name, key), (start, end) = data.draw(st.sampled_from(sorted(places.items())))
@@ -94,6 +100,103 @@ def test_a_new_entry_is_one_insertion_behind_the_last_one(sample: Sample) -> Non
     assert list(entries(new)) == [*entries(sample.data), NEW]
     assert entries(new)[NEW]["pane"] == {"pid": "201132", "cmd": "claude", "cwd": "/home/u/研究"}
     assert entries(new)[NEW]["created_at"] == STAMP
+
+
+PANE = st.fixed_dictionaries(
+    {}, optional={"pid": st.just(7), "cmd": st.none() | st.just("claude"), "cwd": VALUES}
+)
+
+
+def in_pane(name: str, values: Mapping[str, Scalar]) -> list[Edit]:
+    session = SessionName(name)
+    return [SetKey(session=session, key=key, value=values[key], inside="pane") for key in values]
+
+
+@given(samples(), st.data(), PANE)
+def test_keys_inside_a_mapping_change_and_nothing_around_them(
+    sample: Sample, data: st.DataObject, values: Mapping[str, Scalar]
+) -> None:
+    name = data.draw(names_in(sample))
+    new, found = edited(sample.data, *in_pane(name, values))
+    assert not found.refused
+    before, wanted = entries(sample.data)[name], dict(entries(sample.data))
+    if values:
+        told = {key: value if value is None else str(value) for key, value in values.items()}
+        wanted[name] = {**before, "pane": {**(before.get("pane") or {}), **told}}
+    assert entries(new) == wanted
+    assert {**loaded(new), "sessions": 0} == {**loaded(sample.data), "sessions": 0}
+    text = new[len(sample.layout.mark) :].decode(sample.layout.codec)
+    places = [span for key, span in sample.spans.items() if key[0] == name and "pane" in key[1]]
+    if places:
+        assert text.startswith(sample.text[: min(places)[0]])
+        assert text.endswith(sample.text[max(places)[1] :])
+    else:
+        assert inserted(sample.data, new) is not None
+
+
+@given(samples(), st.data(), VALUES)
+def test_one_value_of_a_mapping_of_lines_changes_its_token_alone(
+    sample: Sample, data: st.DataObject, value: str
+) -> None:
+    places = {key: span for key, span in sample.spans.items() if "." in key[1]}
+    if not places:
+        return
+    (name, path), (start, end) = data.draw(st.sampled_from(sorted(places.items())))
+    new, found = edited(sample.data, *in_pane(name, {path.removeprefix("pane."): value}))
+    assert not found.refused
+    text = new[len(sample.layout.mark) :].decode(sample.layout.codec)
+    assert text.startswith(sample.text[:start])
+    assert text.endswith(sample.text[end:])
+
+
+@given(samples(), st.data())
+def test_a_value_can_be_made_null(sample: Sample, data: st.DataObject) -> None:
+    places = [key for key in sample.spans if key[1] not in ("pane", "note") and "." not in key[1]]
+    if not places:
+        return
+    name, key = data.draw(st.sampled_from(sorted(places)))
+    new, found = edited(sample.data, SetKey(session=SessionName(name), key=key, value=None))
+    assert not found.refused
+    assert entries(new) == entries(sample.data) | {name: {**entries(sample.data)[name], key: None}}
+
+
+TITLES = (
+    st.text(max_size=260)
+    | st.text(st.characters(categories=["Cc", "Cs", "Cn", "Co", "Zs"]), max_size=260)
+    | st.sampled_from(("null", "~", "<<", "", "- a", "a: b", "#", "é" * 256, "\t" * 129, "\ufeff"))
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sessions: []\n",
+        "sessions:\n  - name: other\n    status: running\n",
+        "sessions:\n  - {name: other}\n",
+        "sessions: [{name: other}]",
+        '{"sessions": [{"name": "other"}]}',
+    ],
+)
+@given(TITLES)
+def test_an_entry_of_an_accepted_name_reads_again_without_a_fault(text: str, name: str) -> None:
+    if names.fault_of(name) is not None or name == "other":
+        return
+    new, found = edited(text.encode(), replace(ADDITION, session=SessionName(name)))
+    assert not found.refused
+    reading = snapshot.of(new, "agent-sessions.yaml").reading
+    assert reading.faults == ()
+    assert reading.entries[-1].name == name
+
+
+@given(TITLES)
+def test_an_entry_of_a_mapping_reads_again_without_a_fault_or_is_refused(name: str) -> None:
+    """YAML allows no key of more than 1024 characters, and an escape has up to ten of them."""
+    text = b"sessions:\n  other: {status: running}\n"
+    new, found = edited(text, replace(ADDITION, session=SessionName(name)))
+    if names.fault_of(name) is None and len(name) <= 100 and name != "other":
+        assert not found.refused
+    if not found.refused:
+        assert snapshot.of(new, "agent-sessions.yaml").reading.faults == ()
 
 
 @given(samples(), st.data())
@@ -293,9 +396,9 @@ sessions:
         ),
         pytest.param(
             "sessions:\n  - name: a.b:c\n    status: running\n",
-            SetKey(session=SessionName("a_b_c"), key="status", value="terminated"),
+            SetKey(session=SessionName("a.b:c"), key="status", value="terminated"),
             "sessions:\n  - name: a.b:c\n    status: terminated\n",
-            id="names are compared as tmux writes them",
+            id="a name is compared as it is written",
         ),
     ],
 )
@@ -309,6 +412,128 @@ def test_hand_made_registries_are_edited_as_a_careful_person_would(
     else:
         assert new.decode() == expected
         assert not found.refused
+
+
+LINES = """\
+sessions:
+  - name: a
+    pane:   # as seen
+      cmd: claude   # the agent
+      # its number
+      pid: 12
+    # belongs to a
+  - name: b
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        pytest.param(
+            LINES,
+            {"pid": 7, "cwd": "/x"},
+            LINES.replace("pid: 12\n", "pid: 7\n      cwd: /x\n"),
+            id="below the last line of the mapping",
+        ),
+        pytest.param(
+            "sessions: [{name: a, pane: {pid: 12, }, status: x}]",
+            {"pid": 7, "cwd": "/x, y"},
+            "sessions: [{name: a, pane: {pid: 7, cwd: '/x, y', }, status: x}]",
+            id="trailing commas in brackets",
+        ),
+        pytest.param(
+            "sessions:\n  - name: a\n    pane: # none\n    status: x\n",
+            {"pid": 7, "cmd": None},
+            "sessions:\n  - name: a\n    pane: {pid: 7, cmd: null} # none\n    status: x\n",
+            id="in place of nothing",
+        ),
+        pytest.param(
+            "sessions: {a: {pane: ~}}",
+            {"pid": 7},
+            "sessions: {a: {pane: {pid: 7}}}",
+            id="in place of null",
+        ),
+        pytest.param(
+            "sessions: {a: {pane}}",
+            {"pid": 7},
+            "sessions: {a: {pane: {pid: 7}}}",
+            id="behind a key without a colon",
+        ),
+        pytest.param(
+            '{"sessions": [{"name": "a", "pane": {"pid": 12, "cmd": null}}]}',
+            {"pid": 7, "cmd": "vi", "cwd": "/x"},
+            '{"sessions": [{"name": "a", "pane": {"pid": 7, "cmd": "vi", "cwd": "/x"}}]}',
+            id="JSON stays JSON",
+        ),
+        pytest.param(
+            '{"sessions": [{"name": "a"}]}',
+            {"pid": 7, "cwd": "/x"},
+            '{"sessions": [{"name": "a", "pane": {"pid": 7, "cwd": "/x"}}]}',
+            id="JSON stays JSON where it is new",
+        ),
+        pytest.param(
+            "p: &p {cmd: vi}\nsessions:\n  - name: a\n    pane: {<<: *p, pid: 12}\n",
+            {"cmd": "claude"},
+            "p: &p {cmd: vi}\nsessions:\n  - name: a\n    pane: {<<: *p, pid: 12, cmd: claude}\n",
+            id="a merged value is overridden",
+        ),
+    ],
+)
+def test_a_mapping_is_edited_as_a_careful_person_would(
+    text: str, values: Mapping[str, Scalar], expected: str
+) -> None:
+    new, found = edited(text.encode(), *in_pane("a", values))
+    assert not found.refused
+    assert new.decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("p: &p {pid: 1}\nsessions:\n  - {name: a, pane: *p}\n", '"pane" is an alias'),
+        ("p: &p ~\nsessions:\n  - {name: a, pane: *p}\n", '"pane" is an alias'),
+        ("sessions:\n  - {name: a, pane: &p {pid: 1}}\nother: *p\n", 'change "other"'),
+        ("sessions:\n  - {name: a, pane: [1]}\n", '"pane" is no mapping'),
+        ("sessions:\n  - {name: a, pane: 12}\n", '"pane" is no mapping'),
+        ("sessions:\n  - {name: a, pane: &p null}\n", "an anchor"),
+        ("sessions:\n  - {name: a, pane: !!map {pid: 1}}\n", 'change "pane" of entry "a"'),
+        ("sessions:\n  - {name: a, pane: {[x]: y, pid: 1}}\n", 'change "pane" of entry "a"'),
+        ("sessions:\n  - {name: a, pane: {pid: [1]}}\n", "a list or a mapping"),
+        ("sessions:\n  - {name: a, pane: {pid: !!int 1}}\n", "tag"),
+        ("sessions:\n  - name: a\n    pane:\n      ? pid\n      :\n", '"?"'),
+        ("sessions:\n  - name: a\n    ? pane\n    :\n", '"?"'),
+        ("x: &x {pane: {cmd: vi}}\nsessions:\n  - {<<: *x, name: a}\n", 'change "pane" of entry'),
+        ("pid: &k pid\nsessions:\n  - {name: a, pane: {*k : 1}}\n", "is an alias"),
+    ],
+)
+def test_a_mapping_whose_edit_would_touch_more_is_left_with_entry_key_and_reason(
+    text: str, why: str
+) -> None:
+    new, found = edited(text.encode(), *in_pane("a", {"pid": 7}))
+    assert new.decode() == text
+    assert why in str(found.refused[0])
+    assert 'entry "a", key "pane.pid"' in str(found.refused[0])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SetKey(session=SessionName("a"), key="pane", value=None),
+        AppendItem(session=SessionName("a"), key="pane", item={"id": "x"}),
+    ],
+)
+def test_a_mapping_is_not_set_and_edited_at_once(other: Edit) -> None:
+    edits = [*in_pane("a", {"pid": 7}), other]
+    new, found = edited(LINES.encode(), *edits)
+    assert new.decode() == LINES
+    assert sorted(found.refused) == [0, 1]
+    assert "keys inside it as well" in str(found.refused[0])
+
+
+def test_null_becomes_text_in_quotes_where_the_file_is_json() -> None:
+    text = '{"sessions": [{"name": "a", "claude_session_id_own": null}]}'
+    edit = SetKey(session=SessionName("a"), key="claude_session_id_own", value="abc")
+    assert edited(text.encode(), edit)[0].decode() == text.replace("null", '"abc"')
 
 
 @pytest.mark.parametrize(

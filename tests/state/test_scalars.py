@@ -128,7 +128,37 @@ def test_no_text_makes_the_timestamp_reader_fail(text: str) -> None:
     assert found is None or found.tzinfo is not None
 
 
-@given(st.datetimes(timezones=st.just(UTC)))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59-23:00",
+        "9999-12-31",
+        "0001-01-01T00:00:00+23:00",
+        "0001-01-01",
+        "1969-12-31T23:59:59Z",
+        "3001-01-01T00:00:00Z",
+    ],
+)
+def test_a_time_that_nothing_can_be_reckoned_with_is_none(text: str) -> None:
+    assert scalars.timestamp(text) is None
+
+
+DAY = timedelta(days=1)
+
+
+@given(st.text() | st.datetimes(timezones=st.timezones()).map(datetime.isoformat))
+def test_whatever_is_a_time_can_be_moved_and_told_in_any_zone(text: str) -> None:
+    found = scalars.timestamp(text)
+    if found is not None:
+        assert (found + DAY).astimezone(UTC) - (found - DAY).astimezone() == 2 * DAY
+        assert found.timestamp() > -DAY.total_seconds()
+
+
+BOUNDS = datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("3000-12-31")
+MOMENTS = st.datetimes(*BOUNDS, timezones=st.just(UTC))
+
+
+@given(MOMENTS)
 def test_a_written_time_reads_back_to_the_second(moment: datetime) -> None:
     assert scalars.timestamp(scalars.render(moment)) == moment.replace(microsecond=0)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,6 +115,32 @@ def test_an_undo_restores_the_bytes_and_is_journalled(home: Home) -> None:
     assert home.read().skipped == 0
     assert last.sums == (home.of(change).sums[1], home.of(change).sums[0])
     assert json.loads(home.journal.read_text().splitlines()[-1])["undoes"] == change
+
+
+def test_a_restart_is_undone_and_told_by_the_names_of_its_keys(home: Home) -> None:
+    pane = {"pid": 7, "cmd": "claude"}
+    keys = [
+        SetKey(session=SessionName("a"), key=key, value=pane[key], inside="pane") for key in pane
+    ]
+    changes = tuple(KeyChange(key=one.path, before=None, after=pane[one.key]) for one in keys)
+    (change,) = home.changes([(keys, changes, "A")])
+    assert [one.key for one in home.of(change).changes] == ["pane.pid", "pane.cmd"]
+    (change,) = home.changes([([replace(keys[0], value=8)], changes[:1], "A")])
+    assert "pane: {pid: 8, cmd: claude}" in home.path.read_text()
+
+    home.undo(change)
+
+    assert "pane: {pid: 7, cmd: claude}" in home.path.read_text()
+
+
+def test_nothing_is_undone_in_a_file_of_several_names_nor_said_to_be_possible(home: Home) -> None:
+    change = home.change(*end("a"))
+    before = home.path.read_text()
+    home.path.with_name("other.yaml").hardlink_to(home.path)
+    for dry_run in (True, False):
+        with pytest.raises(MustMend, match="has 2 names"):
+            home.undo(change, dry_run=dry_run)
+    assert home.path.read_text() == before
 
 
 def test_a_change_among_others_is_undone_alone(home: Home) -> None:

@@ -16,7 +16,7 @@ from registries import Sample, entries, samples
 from state import encoding
 from state.text import restoring, traces, yamledit, yamltext
 from state.text.alteration import NoPlace
-from state.text.traces import Trace
+from state.text.traces import KeyTrace, Trace
 from state.text.yamlnodes import Tree
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -52,9 +52,22 @@ def moved(session: SessionName = A, left: int = 1) -> list[Edit]:
     ]
 
 
+def restarted(session: SessionName = A) -> list[Edit]:
+    """The same session with a new process."""
+    pane = {"pid": 7, "cmd": None, "cwd": "/a, b: {c}"}
+    return [
+        SetKey(session=session, key="created_at", value=NOW),
+        *(SetKey(session=session, key=key, value=pane[key], inside="pane") for key in pane),
+        SetKey(session=session, key="terminated_at", value=None),
+    ]
+
+
 def added(*names: str) -> list[Edit]:
     """Class B."""
     return [AddEntry(session=SessionName(name), fields=FIELDS) for name in names]
+
+
+AT_ONCE = (ended, restarted)
 
 
 def parsed(data: bytes) -> Tree:
@@ -97,7 +110,7 @@ def test_what_was_edited_and_undone_is_as_it_was_to_the_byte(
         session = SessionName(name)
         both = data.draw(st.booleans()) and "claude_session_id_own" in entries(sample.data)[name]
         left = data.draw(st.integers(1, 3))
-        edits += moved(session, left) if both else ended(session)
+        edits += moved(session, left) if both else data.draw(st.sampled_from(AT_ONCE))(session)
     edits += added(*data.draw(st.sampled_from([(), ("new-a",), ("new-a", "new-b")])))
     before = parsed(sample.data)
 
@@ -215,6 +228,64 @@ def test_an_added_entry_leaves_nothing_behind(text: str, names: tuple[str, ...])
     assert undone(text, added(*names)) == text
 
 
+LINES = """\
+sessions:
+  - name: a
+    status: running
+    pane:   # as seen
+      cmd: 'claude'   # the agent
+      # its number
+      pid: 0x12
+    # belongs to a
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(LINES, id="lines"),
+        pytest.param(LINES.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(
+            LINES.replace("      pid: 0x12\n    # belongs to a\n", "      x: y"), id="cut"
+        ),
+        pytest.param("sessions: [{name: a, pane: {pid: 12, }, }]", id="trailing commas"),
+        pytest.param("sessions: [{name: a, pane: {}}]", id="empty braces"),
+        pytest.param("sessions: [{name: a, pane: { }}]", id="spaced braces"),
+        pytest.param("sessions: [{name: a, pane}]", id="a key without a colon"),
+        pytest.param("sessions: [{name: a, pane: {pid}}]", id="an inner key without a colon"),
+        pytest.param("sessions:\n  a:\n    pane: ~  # none\n", id="null"),
+        pytest.param("sessions:\n  a:\n    pane:  # none\n", id="nothing"),
+        pytest.param("sessions:\n  a: {}\n", id="no pane"),
+        pytest.param("sessions:\n  - name: a", id="no pane and no final line break"),
+        pytest.param('{"sessions": [{"name": "a", "pane": {"pid": 12}}]}', id="JSON"),
+        pytest.param(
+            "p: &p {cmd: vi}\nsessions:\n  - name: a\n    pane:\n      <<: *p\n", id="merged"
+        ),
+    ],
+)
+def test_a_restart_is_taken_back_in_any_shape(text: str) -> None:
+    assert undone(text, restarted()) == text
+
+
+def test_a_value_made_null_is_taken_back() -> None:
+    gone = [SetKey(session=A, key="status", value=None)]
+    assert undone(BLOCK, gone) == BLOCK
+
+
+def test_a_mapping_is_one_trace_where_it_came_with_its_keys_and_else_one_a_key() -> None:
+    for text, left in (("{name: a}", ["pane"]), ("{name: a, pane: {}}", ["pane.pid", "pane.cwd"])):
+        tree = parsed(f"sessions: [{text}]".encode())
+        pane = {"pid": 7, "cwd": "/x"}
+        edits = [SetKey(session=A, key=key, value=pane[key], inside="pane") for key in pane]
+        (found,) = edited(tree, edits)[1].values()
+        assert [one.path for one in found if isinstance(one, KeyTrace)] == left
+
+
+def test_what_others_put_into_a_mapping_meanwhile_stays() -> None:
+    mine = ("# the agent\n", "# the agent\n      note: mine\n")
+    assert undone(LINES, restarted(), mine) == LINES.replace(*mine)
+
+
 def test_what_others_wrote_meanwhile_stays() -> None:
     mine = ("# alive\n", "# alive\n    note: mine   # a person's\n")
     above = ("version: 1\n", "# head\nversion: 1\n")
@@ -231,6 +302,7 @@ def test_what_others_wrote_meanwhile_stays() -> None:
         (ended(), "auto-detected", "auto-detected # hm", "a comment of yours perhaps"),
         (ended(), "name: a ", "name: z ", "there is no entry of this name"),
         (ended(), "  - name: a ", "  - name: a\n  - name: a ", "the name stands twice"),
+        (restarted(), "pid: 7", "pid: 8", 'key "pane" holds a list or a mapping now'),
         (moved(), "'0123'", "'0124'", 'holds "0124" now'),
         (moved(), "proof: pid-file", "proof: mine", "does not hold the item any more"),
         (moved(), "session_id_history:\n", "session_id_history: # ids\n", "comment of yours"),
@@ -301,6 +373,20 @@ def test_what_a_person_has_edited_since_is_told_and_refused(
             'would also change "other"',
             id="the value is used elsewhere",
         ),
+        pytest.param(
+            "sessions: [{name: a, pane: {pid: &s 12}}]",
+            restarted(),
+            [("cmd: null", "cmd: null, x: *s")],
+            'would also change "pane" of entry "a"',
+            id="an inner value is used beside it",
+        ),
+        pytest.param(
+            "sessions: [{name: a, pane: {pid: 12}}]",
+            restarted(),
+            [("cmd: null", "cmd: null, [x]: y")],
+            'would also change "pane" of entry "a"',
+            id="a key that is no text stands beside it",
+        ),
     ],
 )
 def test_what_cannot_be_taken_back_to_the_byte_is_refused(
@@ -308,6 +394,30 @@ def test_what_cannot_be_taken_back_to_the_byte_is_refused(
 ) -> None:
     with pytest.raises(NoPlace) as told:
         undone(text, edits, *changes)
+    assert why in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("pid: 7", "pid: 8", 'key "pane.pid" holds "8" now, and the change wrote 7'),
+        ("      pid: 7\n", "", 'key "pane.pid" is not there any more'),
+        ("pid: 7", "pid: 7 # hm", None),
+        ("{c}'", "{c}' # hm", "a comment of yours perhaps"),
+        ("pane:   #", "pane: &p   #", None),
+        ("pane:   #", "window:   #", 'key "pane" is no mapping any more'),
+    ],
+)
+def test_what_a_person_has_edited_in_a_mapping_is_told_and_refused_unless_it_is_beside_it(
+    old: str, new: str, why: str | None
+) -> None:
+    if why is None:
+        assert undone(LINES, restarted(), (old, new)) == LINES.replace(
+            old.replace("7", "0x12"), new.replace("7", "0x12")
+        )
+        return
+    with pytest.raises(NoPlace) as told:
+        undone(LINES, restarted(), (old, new))
     assert why in str(told.value)
 
 

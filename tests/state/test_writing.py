@@ -20,6 +20,7 @@ from reconcile.desired import AddEntry, SetKey
 from reconcile.observed import SessionName
 from state import journal, locking, paths, placing, replacement
 from state.document import Document, Moved, Written
+from state.durable import Owner
 from state.errors import CouldNot, Lost, MustMend
 from state.journal import KeyChange, Record
 from state.registry import RegistryFile
@@ -127,6 +128,42 @@ def test_the_fence_is_asked_under_the_lock_and_its_word_holds(home: Home) -> Non
     assert not home.journal.exists()
 
 
+def test_a_file_of_several_names_is_read_and_not_written(home: Home) -> None:
+    """A write would part them, and whoever edits the other one would talk to nobody."""
+    other = home.folder / "other.yaml"
+    other.hardlink_to(home.path)
+    document = home.read()
+    assert [entry.name for entry in document.registry.entries] == ["a", "b"]
+    (fault,) = document.faults
+    assert (fault.grave, fault.holds) == (False, True)
+    assert "has 2 names (hard links)" in fault.message
+
+    with pytest.raises(MustMend, match=r"has 2 names \(hard links\).*cp -p FILE FILE.own && mv"):
+        home.file.write(document, [END_A], [RECORD])
+
+    assert home.path.samefile(other)
+    assert home.path.read_text() == TEXT
+    assert not home.journal.exists()
+    assert {each.name for each in home.folder.iterdir()} == {home.path.name, "other.yaml"}
+    other.unlink()
+    assert isinstance(home.file.write(home.read(), [END_A], [RECORD]), Written)
+
+
+def test_a_name_that_it_gets_between_reading_and_writing_counts_too(home: Home) -> None:
+    document = home.read()
+    (home.folder / "other.yaml").hardlink_to(home.path)
+    with pytest.raises(MustMend, match="has 2 names"):
+        home.file.write(document, [END_A], [RECORD])
+    assert home.path.read_text() == TEXT
+    assert home.leftovers() == ["other.yaml"]
+
+
+def test_nothing_to_change_in_a_file_of_several_names_is_no_error(home: Home) -> None:
+    (home.folder / "other.yaml").hardlink_to(home.path)
+    same = SetKey(session=SessionName("a"), key="status", value="running")
+    assert isinstance(home.file.write(home.read(), [same], [RECORD]), Written)
+
+
 def test_nothing_to_change_touches_nothing(home: Home) -> None:
     before = home.path.stat()
     same = SetKey(session=SessionName("a"), key="status", value="running")
@@ -185,8 +222,8 @@ def test_a_save_between_the_first_and_the_last_comparison_is_not_overwritten(
     document = home.read()
     write_new = replacement.durable.write_new
 
-    def slow(path: Path, data: bytes, mode: int) -> None:
-        write_new(path, data, mode)
+    def slow(path: Path, data: bytes, mode: int, owner: Owner) -> None:
+        write_new(path, data, mode, owner)
         home.save(TEXT + "# by a person\n")
 
     monkeypatch.setattr(replacement.durable, "write_new", slow)
@@ -392,7 +429,7 @@ def test_a_first_registry_is_written_once(tmp_path: Path) -> None:
 STEPS = (
     "journal.append",
     "durable.write_new",
-    "replacement._give",
+    "durable._write_all",
     "placing.put",
     "durable.sync_folder",
 )

@@ -39,15 +39,34 @@ def _altered(entry: Entry, edit: SetKey | AppendItem) -> Entry:
     match edit:
         case AppendItem(key="session_id_history"):
             return entry
+        case SetKey(inside=str()):
+            return _in_pane(entry, edit)
+        case SetKey(key="created_at" | "terminated_at", value=datetime() as at):
+            return _retimed(entry, edit.key, at)
         case SetKey(key="status", value=str() as status):
             return replace(entry, status=status)
-        case SetKey(key="terminated_at", value=datetime() as ended):
-            return replace(entry, terminated_at=ended)
         case SetKey(key="termination_mode" | "termination_cause", value=str()):
             return entry
         case SetKey(key=key, value=str() as own) if entry.agent and key == entry.agent + OWN_ID:
             return replace(entry, own_id=ConversationId(own))
-    raise ValueError(f"no such key: {edit}")
+        case _:
+            raise ValueError(f"no such key: {edit}")
+
+
+def _retimed(entry: Entry, key: str, at: datetime) -> Entry:
+    if key == "created_at":
+        return replace(entry, created_at=at)
+    return replace(entry, terminated_at=at)
+
+
+def _in_pane(entry: Entry, edit: SetKey) -> Entry:
+    match edit:
+        case SetKey(inside="pane", key="pid", value=int() as pid):
+            return replace(entry, pane_pid=pid)
+        case SetKey(inside="pane", key="cmd", value=str() as command):
+            return replace(entry, pane_command=command)
+        case _:
+            raise ValueError(f"no such key: {edit}")
 
 
 def _added(edit: AddEntry) -> Entry:
@@ -64,6 +83,7 @@ def _added(edit: AddEntry) -> Entry:
         name=edit.session,
         agent=agent,
         status=_text(fields["status"]),
+        host=_text(fields.get("host")),
         workspace=_text(fields["workspace"]),
         created_at=created if isinstance(created, datetime) else None,
         pane_pid=pid if isinstance(pid, int) else None,

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from reconcile import judge, plan
 from reconcile.desired import Entry, Registry
-from reconcile.drift import Drift, DriftClass, Judgement, Notice, NoticeKind
-from reconcile.memory import Memory
+from reconcile.drift import FOREVER, Drift, DriftClass, Judgement, Notice, NoticeKind
+from reconcile.memory import Memory, Sighting
 from reconcile.observed import (
     Agent,
     Artefact,
@@ -21,7 +21,10 @@ from reconcile.observed import (
     Inside,
     Listing,
     Pane,
+    Place,
+    PlaceId,
     Process,
+    ProcessId,
     Server,
     Session,
     SessionName,
@@ -30,6 +33,7 @@ from reconcile.observed import (
 from reconcile.plan import Plan
 from reconcile.policy import Policy
 from reconcile.proofs import Proof
+from reconcile.sightings import RENEWED
 
 AT = datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=UTC)
 """When the look is made."""
@@ -46,6 +50,9 @@ YOUNG_SERVER = Server(pid=999, started_at=BORN + timedelta(minutes=30))
 BOOT = Boot(id="boot-1", at=BORN - timedelta(days=2))
 NEXT_BOOT = Boot(id="boot-2", at=BORN + timedelta(minutes=20))
 
+HERE = Place(PlaceId("0" * 32), frozenset({"devbox"}))
+ELSEWHERE = Place(PlaceId("1" * 32), frozenset({"laptop"}))
+
 NAME = SessionName("lab-x-creator-claude")
 PID = 201132
 WORKSPACE = "~/lab/x"
@@ -55,12 +62,12 @@ NEXT = ConversationId("b3a7d1e2-0000-4000-8000-000000000c2f")
 
 PANE = Pane(pane_id="%1", pid=PID)
 DEAD_PANE = Pane(pane_id="%1", pid=PID, dead=True, exit_status=1)
-CLAUDE = Process(pid=PID, started_at=BORN, command="claude", cwd=HOME)
+CLAUDE = Process(pid=PID, started_at=BORN, command="claude", cwd=HOME, start="100")
 RUNS_CLAUDE = Inside(process=CLAUDE, agent=Agent(kind="claude", process=CLAUDE))
 SHELL = Process(pid=PID, started_at=BORN, command="bash", cwd=HOME)
 RUNS_SHELL = Inside(process=SHELL, agent=None, shell_only=True)
 
-SESSION = Session(name=NAME, socket=SOCKET, created_at=BORN, directory=HOME, panes=(PANE,))
+SESSION = Session(name=NAME, socket=SOCKET, id="$1", created_at=BORN, directory=HOME, panes=(PANE,))
 ENTRY = Entry(
     name=NAME,
     agent="claude",
@@ -75,6 +82,7 @@ ENTRY = Entry(
 WORLD = World(
     at=AT,
     boot=BOOT,
+    place=HERE,
     tmux={SOCKET: Listing(server=SERVER, sessions={NAME: SESSION})},
     inside={(SOCKET, "%1"): RUNS_CLAUDE},
     conversations={NAME: Bound(id=OWN, proof=Proof.PID_FILE, written=True)},
@@ -84,6 +92,7 @@ WORLD = World(
 NOTES = Session(
     name=SessionName("notes"),
     socket=SOCKET,
+    id="$9",
     created_at=BORN,
     directory="/home/u",
     panes=(Pane(pane_id="%9", pid=5),),
@@ -92,13 +101,33 @@ NOTES = Session(
 GONE = World(
     at=AT,
     boot=BOOT,
+    place=HERE,
     tmux={SOCKET: Listing(server=SERVER, sessions={NOTES.name: NOTES})},
     recorded_pids={PID: None},
     real_paths={WORKSPACE: HOME},
 )
 """The same server, without the session and its process."""
-KNOWN = Memory(servers={SOCKET: SERVER}, boot=BOOT)
+KNOWN = Memory(servers={SOCKET: SERVER}, boot=BOOT, place=HERE.id)
 """What a tick in this world leaves behind when it finds nothing."""
+SERVER_PROCESS = ProcessId(812, "12")
+SIGHTING = Sighting(
+    place=HERE.id,
+    boot=BOOT.id,
+    at=AT - timedelta(minutes=1),
+    socket=SOCKET,
+    server=SERVER,
+    server_process=SERVER_PROCESS,
+    session_id="$1",
+    pane_id="%1",
+    pane_pid=PID,
+    agent=CLAUDE.id,
+    kind="claude",
+    conversation=OWN,
+    proof=Proof.PID_FILE,
+)
+"""Where the session was seen a minute ago, as a look at `WORLD` has it."""
+SEEN = replace(KNOWN, sightings={NAME: SIGHTING})
+"""What a tick leaves behind that has seen the session."""
 
 
 def listing(*sessions: Session, server: Server | None = SERVER) -> Listing:
@@ -107,9 +136,13 @@ def listing(*sessions: Session, server: Server | None = SERVER) -> Listing:
 
 
 def judged(world: World, *entries: Entry, memory: Memory = KNOWN) -> Judgement:
-    """What the core finds, with the default policy; not what lives."""
+    """What the core finds, with the default policy; not what lives, nor where it was seen.
+
+    Nor that a sighting will be renewed.
+    """
     found = judge.judge(world, Registry(entries=entries), memory, Policy())
-    return replace(found, lives={})
+    until = FOREVER if found.until == world.at + RENEWED else found.until
+    return replace(found, lives={}, sightings={}, until=until)
 
 
 def planned(world: World, *entries: Entry, memory: Memory = KNOWN) -> Plan:

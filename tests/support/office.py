@@ -49,7 +49,7 @@ class Office:
         entries = []
         (self.desk.fence.home / ".claude/projects").mkdir(parents=True, exist_ok=True)
         for name in names:
-            pid = self.desk.fleet.start(name, agent="sleep", cwd=self.desk.workspace(name))
+            pid = self.desk.fleet.start(name, agent="claude", cwd=self.desk.workspace(name))
             entries.append(self.desk.entry(name, pid=pid, claude_session_id_own=NEVER))
         return tuple(entries)
 

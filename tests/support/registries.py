@@ -123,6 +123,21 @@ STATUSES = st.sampled_from(("running", "terminated", "paused"))
 OPTIONAL = ("workspace", "agent", "status", "created_at", "claude_session_id_own", "note", "pane")
 
 
+LINES = "lines"
+"""Stands for a mapping that is written below its key."""
+
+PANES = (
+    "{pid: 201132, cmd: claude, cwd: /home/u/x}",
+    "{ 'pid' : 201132 , cwd: '/研究', other: [1], cmd: null }",
+    LINES,
+    "{}",
+    "{ }",
+    "",
+    "~",
+    "null",
+)
+
+
 @st.composite
 def samples(draw: st.DrawFn, *, least: int = 1) -> Sample:
     """Sound registries in every layout."""
@@ -163,7 +178,7 @@ def _pairs(draw: st.DrawFn) -> list[tuple[str, str]]:
         "claude_session_id_own": st.sampled_from(NULLS)
         | st.builds(quoted, st.sampled_from(IDS), QUOTES),
         "note": st.sampled_from(("*defaults", "&mine text", "!!str 5", "plain, 😀")),
-        "pane": st.sampled_from(("{pid: 201132, cmd: claude, cwd: /home/u/x}", "null")),
+        "pane": st.sampled_from(PANES),
     }
     return [(key, draw(values[key])) for key in keys]
 
@@ -184,7 +199,8 @@ def _flow_entry(draw: st.DrawFn, sample: Sample, name: str, pairs: list[tuple[st
     between = "" if sample.layout.mapping else ", "
     for key, token in pairs:
         sample.put(f"{between}{key}: ")
-        sample.value(name, key, _sound(sample, name, token or "null"))
+        written = PANES[0] if token == LINES else token or "null"
+        sample.value(name, key, _sound(sample, name, written))
         between = draw(st.sampled_from((", ", " , ")))
     sample.put(draw(st.sampled_from(("}", " }"))) + draw(st.sampled_from(COMMENTS)) + "\n")
 
@@ -206,11 +222,24 @@ def _block_entry(draw: st.DrawFn, sample: Sample, name: str, pairs: list[tuple[s
         sample.put(f"{first}<<: *defaults\n")
     for key, token in pairs:
         sample.put(f"{first}{key}:")
+        if token == LINES:
+            _pane(draw, sample, name, first + " " * draw(st.integers(1, 4)))
+            continue
         sample.put(" " if token else "")
         sample.value(name, key, _sound(sample, name, token))
         sample.put(draw(st.sampled_from(COMMENTS)) + "\n")
     _history(draw, sample, first)
     sample.put(draw(st.sampled_from(("", f"{inner}# belongs to it\n", "\n"))))
+
+
+def _pane(draw: st.DrawFn, sample: Sample, name: str, indent: str) -> None:
+    """A pane of several lines, with comments."""
+    sample.put(draw(st.sampled_from(COMMENTS)) + "\n")
+    for key, token in draw(st.permutations((("pid", "201132"), ("cmd", ""), ("cwd", "'/a b'")))):
+        sample.put(draw(st.sampled_from(("", f"{indent}# of the pane\n"))) + f"{indent}{key}:")
+        sample.put(" " if token else "")
+        sample.value(name, f"pane.{key}", token)
+        sample.put(draw(st.sampled_from(COMMENTS)) + "\n")
 
 
 def _history(draw: st.DrawFn, sample: Sample, indent: str) -> None:

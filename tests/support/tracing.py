@@ -67,6 +67,10 @@ class Point(NamedTuple):
     """`posix.replace in durable.replace`: what is called, by which module and function."""
 
 
+_READERS = frozenset({"kanban_worker.procfs", "kanban_worker.agents.descriptors"})
+"""Modules that only read, and as often as the processes beside the test come and go."""
+
+
 class Tracer:
     """Tells of each point as it is reached, in the thread that reaches it."""
 
@@ -105,7 +109,7 @@ class Tracer:
         counts = self._verdicts.get(key)
         if counts is None:
             counts = self._verdicts[key] = _counts(function)
-        if not counts or _only_reads(function):
+        if not counts or _only_reads(function) or frame.f_globals.get("__name__") in _READERS:
             return
         name = _named(*_described(function), frame)
         if function.__name__ == OPENING:  # whether for writing, its audit is about to tell

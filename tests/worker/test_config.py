@@ -38,7 +38,7 @@ BY_NAME = {
     ),
     "tmux_socket": Key(
         lambda settings: settings.sockets,
-        lambda _: (f"{os.environ['TMUX_TMPDIR']}/tmux-{os.getuid()}/default",),
+        lambda _: (),
         ("/flag", "/environment", "/file"),
         lambda value: (value,),
     ),
@@ -55,6 +55,7 @@ BY_NAME = {
         ("1", "2", "3"),
         lambda value: timedelta(seconds=float(value)),
     ),
+    "host": Key(lambda settings: settings.host, lambda _: None, ("one", "two", "three"), str),
     "via": Key(
         lambda settings: settings.via, lambda _: None, ("http", "memory", "hermes-cli"), str
     ),
@@ -139,7 +140,7 @@ class TestPrecedence:
     @pytest.mark.parametrize("command", sorted(cli.COMMANDS))
     def test_every_command_can_be_given_its_settings(self, command: str) -> None:
         write("interval: 7\npattern: x-*\n")
-        words = [command, *(["word"] if command in {"why", "undo"} else [])]
+        words = [command, *(["word"] if command in {"adopt", "why", "undo"} else [])]
         parsed = cli.parser().parse_args(words)
 
         settings = config.load(parsed, os.environ, Path.home())
@@ -188,6 +189,13 @@ class TestValues:
         settings = load("--tmux-socket", "w", "--tmux-socket", "/x", "--tmux-socket", "w")
 
         assert [Path(path).name for path in settings.sockets] == ["w", "x"]
+
+    def test_that_nobody_named_a_socket_is_told_from_naming_the_default_one(self) -> None:
+        default = f"{os.environ['TMUX_TMPDIR']}/tmux-{os.getuid()}/default"
+
+        assert (load().sockets, load().default_socket) == ((), default)
+        assert load("--tmux-socket", "default").sockets == (default,)
+        assert load(TMUX="/x/s,1,0").default_socket == "/x/s"
 
     def test_a_number_is_a_socket_name_too(self) -> None:
         write("tmux_socket: 5\n")

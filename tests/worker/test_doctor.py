@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import re
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import commandline
@@ -17,8 +20,12 @@ from commandline import Completed
 from desk import Desk
 from fences import Fence
 from fleet import Fleet
+from hooked import Agents
+from waiting import retry_until
 
-LINE = re.compile(r"(ok|no)  ([a-z ]+): (.+)")
+LINE = re.compile(r"(ok|no|--)  ([a-z ]+): (.+)")
+PASTE = "      "
+"""What stands before a line for a file of the user's."""
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ def doctor(desk: Desk, *words: str, **environ: str) -> Completed:
     done = desk.run("doctor", *words, environ=environ)
     done.complaints(0)
     lines = done.out.splitlines()
-    assert all(LINE.fullmatch(line) for line in lines), done.out
+    assert all(line.startswith(PASTE) or LINE.fullmatch(line) for line in lines), done.out
     return done
 
 
@@ -40,6 +47,13 @@ def found(done: Completed) -> dict[str, tuple[str, str]]:
     """What each line says: `ok` or `no`, and the rest."""
     matches = [LINE.fullmatch(line) for line in done.out.splitlines()]
     return {match[2]: (match[1], match[3]) for match in matches if match}
+
+
+def pasted(done: Completed, what: str) -> list[str]:
+    """The lines to paste below one line, each way to set it as one text."""
+    below = done.out.partition(f"  {what}: ")[2].splitlines()[1:]
+    shown = itertools.takewhile(lambda line: line.startswith(PASTE), below)
+    return "\n".join(line.removeprefix(PASTE) for line in shown).split("\nor\n")
 
 
 @hermes.needed
@@ -175,3 +189,52 @@ def test_it_changes_nothing(desk: Desk, fence: Fence) -> None:
     before = commandline.everything_below(fence.home)
     doctor(desk, HERMES_BIN="/nowhere/hermes")
     assert commandline.everything_below(fence.home) == before
+
+
+# Settings that make ids certain. ------------------------------------------------------------------
+
+UNSET = {"claude": "ok", "codex": "--", "gemini": "--", "opencode": "ok", "agy": "ok"}
+
+
+def test_what_makes_ids_certain_is_said_of_what_is_used_and_is_no_fault(desk: Desk) -> None:
+    before = doctor(desk, HERMES_BIN="/nowhere/hermes")
+    for name in (".claude", ".codex", ".gemini/tmp", ".gemini/antigravity-cli"):
+        (desk.fence.home / name).mkdir(parents=True, exist_ok=True)
+    (desk.fence.home / ".local/share/opencode").mkdir(parents=True)
+    after = doctor(desk, HERMES_BIN="/nowhere/hermes")
+
+    assert not [what for what in found(before) if what.endswith(" ids")]
+    assert {kind: found(after)[f"{kind} ids"][0] for kind in UNSET} == UNSET
+    assert after.status == before.status
+    path = desk.fence.home / ".codex/config.toml"
+    path.write_text("\n".join(pasted(after, "codex ids")))
+    done = doctor(desk, HERMES_BIN="/nowhere/hermes")
+    assert found(done)["codex ids"] == ("ok", f"certain; [tui] terminal_title, set in {path}")
+    assert pasted(done, "codex ids") == [""]
+
+
+def test_a_hook_is_named_as_a_shell_finds_it(desk: Desk) -> None:
+    (desk.fence.home / ".claude").mkdir()
+    program = Path(sys.executable).with_name("agent-sessions")
+    for path, command in ((f"{program.parent}:/usr/bin", "agent-sessions"), ("/usr/bin", program)):
+        done = doctor(desk, HERMES_BIN="/nowhere/hermes", PATH=path)
+        (way,) = pasted(done, "claude ids")
+        (group,) = json.loads(way)["hooks"]["SessionStart"]
+        assert group["hooks"] == [{"type": "command", "command": f"{command} hook"}]
+
+
+def test_a_folder_that_a_living_agent_was_given_is_looked_at(desk: Desk, fence: Fence) -> None:
+    own = fence.home / "own"
+    own.mkdir()
+    (own / "config.toml").write_text("[features]\ndaemon_auto_start = false\n")
+    command = Agents(fence.root, fence.home).command("codex", "exec sleep 600")
+    environ = {"HOME": str(fence.home), "CODEX_HOME": str(own)}
+    with subprocess.Popen(command, env=environ) as process:
+        living = psutil.Process(process.pid)
+        try:
+            retry_until(living.children, what="the agent's tool")
+            line = found(doctor(desk, HERMES_BIN="/nowhere/hermes"))["codex ids"]
+        finally:
+            for each in living.children(recursive=True):
+                each.kill()
+    assert line == ("ok", f"certain; daemon_auto_start is false in {own}/config.toml")

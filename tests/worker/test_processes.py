@@ -19,7 +19,7 @@ import fences
 from fleet import Fleet
 from kanban_worker import processes, procfs, recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
-from kanban_worker.processes import Found, Place, Processes
+from kanban_worker.processes import Found, LivingPane, Processes
 from kanban_worker.tmux import Tmux
 from reconcile.observed import Agent, Inside, Listing, Process, Unknown
 from waiting import retry_until
@@ -42,7 +42,7 @@ class Watch:
         self._followed = followed
         self._tmux = Tmux([str(fleet.socket)])
         self._seen: object = None
-        self._places: list[Place] = []
+        self._places: list[LivingPane] = []
 
     def look(self) -> Mapping[tuple[str, str], Found]:
         """Look as the observer does: the same places as long as tmux says the same."""
@@ -51,7 +51,7 @@ class Watch:
         if listing is not self._seen:
             self._seen = listing
             self._places = [
-                Place(
+                LivingPane(
                     socket=session.socket,
                     pane=pane,
                     wanted=self._wanted,
@@ -266,6 +266,7 @@ class TestAgentInAPane:
             started_at=datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC),
             command=kind,
             cwd=str(tmp_path),
+            start=procfs.start_ticks(pid) or "",
         )
         assert found.inside == Inside(process=agent, agent=Agent(kind=kind, process=agent))
         assert found.agent is not None
@@ -357,7 +358,7 @@ class TestAgentInAPane:
         watch = Watch(fleet)
         watch.look()
         places = [
-            Place(socket=place.socket, pane=place.pane, wanted=None, followed=True)
+            LivingPane(socket=place.socket, pane=place.pane, wanted=None, followed=True)
             for place in watch._places
         ]
         fleet.kill("a")
@@ -591,6 +592,7 @@ class TestProcess:
             started_at=datetime.fromtimestamp(psutil.Process(child.pid).create_time(), UTC),
             command="sleep",
             cwd=str(Path.cwd()),
+            start=procfs.start_ticks(child.pid) or "",
         )
 
     def test_an_ended_pid_is_none(self, child: subprocess.Popen[bytes]) -> None:

@@ -39,6 +39,10 @@ def records() -> Records:
     return Records(adapters, expanded)
 
 
+SEEN: dict[SessionName, dict[str, str]] = {ENTRY.name: {}, OTHER.name: {}}
+"""The agents of both were seen, with nothing that moves their files."""
+
+
 def write(one: ConversationId, workspace: str = "~/lab/x", days_ago: float = 0) -> Path:
     """Write a transcript that was last changed so many days ago."""
     cwd = expanded(workspace)
@@ -53,14 +57,14 @@ def write(one: ConversationId, workspace: str = "~/lab/x", days_ago: float = 0) 
 def found(*entries: Entry) -> dict[ConversationId, object]:
     """What is on disk under each recorded id."""
     looked = records()
-    artefacts = looked.artefacts(looked.wanted(Registry(entries=entries)), (), NOW)
+    artefacts = looked.artefacts(looked.wanted(Registry(entries=entries)), (), NOW, SEEN)
     return {one: artefact for (_, one), artefact in artefacts.items()}
 
 
 def soon(looked: Records, *entries: Entry, now: datetime = NOW) -> dict[ConversationId, Expiry]:
     """What is about to expire."""
     wanted = looked.wanted(Registry(entries=entries))
-    expiring = looked.expiring(wanted, looked.artefacts(wanted, (), now), now)
+    expiring = looked.expiring(wanted, looked.artefacts(wanted, (), now, SEEN), now)
     return {one: expiry for (_, one), expiry in expiring.items()}
 
 
@@ -78,7 +82,7 @@ def test_what_a_process_has_just_written_is_there() -> None:
     wanted = looked.wanted(Registry(entries=(ENTRY,)))
     held = Bound(id=ONE, proof="pid-file", written=True)
 
-    assert looked.artefacts(wanted, (held,), NOW) == {("claude", ONE): Artefact.PRESENT}
+    assert looked.artefacts(wanted, (held,), NOW, SEEN) == {("claude", ONE): Artefact.PRESENT}
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_what_has_time_is_looked_at_once_a_minute_as_long_as_the_same_is_wanted(
 
     def told(wanted: Wanted, seconds: float) -> bool:
         now = NOW + timedelta(seconds=seconds)
-        return bool(looked.expiring(wanted, looked.artefacts(wanted, (), now), now))
+        return bool(looked.expiring(wanted, looked.artefacts(wanted, (), now, SEEN), now))
 
     assert not told(wanted, 0)
     os.utime(path, (time.time() - 28 * DAY,) * 2)

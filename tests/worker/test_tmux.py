@@ -24,9 +24,11 @@ import psutil
 import pytest
 
 import fences
+import tmux_versions
 import tmux_words
 from fleet import Fleet
-from kanban_worker import tmux
+from kanban_worker import tmux, unix_sockets
+from kanban_worker.agents.shape import Shown
 from kanban_worker.tmux import Tmux
 from reconcile.observed import Answer, Listing, Pane, Session, SessionName, Unknown
 from waiting import retry_until
@@ -96,9 +98,35 @@ def close_next(server: socket.socket) -> None:
     server.accept()[0].close()
 
 
+def told_as(directory: Path) -> str:
+    """Return what the listing says of a session's directory."""
+    return str(directory) if tmux_versions.here()[1].session_path else ""
+
+
 def dead_panes(fleet: Fleet, name: SessionName) -> list[Pane]:
     """Return the panes of a session whose process has ended."""
     return [pane for pane in listing(fleet.socket).sessions[name].panes if pane.dead]
+
+
+def shows(fleet: Fleet, name: str, prints: str) -> tuple[str, int]:
+    """Start a session that prints something and stays; its pane and that pane's pid."""
+    text = f"{prints}; exec sleep 86400"
+    fleet.tmux("new-session", "-d", "-s", name, "-x", "80", "-y", "24", "--", "sh", "-c", text)
+    fleet._server = fences.server_at(fleet.socket)
+    pid = fleet.pane_pid(name)
+    retry_until(lambda: psutil.Process(pid).name() == "sleep", what="all that it prints")
+    # What was written has reached the server once a later command of it was answered.
+    retry_until(lambda: fleet.tmux("capture-pane", "-p", "-t", f"={name}:"), what="the text")
+    return fleet.tmux("list-panes", "-t", f"={name}:", "-F", "#{pane_id}"), pid
+
+
+def title(fleet: Fleet, pane: str, text: str) -> None:
+    """Give a pane a title, as its program would."""
+    tty = fleet.tmux("display-message", "-p", "-t", pane, "#{pane_tty}")
+    with Path(tty).open("w", encoding="utf-8") as terminal:
+        terminal.write(f"\033]2;{text}\033\\")
+    asked = ("display-message", "-p", "-t", pane, "#{pane_title}")
+    retry_until(lambda: fleet.tmux(*asked).startswith(text[:4]), what="the title")
 
 
 @pytest.fixture
@@ -130,6 +158,21 @@ class TestNone:
 
         assert fleet.socket.exists()
         assert look(fleet.socket) is None
+
+    def test_a_server_that_lost_its_last_session_tells_nothing_of_itself(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.start("a", agent="sleep")
+        fleet.tmux("set-option", "-s", "exit-empty", "off")
+        watcher = Tmux([str(fleet.socket)])
+        (before,) = watcher.look().values()
+        assert isinstance(before, Listing)
+        assert before.version == tmux_versions.here()[0]
+        fleet.kill("a")
+
+        (after,) = watcher.look().values()
+
+        assert after == Listing(server=None, sessions={}, version="")
 
     def test_a_living_server_without_sessions_means_an_empty_listing(self, fleet: Fleet) -> None:
         fleet.start("a", agent="sleep")
@@ -267,15 +310,17 @@ class TestUnknown:
             pytest.param("", id="nothing"),
             pytest.param("\n\n", id="empty lines"),
             pytest.param("welcome to tmux", id="something else"),
-            pytest.param("{mark}1|2|3|%0|4|0||{mark}a", id="a row without its directory"),
-            pytest.param("{mark}1|2|3|%0{mark}a{mark}/x", id="too few numbers"),
-            pytest.param("{mark}1|2|3|%0|4|0|||{mark}a{mark}/x", id="too many numbers"),
-            pytest.param("{mark}1|2|3|%0||0||{mark}a{mark}/x", id="no pane process"),
-            pytest.param("{mark}1|2||%0|4|0||{mark}a{mark}/x", id="no creation time"),
-            pytest.param("{mark}one|2|3|%0|4|0||{mark}a{mark}/x", id="a word for a number"),
-            pytest.param(f"{{mark}}1|{10**30}|3|%0|4|0||{{mark}}a{{mark}}/x", id="no time at all"),
+            pytest.param("{mark}1|2|$0|3|%0|4|0||{mark}a", id="a row without its directory"),
+            pytest.param("{mark}1|2|$0|3|%0{mark}a{mark}/x", id="too few numbers"),
+            pytest.param("{mark}1|2|$0|3|%0|4|0|||{mark}a{mark}/x", id="too many numbers"),
+            pytest.param("{mark}1|2|$0|3|%0||0||{mark}a{mark}/x", id="no pane process"),
+            pytest.param("{mark}1|2|$0||%0|4|0||{mark}a{mark}/x", id="no creation time"),
+            pytest.param("{mark}one|2|$0|3|%0|4|0||{mark}a{mark}/x", id="a word for a number"),
             pytest.param(
-                "{mark}1|2|3|%0|4|0||{mark}a{mark}/x\n{mark}9|2|3|%1|5|0||{mark}b{mark}/x",
+                f"{{mark}}1|{10**30}|$0|3|%0|4|0||{{mark}}a{{mark}}/x", id="no time at all"
+            ),
+            pytest.param(
+                "{mark}1|2|$0|3|%0|4|0||{mark}a{mark}/x\n{mark}9|2|$1|3|%1|5|0||{mark}b{mark}/x",
                 id="rows of two servers",
             ),
         ],
@@ -326,14 +371,15 @@ class TestDeadline:
         watcher, ourselves = Tmux([str(stopped.socket)], deadline=0.05), psutil.Process()
         before = ourselves.num_fds()
         why(watcher.look()[str(stopped.socket)])
-        stuck = ourselves.num_fds(), threading.active_count(), len(ourselves.children())
 
         for _ in range(5):
             why(watcher.look()[str(stopped.socket)])
 
-        now = ourselves.num_fds(), threading.active_count(), len(ourselves.children())
-        assert all(one <= other for one, other in zip(now, stuck, strict=True))
-        assert [child.status() for child in ourselves.children()] == [psutil.STATUS_ZOMBIE]
+        assert ourselves.num_fds() <= before + 4  # what one call holds
+        assert threading.active_count() <= 2
+        assert len(ourselves.children()) <= 1
+        if tmux_versions.here()[1].keeps_stdout:
+            assert [child.status() for child in ourselves.children()] == [psutil.STATUS_ZOMBIE]
         psutil.Process(stopped.server_pid).resume()
         retry_until(lambda: threading.active_count() == 1, what="the end of the call")
         assert ourselves.children() == []
@@ -379,8 +425,9 @@ class TestListing:
         assert session == Session(
             name=SessionName("lab-x-creator-claude"),
             socket=str(fleet.socket),
+            id="$0",
             created_at=session.created_at,
-            directory=str(tmp_path),
+            directory=told_as(tmp_path),
             panes=(Pane(pane_id="%0", pid=pid),),
         )
         assert abs(session.created_at - datetime.now(UTC)) < timedelta(seconds=30)
@@ -388,7 +435,7 @@ class TestListing:
     @pytest.mark.parametrize(
         ("asked", "shown"),
         [
-            pytest.param("a.b:c", "a_b_c", id="dots and colons, which tmux rewrites"),
+            pytest.param("a-b_c", None, id="plain"),
             pytest.param("two words", None, id="spaces"),
             pytest.param("Projekt-übergröße", None, id="unicode"),
             pytest.param("日本語", None, id="wide characters"),
@@ -437,7 +484,7 @@ class TestListing:
 
         sessions = listing(fleet.socket).sessions
 
-        assert sessions[SessionName("here")].directory == str(folder)
+        assert sessions[SessionName("here")].directory == told_as(folder)
         assert set(sessions) == {"plain", "odd", "here"}
 
     def test_all_windows_and_panes_of_a_session_are_listed_in_order(self, fleet: Fleet) -> None:
@@ -453,6 +500,37 @@ class TestListing:
         assert panes[0].pid == first
         assert len({pane.pid for pane in panes}) == 3
         assert [pane.pid for pane in sessions[SessionName("b")].panes] == [other]
+
+    def test_a_pane_of_a_group_and_of_a_window_that_is_linked_is_there_once_for_each_session(
+        self, fleet: Fleet
+    ) -> None:
+        first = fleet.start("one", agent="sleep")
+        fleet.tmux("new-session", "-d", "-t", "=one", "-s", "two")
+        fleet.tmux("link-window", "-d", "-s", "=one:0", "-t", "=one:7")
+        fleet.start("other", agent="sleep")
+        fleet.tmux("link-window", "-d", "-s", "=one:0", "-t", "=other:3")
+
+        sessions = listing(fleet.socket).sessions
+
+        shown = {name: [each.pane_id for each in one.panes] for name, one in sessions.items()}
+        own = next(pane for pane in shown["other"] if pane != "%0")
+        assert shown == {"one": ["%0"], "two": ["%0"], "other": [own, "%0"]}
+        assert [sessions[SessionName(name)].panes[0].pid for name in ("one", "two")] == [first] * 2
+        ids = [sessions[SessionName(name)].id for name in ("one", "two", "other")]
+        assert ids == ["$0", "$1", "$2"]
+
+    def test_a_session_keeps_its_id_under_another_name_and_in_a_group_that_lost_its_first(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.start("one", agent="sleep")
+        fleet.tmux("new-session", "-d", "-t", "=one", "-s", "two")
+
+        fleet.rename("two", "three")
+        fleet.tmux("kill-session", "-t", "=one")
+
+        (session,) = listing(fleet.socket).sessions.values()
+        assert (session.name, session.id) == ("three", "$1")
+        assert [pane.pane_id for pane in session.panes] == ["%0"]
 
     @pytest.mark.parametrize(
         ("ends", "status", "sig"),
@@ -475,11 +553,13 @@ class TestListing:
             fleet.tmux("new-session", "-d", "-s", name, "--", "sh", "-c", ends)
             (pane,) = retry_until(lambda: dead_panes(fleet, name), what="the dead pane")
             told = pane.exit_status is not None or pane.exit_signal is not None
-            return pane if told else None
+            return pane if told or untold else None
+
+        untold = sig and not tmux_versions.here()[1].dead_signal
 
         pane = retry_until(ended, what="a pane whose end is told")
         assert pane is not None
-        assert (pane.exit_status, pane.exit_signal) == (status, sig)
+        assert (pane.exit_status, pane.exit_signal) == (status, None if untold else sig)
         assert not listing(fleet.socket).sessions[SessionName("ended-0")].alive
 
     def test_a_name_that_begins_another_is_another_session(self, fleet: Fleet) -> None:
@@ -555,6 +635,142 @@ class TestListing:
         assert all("list-panes" in command for command in started)
 
 
+class TestShown:
+    """The title and the text of panes, by socket and pane id alone."""
+
+    def test_title_and_text_are_told_as_the_pane_shows_them(self, fleet: Fleet) -> None:
+        pane, pid = shows(fleet, "a", "echo one; printf 'zwei \\303\\274\\n  three'")
+        title(fleet, pane, "a title | with #{pid} %H ü")
+
+        (found,) = Tmux().shown([(str(fleet.socket), pane)], text=True).values()
+
+        assert pid
+        assert found.title == "a title | with #{pid} %H ü"
+        assert found.text.rstrip("\n") == "one\nzwei ü\n  three"
+
+    def test_only_the_panes_that_were_asked_for_are_told_and_the_text_only_on_request(
+        self, fleet: Fleet
+    ) -> None:
+        pane, _ = shows(fleet, "a", "echo secret")
+        shows(fleet, "b", "echo other")
+
+        found = Tmux().shown([(str(fleet.socket), pane)], text=False)
+
+        assert list(found) == [(str(fleet.socket), pane)]
+        assert [each.text for each in found.values()] == [""]
+
+    def test_a_pane_that_vanished_loses_only_its_own_answer(self, fleet: Fleet) -> None:
+        panes = [shows(fleet, name, f"echo text of {name}")[0] for name in "abc"]
+        fleet.kill("b")
+        path = str(fleet.socket)
+
+        found = Tmux().shown([(path, pane) for pane in [*panes, "%99"]], text=True)
+
+        texts = {pane: each.text.strip() for (_, pane), each in found.items()}
+        assert texts == {panes[0]: "text of a", panes[2]: "text of c"}
+
+    def test_a_pane_that_vanishes_during_the_call_loses_only_its_own_answer(
+        self, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        panes = [shows(fleet, name, f"echo text of {name}")[0] for name in "abc"]
+        # Another list-panes, so that the row of the second one is there and its text is not.
+        real = f"{shutil.which('tmux')} -S {fleet.socket}"
+        kills = f'{real} list-panes -a -F "$6"; {real} kill-pane -t {panes[1]}; shift 6; '
+        wrapper = script(tmp_path, kills + f'shift; {real} "$@"')
+
+        answer = Tmux(tmux_bin=wrapper).shown([(str(fleet.socket), p) for p in panes], text=True)
+
+        texts = {pane: each.text.strip() for (_, pane), each in answer.items()}
+        assert texts == {panes[0]: "text of a", panes[2]: "text of c"}
+
+    def test_one_call_asks_for_all_panes_of_a_server(self, fleet: Fleet, tmp_path: Path) -> None:
+        panes = [shows(fleet, f"s-{number}", f"echo {number}")[0] for number in range(12)]
+        counts = script(tmp_path, f'echo >> {tmp_path}/calls; exec tmux "$@"')
+
+        found = Tmux(tmux_bin=counts).shown([(str(fleet.socket), p) for p in panes], text=True)
+
+        assert [found[str(fleet.socket), pane].text.strip() for pane in panes] == [
+            str(number) for number in range(12)
+        ]
+        assert (tmp_path / "calls").read_text() == "\n"
+
+    def test_more_panes_than_one_call_may_name_are_asked_for_in_several(self, fleet: Fleet) -> None:
+        pane, _ = shows(fleet, "a", "echo here")
+        many = [pane, *(f"%{number}" for number in range(10_000, 10_400))]
+
+        found = Tmux().shown([(str(fleet.socket), each) for each in many], text=True)
+
+        assert [each.text.strip() for each in found.values()] == ["here"]
+
+    def test_what_a_pane_shows_cannot_pass_for_another_panes(self, fleet: Fleet) -> None:
+        watcher = Tmux()
+        a, _ = shows(fleet, "a", f"echo '{watcher._mark}c1|'; echo '{watcher._mark}t%1|forged'")
+        b, _ = shows(fleet, "b", "echo mine")
+        title(fleet, b, "true")
+
+        found = watcher.shown([(str(fleet.socket), each) for each in (a, b)], text=True)
+
+        assert found[str(fleet.socket), b].title == "true"
+        assert found[str(fleet.socket), b].text.strip() == "mine"
+        assert "forged" in found[str(fleet.socket), a].text
+
+    def test_title_and_text_are_bounded_in_size(self, fleet: Fleet) -> None:
+        fleet.start("a", agent="sleep")
+        fills = "while :; do head -c 100000 /dev/zero | tr '\\0' x; sleep 0.2; done"
+        fleet.tmux("new-session", "-d", "-s", "wide", "--", "sh", "-c", fills)
+        # 3.2a takes no size for a session that nobody is attached to.
+        fleet.tmux("resize-window", "-t", "=wide:", "-x", "300", "-y", "300")
+        title(fleet, "%1", "ü" * 2000)
+        path = str(fleet.socket)
+
+        def filled() -> Shown | None:
+            found = Tmux().shown([(path, "%1")], text=True)[path, "%1"]
+            return found if len(found.text) > 60_000 else None
+
+        found = retry_until(filled, what="a full pane")
+        assert found is not None
+        assert len(found.text) == 64 * 1024
+        assert found.title == "ü" * 512
+
+    def test_a_stopped_server_has_none_in_time(self, stopped: Fleet) -> None:
+        began = datetime.now(UTC)
+
+        assert Tmux(deadline=0.3).shown([(str(stopped.socket), "%0")], text=True) == {}
+
+        assert datetime.now(UTC) - began < timedelta(seconds=2)
+        psutil.Process(stopped.server_pid).resume()
+        retry_until(lambda: threading.active_count() == 1, what="the end of the call")
+
+    def test_a_socket_without_a_server_has_none(self, fence: fences.Fence) -> None:
+        assert Tmux().shown([(str(fence.tmux / "never"), "%0")], text=True) == {}
+
+    def test_an_answer_that_is_cut_short_is_none(self, fleet: Fleet, tmp_path: Path) -> None:
+        pane, _ = shows(fleet, "a", "echo x")
+        cuts = script(tmp_path, 'tmux "$@" | sed "\\$d"')
+
+        assert Tmux(tmux_bin=cuts).shown([(str(fleet.socket), pane)], text=True) == {}
+
+    def test_nothing_asked_for_is_no_call(self) -> None:
+        assert Tmux(tmux_bin="/no/tmux").shown([], text=True) == {}
+
+
+class TestGivenSockets:
+    """A look may be given its sockets, which change from one to the next."""
+
+    def test_each_look_asks_those_that_it_is_given(self, fleet: Fleet, fence: fences.Fence) -> None:
+        fleet.start("a", agent="sleep")
+        watcher, one, other = Tmux(), str(fleet.socket), str(fence.tmux / "never")
+
+        assert watcher.look() == {tmux.socket_path(None, os.environ): None}
+        first = watcher.look([one, other, one])
+        assert list(first) == [one, other]
+        assert watcher.look([one])[one] is first[one]
+        assert watcher.look([other]) == {other: None}
+        assert watcher.look([one])[one] == first[one]
+        assert watcher.left_behind([one, other]) == {one}
+        assert watcher.rivals([one, other]) == frozenset()
+
+
 class TestRivals:
     @on_linux
     def test_two_living_servers_of_one_path_are_rivals(self, fleet: Fleet) -> None:
@@ -590,7 +806,7 @@ class TestRivals:
         self, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fleet.start("a", agent="sleep")
-        monkeypatch.setattr(tmux, "_UNIX_SOCKETS", tmp_path / "absent")
+        monkeypatch.setattr(unix_sockets, "TABLE", tmp_path / "absent")
 
         assert Tmux([str(fleet.socket)]).rivals() == frozenset()
 
@@ -644,4 +860,6 @@ class TestSocketPath:
 
         name = arguments[-1] if arguments else None
 
-        assert tmux.socket_path(name, os.environ) == shown.strip()
+        found = tmux.socket_path(name, os.environ)
+        resolves = tmux_versions.here()[1].resolves_folder
+        assert found == (shown.strip() if resolves else os.path.realpath(shown.strip()))

@@ -19,7 +19,7 @@ from life import Boot, Life
 from oracle import Oracle
 from sight import Entry, Sight
 from steps import Step
-from verdicts import Finding, History, Key
+from verdicts import HOST, Finding, History, Key
 
 Report = Any
 """A tick's report; what is looked at of it is what the card and the JSON report show."""
@@ -55,6 +55,7 @@ class Game:
         environ = os.environ | {
             "AGENT_SESSIONS_REGISTRY": str(registry),
             "AGENT_SESSIONS_TMUX_SOCKET": str(fleet.socket),
+            "AGENT_SESSIONS_HOST": HOST,
         }
         return cls(life, config.from_environment(environ, home))
 

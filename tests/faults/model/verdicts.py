@@ -29,6 +29,9 @@ GRACE = timedelta(minutes=2)
 MOMENTS = timedelta(seconds=5)
 """Between what a process did and the times of the files that tell of it."""
 
+HOST = "here"
+"""What the monitor's place is called."""
+
 Key = tuple[str, str, str]
 """Class or kind, session, and for C and D the id."""
 
@@ -83,6 +86,7 @@ def of_stranger(shown: Shown) -> Iterator[Finding]:
             "workspace": shown.directory,
             "agent": "claude",
             "status": "running",
+            "host": HOST,
             "created_at": shown.created_at,
             "last_visible_status": "auto-registered",
             "pane": {

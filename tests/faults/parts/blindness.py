@@ -41,7 +41,7 @@ def watch(scene: Scene, trouble: Trouble, kind: str, tally: Tally, *, deadline: 
     forget(desk)
     before = untouched(desk)
     vigil = Vigil(desk, hours, seconds=ENDS + 3 * INTERVAL)
-    vigil._monitor.observer._tmux._deadline = deadline
+    vigil._monitor.observer._tmux._calls._deadline = deadline
     hours.at(BEGINS, lambda: stack.enter_context(trouble(scene)))
     hours.at(ENDS, stack.close)
     with stack:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import disks
+import mishap
 from desk import Desk
 from fences import Fence
 from fleet import Fleet
@@ -149,9 +150,10 @@ class Hardship:
             durable.append(path, json.dumps(line).encode())
 
     def _files(self) -> dict[Path, bytes]:
-        """All that is kept, but for who the monitor was last."""
+        """All that is kept, but for who the monitor was last, and who watches the registry."""
         paths = [path for folder in self._folders for path in folder.iterdir() if path.is_file()]
-        return {path: path.read_bytes() for path in paths if not path.name.startswith("monitor-")}
+        kept = [path for path in paths if path != mishap.watchers(self.desk)]
+        return {path: path.read_bytes() for path in kept if not path.name.startswith("monitor-")}
 
     def _claims(self) -> tuple[list[str], int]:
         with contextlib.suppress(CouldNot):
@@ -201,6 +203,7 @@ def _observed(case: Case) -> Found:
     sys.addaudithook(audit)
     found = hardship.endure()
     names = {str(each.opened(hardship.desk)): name for name, each in FILES.items()}
+    names[str(durable.temporary_for(mishap.watchers(hardship.desk)))] = mishap.WATCHERS
     within = {each for each in opened if each.startswith(case.folder)}
     found.opened = [names.get(each, each) for each in within - {str(hardship.desk.registry)}]
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import handwriting
 import registries
@@ -16,7 +16,9 @@ from fleet import Fleet
 from hours import Hours
 from kanban_worker import config
 from kanban_worker.tick import Monitor, Tick
-from kanban_worker.tmux import Tmux
+from kanban_worker.tmux import DEADLINE, Tmux
+from kanban_worker.tmux_calls import Calls
+from reconcile.observed import Unknown
 
 if TYPE_CHECKING:
     from libtmux.common import tmux_cmd
@@ -25,20 +27,22 @@ NONE = handwriting.HEAD.replace("sessions:\n", "sessions:\n  - name: none\n    s
 """A registry that is never empty."""
 
 
-class Lagging(Tmux):
-    """Shows what tmux printed some looks ago, `lag()` tells how many."""
+class Lagging(Calls):
+    """Prints what tmux printed some calls ago, `lag()` tells how many."""
 
-    def __init__(self, socket: Path, lag: Callable[[], int], *, proven: bool) -> None:
+    def __init__(self, lag: Callable[[], int], *, proven: bool) -> None:
         """Unless it is `proven`, what proves that an answer is to this look is forged."""
-        super().__init__([str(socket)])
+        super().__init__(tmux_bin=None, deadline=DEADLINE)
         self.lag = lag
         self._proven = proven
         self._printed: list[tmux_cmd] = []
 
-    def _in_time(  # type: ignore[explicit-override] # 3.12 has override
-        self, socket: str, call: Callable[[], tmux_cmd]
-    ) -> tmux_cmd:
-        now = super()._in_time(socket, call)
+    def run(  # type: ignore[explicit-override] # 3.12 has override
+        self, socket: str, *words: str
+    ) -> tmux_cmd | Unknown:
+        now = super().run(socket, *words)
+        if isinstance(now, Unknown):
+            return now
         self._printed.append(now)
         then = self._printed[max(len(self._printed) - 1 - self.lag(), 0)]
         if self._proven or not (now.stdout and then.stdout):
@@ -46,6 +50,14 @@ class Lagging(Tmux):
         shown = copy.copy(then)
         shown.stdout = [*then.stdout[:-1], now.stdout[-1]]
         return shown
+
+
+def lagging(socket: Path, lag: Callable[[], int], *, proven: bool) -> Tmux:
+    """A look at one server through such calls."""
+    tmux = Tmux([str(socket)])
+    tmux._calls = Lagging(lag, proven=proven)
+    tmux._mark = tmux._calls.mark
+    return tmux
 
 
 @dataclass
@@ -63,7 +75,7 @@ class Viewer:
     reverts: list[str] = field(default_factory=list)
     """Changed otherwise, though a person wrote it."""
 
-    def tick(self, living: set[str]) -> Tick:
+    def tick(self, living: set[str], panes: Mapping[str, str]) -> Tick:
         """Tick, and hold what it wrote against what is so."""
         text = self.registry.read_bytes()
         tick = self.monitor.tick(dry_run=False)
@@ -79,10 +91,16 @@ class Viewer:
                 self.ghosts += [name] if name not in living else []
             elif (was["status"], entry["status"]) == ("running", "terminated"):
                 self.false_deaths += [name] if name in living else []
-            else:
+            elif not _follows(was, entry, panes.get(name)):
                 self.reverts.append(name)
         self.reverts += before.keys() - after.keys()
         return tick
+
+
+def _follows(was: Mapping[str, Any], entry: Mapping[str, Any], pane: str | None) -> bool:
+    """Whether nothing but pane and creation changed, to those of the session that lives now."""
+    changed = {key for key in was.keys() | entry.keys() if was.get(key) != entry.get(key)}
+    return changed <= {"pane", "created_at"} and str((entry.get("pane") or {}).get("pid")) == pane
 
 
 class Stage:
@@ -92,6 +110,8 @@ class Stage:
         """A keeper keeps the server alive."""
         self.viewers: list[Viewer] = []
         self.living: set[str] = {"keeper"}
+        self._panes: dict[str, str] = {}
+        """The pids of the living sessions' panes."""
         self._fleet, self._home, self._hours = fleet, home, hours
         self._program = fleet.folder / "bin/claude"
         self._program.parent.mkdir(parents=True)
@@ -107,7 +127,7 @@ class Stage:
         settings = config.from_environment({**os.environ, **environ}, self._home)
         settings = replace(settings, sockets=(str(self._fleet.socket),))
         monitor = Monitor(settings, clock=self._hours.clock)
-        monitor.observer._tmux = Lagging(self._fleet.socket, lag, proven=proven)
+        monitor.observer._tmux = lagging(self._fleet.socket, lag, proven=proven)
         viewer = Viewer(name=name, monitor=monitor, registry=registry)
         self.viewers.append(viewer)
         return viewer
@@ -115,7 +135,7 @@ class Stage:
     def tick(self) -> None:
         """Everybody looks once."""
         for viewer in self.viewers:
-            viewer.tick(self.living)
+            viewer.tick(self.living, self._panes)
 
     # The tools. ---------------------------------------------------------------------------------
 
@@ -128,17 +148,20 @@ class Stage:
         session = ("new-session", "-d", "-P", "-F", form, "-s", name, "-c", str(where))
         pid, created = self._fleet.tmux(*session, "--", *command).split()
         self.living.add(name)
+        self._panes[name] = pid
         at = datetime.fromtimestamp(int(created), UTC).isoformat()
         return f"{{pid: {pid}, cmd: claude, cwd: {where}}}|{at}"
 
     def kill(self, name: str) -> None:
         """Kill a session without a word."""
         self.living.remove(name)
+        del self._panes[name]
         self._fleet.kill(name)
 
     def rename(self, name: str, to: str) -> None:
         """Rename a session without a word."""
         self.living = self.living - {name} | {to}
+        self._panes[to] = self._panes.pop(name)
         self._fleet.rename(name, to)
 
     def edit(self, change: Callable[[str], str]) -> None:

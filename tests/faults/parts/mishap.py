@@ -102,3 +102,9 @@ FILES = {
         lambda desk: next(desk.state.glob("monitor-*.lock")), "start", replaced=False
     ),
 }
+WATCHERS = "who watches it"
+
+
+def watchers(desk: Desk) -> Path:
+    """What is written besides, as a favour: that it could not be is not said, nor tried at once."""
+    return paths.watchers(desk.registry)

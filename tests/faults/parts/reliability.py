@@ -51,6 +51,10 @@ FAULTS: Mapping[str, Fault] = {
         "order, against an oracle of its own",
         "0 divergences in at least 10,000 steps",
     ),
+    "elsewhere": Fault(
+        "two hosts on one registry: sessions renamed, moved, restarted, servers killed and hidden",
+        "no living session is written `terminated`, no host writes another's entry",
+    ),
     "writers": Fault(
         "the monitor beside 8 writers x 300 edits that lock, and 2 editors that do not",
         "0 lost updates; an editor's save is never overwritten",

@@ -82,6 +82,8 @@ class ClaudeHost(Host):
         self.projects = self.config / "projects"
         self.projects.mkdir(parents=True)
         self._ids = itertools.count(1)
+        self.version = "2.1.329"
+        """What transcripts are written with."""
 
     def adapter(self, **environ: str) -> Claude:
         return Claude(self.home, environ)
@@ -96,7 +98,7 @@ class ClaudeHost(Host):
             "isSidechain": False,
             "cwd": str(cwd),
             "sessionId": who,
-            "version": "2.1.329",
+            "version": self.version,
             "type": "user",
             "message": {"role": "user", "content": "hello"},
             "timestamp": self.at(at).isoformat().replace("+00:00", "Z"),

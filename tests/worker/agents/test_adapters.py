@@ -23,6 +23,7 @@ from reconcile.observed import (
     Lineage,
     Missing,
     Unknown,
+    Unproven,
 )
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ def test_a_home_that_is_a_link_to_nowhere_is_unknown(host: Host, kind: str) -> N
     home = adapter.home()
     assert home is None or isinstance(home, Unknown)
     one = ConversationId("ses_1a" if kind == "opencode" else "87dc548e-0000-4000-8000-000000000000")
-    found = adapter.artefact(one, workspace=None, created_at=None, now=host.now)
-    assert isinstance(found, Unknown)
+    for environ in (None, {"HOME": str(host.home)}):
+        found = adapter.artefact(
+            one, workspace=None, created_at=None, now=host.now, environ=environ
+        )
+        assert isinstance(found, Unknown)
 
 
 @pytest.mark.parametrize("one", HOSTILE, ids=lambda text: repr(text[:8]))
@@ -73,7 +77,7 @@ def test_hostile_arguments_and_directories_never_raise(host: Host, kind: str) ->
         for option in ("--resume", "--conversation", "resume", "-s"):
             agent = host.agent(f"/{word}", kind=kind, argv=(kind, option, word), environ={})
             found = adapter.conversations([agent])[agent.session]
-            assert found is None or isinstance(found, Bound | Ambiguous | Unknown)
+            assert found is None or isinstance(found, Bound | Ambiguous | Unproven | Unknown)
 
 
 @pytest.mark.parametrize("kind", ["agy", "opencode", "gemini"])

@@ -7,16 +7,18 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kanban_worker.agents import agy_locks
 from kanban_worker.agents.agy import Agy
-from kanban_worker.agents.shape import Activity, LiveAgent
+from kanban_worker.agents.shape import Activity, LiveAgent, Seen
 from reconcile.observed import (
     Ambiguous,
     Artefact,
@@ -25,6 +27,7 @@ from reconcile.observed import (
     ConversationId,
     Missing,
     Unknown,
+    Unproven,
 )
 
 if TYPE_CHECKING:
@@ -62,8 +65,11 @@ def remember(root: Path, last: object) -> Path:
     return path
 
 
-def holds(host: Host, *agents: LiveAgent) -> list[Conversation]:
-    found = Agy(host.home, {}).conversations(agents)
+def holds(
+    host: Host, *agents: LiveAgent, others: Sequence[LiveAgent] | Unknown = ()
+) -> list[Conversation]:
+    anywhere = others if isinstance(others, Unknown) else [*agents, *others]
+    found = Agy(host.home, {}).conversations(agents, Seen(anywhere=lambda: anywhere))
     return [found[agent.session] for agent in agents]
 
 
@@ -170,6 +176,147 @@ def test_two_agents_in_one_directory_are_ambiguous(host: Host, root: Path, work:
     assert holds(host, *agents) == [Ambiguous((ONE,))] * 2
 
 
+def test_an_agy_outside_of_tmux_makes_the_last_conversation_ambiguous(
+    host: Host, root: Path, work: Path
+) -> None:
+    write(host, root, ONE)
+    remember(root, {str(work): ONE})
+    link = host.home / "link"
+    link.symlink_to(work)
+    other = host.agent(link, kind="agy", name="outside")
+    assert holds(host, host.agent(work, kind="agy"), others=[other]) == [Ambiguous((ONE,))]
+    elsewhere = host.agent(host.home, kind="agy", name="outside")
+    assert holds(host, host.agent(work, kind="agy"), others=[elsewhere]) == [
+        Bound(id=ONE, proof="last-conversation", written=True)
+    ]
+
+
+@pytest.mark.parametrize("hidden", ["table", "directory"])
+def test_where_nobody_can_tell_of_another_agy_the_last_conversation_is_only_likely(
+    host: Host, root: Path, work: Path, hidden: str
+) -> None:
+    write(host, root, ONE)
+    remember(root, {str(work): ONE})
+    others = Unknown("no table") if hidden == "table" else [host.agent("", kind="agy", name="y")]
+    assert holds(host, host.agent(work, kind="agy"), others=others) == [Unproven(likely=ONE)]
+
+
+def test_the_map_of_the_only_agy_shows_that_it_left_its_arguments(
+    host: Host, root: Path, work: Path
+) -> None:
+    write(host, root, ONE)
+    write(host, root, TWO)
+    remember(root, {str(work): TWO})
+    agent = host.agent(work, kind="agy", argv=("agy", "--conversation", ONE))
+    argued = [Bound(id=ONE, proof="argv", written=True)]
+    assert holds(host, agent) == [Bound(id=TWO, proof="last-conversation", written=True)]
+    assert holds(host, agent, others=Unknown("no table")) == argued
+    assert holds(host, agent, others=[host.agent(work, kind="agy", name="y")]) == argued
+    write(host, root, TWO, at=-7200)
+    assert holds(host, agent) == argued
+    (root / "cache/last_conversations.json").write_bytes(b"{")
+    assert holds(host, agent) == argued
+
+
+def transcript(root: Path, one: str, *lines: object) -> Path:
+    path = root / f"brain/{one}/.system_generated/logs/transcript.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def stamp(host: Host, at: float) -> str:
+    return host.at(at).isoformat().replace("+00:00", "Z")
+
+
+def last(host: Host, one: str = ONE) -> float | None:
+    found = Agy(host.home, {}).activity(ConversationId(one), None)
+    assert isinstance(found, Activity)
+    return None if found.last is None else round((found.last - host.now).total_seconds())
+
+
+def test_times_inside_the_transcript_outlast_a_touch(host: Host, root: Path, work: Path) -> None:
+    write(host, root, ONE, at=-5)
+    transcript(
+        root,
+        ONE,
+        {"step_index": 0, "created_at": stamp(host, -9000)},
+        {"step_index": 1, "created_at": stamp(host, -8000)},
+        {"step_index": 2, "content": {"created_at": stamp(host, -7)}},
+        {"step_index": 3, "content": "x" * 900_000},
+    )
+    assert last(host) == -8000
+    remember(root, {str(work): ONE})
+    assert holds(host, host.agent(work, kind="agy")) == [None]
+
+
+def test_times_inside_the_database_s_rows_outlast_a_restored_backup(host: Host, root: Path) -> None:
+    path = root / "conversations" / f"{ONE}.db"
+    link = sqlite3.connect(path)
+    link.execute("PRAGMA journal_mode=wal")
+    link.execute("CREATE TABLE steps (idx INTEGER, status, created_at, step_time_ms, sat)")
+    link.execute(
+        "INSERT INTO steps VALUES (1, 3, ?, NULL, 'x'), (2, 3, ?, ?, ?)",
+        (stamp(host, -500), b"\xff", int(host.at(-400).timestamp() * 1000), stamp(host, -1)),
+    )
+    link.commit()
+    assert last(host) == -400  # while its writer has a WAL
+    link.close()
+    before = sorted(path.parent.iterdir())
+    assert last(host) == -400
+    assert sorted(path.parent.iterdir()) == before
+
+
+def test_without_a_time_inside_the_files_own_stand_in(host: Host, root: Path) -> None:
+    write(host, root, ONE, at=-50)
+    transcript(root, ONE, {"step_index": 0, "created_at": "9999-99-99"}, {"created_at": {}})
+    assert last(host) in {0, -1}
+    (root / f"brain/{ONE}/.system_generated/logs/transcript.jsonl").unlink()
+    assert last(host) == -50
+
+
+@pytest.mark.parametrize("data", [b"", b"SQLite format 3\0", b"\0" * 9000, b"\xff" * 5000])
+def test_a_damaged_database_has_no_times(host: Host, root: Path, data: bytes) -> None:
+    write(host, root, ONE).write_bytes(data)
+    assert last(host) in {0, -1}
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+)
+@given(
+    value=st.one_of(
+        st.none(),
+        st.binary(max_size=8),
+        st.integers(-(2**63), 2**63 - 1),
+        st.floats(),
+        st.text("0123456789-:TZ", max_size=30),
+    ),
+    line=st.binary(max_size=200),
+    page=st.integers(0, 8191),
+)
+def test_nothing_in_its_files_raises(
+    host: Host, root: Path, value: object, line: bytes, page: int
+) -> None:
+    path = root / "conversations" / f"{ONE}.db"
+    path.unlink(missing_ok=True)
+    link = sqlite3.connect(path)
+    link.execute("CREATE TABLE steps (idx INTEGER, created_at)")
+    link.execute("INSERT INTO steps VALUES (1, ?)", (value,))
+    link.commit()
+    link.close()
+    with path.open("r+b") as stream:
+        stream.seek(page)
+        stream.write(line[:20])
+    log = root / f"brain/{ONE}/.system_generated/logs/transcript.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b'{"created_at":"' + line)
+    assert last(host) is not None
+    (root / "cache/last_conversations.json").write_bytes(line)
+    held = holds(host, host.agent("/", kind="agy"))[0]
+    assert held is None or isinstance(held, Bound | Unknown | Unproven)
+
+
 def test_the_last_conversation_of_another_directory_is_not_used(
     host: Host, root: Path, work: Path
 ) -> None:
@@ -214,6 +361,27 @@ def test_an_empty_database_without_a_wal_is_a_ghost(host: Host, root: Path) -> N
     assert look(host, ONE) is Artefact.GHOST
     (root / "conversations" / f"{ONE}.db-wal").write_bytes(b"rows")
     assert look(host, ONE) is Artefact.PRESENT
+
+
+def test_a_conversation_is_looked_for_in_the_home_where_its_agent_wrote(host: Host) -> None:
+    place = host.directory("other/.gemini/antigravity-cli/conversations")
+    host.directory(".gemini/antigravity-cli/conversations")
+    (place / f"{ONE}.db").write_bytes(b"x")
+    adapter = Agy(host.home, {})
+    assert look(host, ONE, adapter) == Missing("never written or deleted")
+    environ = {"HOME": str(host.home / "other")}
+    found = adapter.artefact(ONE, workspace=None, created_at=None, now=host.now, environ=environ)
+    assert found is Artefact.PRESENT
+
+
+@linux
+def test_a_conversation_that_another_s_process_locks_is_not_the_last_one_s(
+    host: Host, root: Path, work: Path
+) -> None:
+    write(host, root, ONE)
+    remember(root, {str(work): ONE})
+    with locking(root / "presence" / f"{ONE}.lock"):
+        assert holds(host, host.agent(work, kind="agy")) == [None]
 
 
 def test_a_conversation_of_the_snap_is_present(host: Host) -> None:
@@ -262,7 +430,7 @@ def test_the_growing_wal_tells_of_work_where_the_database_stands_still(
     assert abs((found.last - host.at(-7)).total_seconds()) < 0.01
 
 
-def test_a_real_database_is_never_opened(host: Host, root: Path, work: Path) -> None:
+def test_a_real_database_is_left_as_it_is(host: Host, root: Path, work: Path) -> None:
     path = root / "conversations" / f"{ONE}.db"
     link = sqlite3.connect(path)
     link.execute("PRAGMA journal_mode=wal")

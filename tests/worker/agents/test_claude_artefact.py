@@ -6,15 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kanban_worker.agents import claude_keys
+from kanban_worker.agents import claude_keys, files
 from kanban_worker.agents.claude import Claude
-from kanban_worker.agents.shape import Activity
+from kanban_worker.agents.shape import Activity, LiveAgent
 from reconcile.observed import Artefact, ConversationId, Missing, Unknown
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def look(
         workspace=None if work is None else str(work),
         created_at=claude.at(-age),
         now=claude.now,
+        environ={},
     )
 
 
@@ -120,7 +121,10 @@ def test_a_long_file_without_a_message_at_either_end_is_unknown(
     claude: ClaudeHost, work: Path
 ) -> None:
     one = claude.new_id()
-    claude.write(one, work, b'{"type":"mode"}\n' * 200_000)
+    path = claude.write(one, work, b'{"type":"mode"}\n' * 200_000)
+    assert look(claude, one, work) is Artefact.GHOST
+    with path.open("ab") as stream:
+        stream.truncate(files.WIDE + 1)
     found = look(claude, one, work)
     assert isinstance(found, Unknown)
     assert f"{one}.jsonl" in found.why
@@ -381,6 +385,14 @@ def test_without_permission_nothing_is_missing(
 # -- activity -----------------------------------------------------------------------------------
 
 
+def told(
+    claude: ClaudeHost, one: ConversationId, agent: LiveAgent | None
+) -> tuple[str | None, datetime | None, str]:
+    found = claude.adapter().activity(one, agent)
+    assert isinstance(found, Activity)
+    return found.state, found.last, found.evidence
+
+
 @pytest.mark.parametrize(
     ("status", "state"),
     [
@@ -398,7 +410,7 @@ def test_the_state_is_the_pid_file_s(
     one, agent = claude.new_id(), claude.agent(work)
     claude.write(one, work, at=-60)
     claude.pid_file(agent, one, status=status)
-    assert claude.adapter().activity(one, agent) == Activity(state=state, last=claude.at(-60))
+    assert told(claude, one, agent) == (state, claude.at(-60), "transcript")
 
 
 def test_the_time_is_the_newest_of_all_lines_not_the_last_one_s(
@@ -407,7 +419,7 @@ def test_the_time_is_the_newest_of_all_lines_not_the_last_one_s(
     one = claude.new_id()
     lines = [claude.said(one, work, -50), claude.said(one, work, -70), {"type": "last-prompt"}]
     claude.write(one, work, lines)
-    assert claude.adapter().activity(one, None) == Activity(state=None, last=claude.at(-50))
+    assert told(claude, one, None) == (None, claude.at(-50), "transcript")
 
 
 def test_a_timestamp_inside_a_tool_s_result_is_not_the_line_s(
@@ -416,7 +428,7 @@ def test_a_timestamp_inside_a_tool_s_result_is_not_the_line_s(
     one = claude.new_id()
     inner = {"timestamp": claude.at(-1).isoformat()}
     claude.write(one, work, [claude.said(one, work, -50, toolUseResult=inner)])
-    assert claude.adapter().activity(one, None) == Activity(state=None, last=claude.at(-50))
+    assert told(claude, one, None) == (None, claude.at(-50), "transcript")
 
 
 def test_a_sub_agent_s_work_counts(claude: ClaudeHost, work: Path) -> None:
@@ -424,16 +436,16 @@ def test_a_sub_agent_s_work_counts(claude: ClaudeHost, work: Path) -> None:
     path = claude.write(one, work, at=-600)
     side = claude.write(one, work, at=-20, folder=path.with_suffix("") / "subagents")
     side.rename(side.with_name("agent-1.jsonl"))
-    assert claude.adapter().activity(one, None) == Activity(state=None, last=claude.at(-20))
+    assert told(claude, one, None) == (None, claude.at(-20), "transcript")
 
 
 def test_without_any_timestamp_the_file_s_time_stands_in(claude: ClaudeHost, work: Path) -> None:
     one = claude.new_id()
     path = claude.write(one, work, b'{"type":"mode"}\n', touched=-90)
-    found = claude.adapter().activity(one, None)
-    assert isinstance(found, Activity)
-    assert found.last is not None
-    assert found.last.timestamp() == pytest.approx(path.stat().st_mtime)
+    _, last, evidence = told(claude, one, None)
+    assert last is not None
+    assert last.timestamp() == pytest.approx(path.stat().st_mtime)
+    assert evidence == "mtime"
 
 
 def test_idle_counts_from_when_the_agent_became_so(claude: ClaudeHost, work: Path) -> None:
@@ -441,10 +453,10 @@ def test_idle_counts_from_when_the_agent_became_so(claude: ClaudeHost, work: Pat
     claude.write(one, work, at=-600)
     since = int(claude.at(-5).timestamp() * 1000)
     claude.pid_file(agent, one, status="idle", statusUpdatedAt=since)
-    found = claude.adapter().activity(one, agent)
-    assert isinstance(found, Activity)
-    assert found.last is not None
-    assert int(found.last.timestamp() * 1000) == since
+    _, last, evidence = told(claude, one, agent)
+    assert last is not None
+    assert int(last.timestamp() * 1000) == since
+    assert evidence == "pid-file"
 
 
 def test_where_nothing_is_written_the_state_is_told_and_no_time(
@@ -452,7 +464,7 @@ def test_where_nothing_is_written_the_state_is_told_and_no_time(
 ) -> None:
     one, agent = claude.new_id(), claude.agent(work)
     claude.pid_file(agent, one, status="waiting")
-    assert claude.adapter().activity(one, agent) == Activity(state="waiting", last=None)
+    assert told(claude, one, agent) == ("waiting", None, "")
 
 
 def test_a_pid_file_that_names_another_session_says_nothing_of_this_one(
@@ -461,7 +473,7 @@ def test_a_pid_file_that_names_another_session_says_nothing_of_this_one(
     one, agent = claude.new_id(), claude.agent(work)
     claude.write(one, work, at=-60)
     claude.pid_file(agent, claude.new_id(), status="busy")
-    assert claude.adapter().activity(one, agent) == Activity(state=None, last=claude.at(-60))
+    assert told(claude, one, agent) == (None, claude.at(-60), "transcript")
 
 
 def test_the_workspace_s_folder_is_never_decoded(claude: ClaudeHost) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +11,29 @@ import pytest
 
 from kanban_worker.agents import claude_guess, claude_keys
 from kanban_worker.agents.claude import Claude
-from kanban_worker.agents.shape import LiveAgent
-from reconcile.observed import Ambiguous, Bound, Conversation, Unknown
+from kanban_worker.agents.claude_sole import SETTING
+from kanban_worker.agents.shape import LiveAgent, Seen
+from reconcile.observed import (
+    Ambiguous,
+    Bound,
+    Conversation,
+    ConversationId,
+    Unknown,
+    Unproven,
+)
+from tests.worker.agents.conftest import settle
 
 if TYPE_CHECKING:
     from tests.worker.agents.conftest import ClaudeHost, Host
 
 OLD = "2.1.112"
+PLAIN = "2.1.74"
+"""It keeps no record that names its process."""
 
 
 def holds(adapter: Claude, *agents: LiveAgent) -> list[Conversation]:
-    found = adapter.conversations(agents)
+    """Look at agents that are all there are on this host."""
+    found = adapter.conversations(agents, Seen(anywhere=lambda: agents))
     return [found[agent.session] for agent in agents]
 
 
@@ -31,6 +44,12 @@ def bound(one: str, proof: str, *, written: bool = True) -> Bound:
 @pytest.fixture
 def work(claude: ClaudeHost) -> Path:
     return claude.directory("lab/x")
+
+
+@pytest.fixture
+def plain(claude: ClaudeHost) -> ClaudeHost:
+    claude.version = PLAIN
+    return claude
 
 
 # -- the pid file -------------------------------------------------------------------------------
@@ -228,6 +247,7 @@ def test_the_monitor_s_own_config_dir_is_used(
     assert adapter.home() == other.config
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_named_project_folder_is_used(claude: ClaudeHost, work: Path) -> None:
     one = claude.new_id()
     names = {"CLAUDE_CONFIG_DIR": str(claude.config), "CLAUDE_CODE_PROJECT_DIR_NAME": "mine"}
@@ -306,13 +326,19 @@ def test_a_message_longer_than_the_bound_is_recognised_by_its_first_keys(
 # -- the start-time ids: old versions and arguments ---------------------------------------------
 
 
+def started(claude: ClaudeHost, agent: LiveAgent, one: ConversationId) -> None:
+    """Write a pid file as 2.1.112 does: at the start, and not again."""
+    path = claude.pid_file(agent, one, version=None, procStart=None, entrypoint="cli")
+    settle(path, agent.family[0].started_at + timedelta(seconds=1))
+
+
 def test_an_old_version_s_id_stands_as_long_as_nobody_cleared(
     claude: ClaudeHost, work: Path
 ) -> None:
     one, agent = claude.new_id(), claude.agent(work)
     claude.write(one, work)
     claude.pid_file(agent, one, version=OLD)
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 def test_after_clear_an_old_version_s_pid_file_is_not_believed(
@@ -320,8 +346,9 @@ def test_after_clear_an_old_version_s_pid_file_is_not_believed(
 ) -> None:
     one, new, agent = claude.new_id(), claude.new_id(), claude.agent(work)
     claude.write(one, work, at=-3000)
+    claude.typed((-600.003, one, "/clear"), cwd=work)
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
-    claude.pid_file(agent, one, version=OLD)
+    started(claude, agent, one)
     assert holds(claude.adapter(), agent) == [bound(new, "clear-marker")]
 
 
@@ -337,9 +364,10 @@ def test_a_chain_of_clears_ends_at_its_last(claude: ClaudeHost, work: Path) -> N
     one, *news = ids = [claude.new_id() for _ in range(4)]
     agent = claude.agent(work)
     claude.write(one, work, at=-3000)
-    for at, new in zip((-2000, -1000, -500), news, strict=True):
+    for at, old, new in zip((-2000, -1000, -500), ids, news, strict=False):
+        claude.typed((at - 0.003, old, "/clear"), cwd=work)
         claude.write(new, work, claude.cleared(new, work, at), at=at, touched=at + 100)
-    claude.pid_file(agent, one, version=OLD)
+    started(claude, agent, one)
     assert holds(claude.adapter(), agent) == [bound(ids[-1], "clear-marker")]
 
 
@@ -349,7 +377,7 @@ def test_two_ends_of_a_chain_are_ambiguous(claude: ClaudeHost, work: Path) -> No
     claude.write(one, work, at=-3000)
     for new in (left, right):
         claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-10)
-    claude.pid_file(agent, one, version=OLD)
+    started(claude, agent, one)
     assert holds(claude.adapter(), agent) == [Ambiguous((one, left, right))]
 
 
@@ -357,10 +385,10 @@ def test_a_clear_that_the_old_session_outlived_is_somebody_else_s(
     claude: ClaudeHost, work: Path
 ) -> None:
     one, new, agent = claude.new_id(), claude.new_id(), claude.agent(work)
-    claude.write(one, work, at=-3000, touched=-20)
+    claude.write(one, work, [claude.said(one, work, -3000), claude.said(one, work, -20)])
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
-    claude.pid_file(agent, one, version=OLD)
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    started(claude, agent, one)
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 def test_a_clear_beside_another_living_agent_is_ambiguous(claude: ClaudeHost, work: Path) -> None:
@@ -368,7 +396,7 @@ def test_a_clear_beside_another_living_agent_is_ambiguous(claude: ClaudeHost, wo
     agent, rival = claude.agent(work, name="a"), claude.agent(work, name="b")
     claude.write(one, work, at=-3000)
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
-    claude.pid_file(agent, one, version=OLD)
+    started(claude, agent, one)
     claude.pid_file(rival, other)
     assert holds(claude.adapter(), agent, rival) == [
         Ambiguous((one, new)),
@@ -382,9 +410,9 @@ def test_a_cleared_session_that_another_living_process_names_is_not_taken(
     one, new, agent = claude.new_id(), claude.new_id(), claude.agent(work)
     claude.write(one, work, at=-3000)
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
-    claude.pid_file(agent, one, version=OLD)
+    started(claude, agent, one)
     claude.pid_file(claude.outsider(work), new)
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 def test_nor_one_that_a_process_named_which_is_gone(claude: ClaudeHost, work: Path) -> None:
@@ -436,7 +464,7 @@ def test_a_fork_s_arguments_name_the_parent_and_so_say_nothing(
     one = claude.new_id()
     agent = claude.agent(work, argv=("claude", "--resume", one, "--fork-session"))
     claude.write(one, work, at=-7200)
-    assert holds(claude.adapter(), agent) == [None]
+    assert holds(claude.adapter(), agent) == [Unproven(setting=SETTING)]
 
 
 def test_after_clear_the_arguments_are_not_believed(claude: ClaudeHost, work: Path) -> None:
@@ -444,7 +472,11 @@ def test_after_clear_the_arguments_are_not_believed(claude: ClaudeHost, work: Pa
     agent = claude.agent(work, argv=("claude", "--session-id", one))
     claude.write(one, work, at=-3000)
     claude.write(new, work, claude.cleared(new, work, -600), at=-600, touched=-300)
-    assert holds(claude.adapter(), agent) == [bound(new, "clear-marker")]
+    assert holds(claude.adapter(), agent) == [Ambiguous((one, new))]
+    claude.typed((-600.003, one, "/clear"), cwd=work)
+    assert holds(claude.adapter(), agent) == [
+        Unproven(likely=new, left=(one,), setting=SETTING),
+    ]
 
 
 def test_a_clear_line_that_is_written_after_the_first_look_is_seen(
@@ -453,9 +485,10 @@ def test_a_clear_line_that_is_written_after_the_first_look_is_seen(
     one, new, agent = claude.new_id(), claude.new_id(), claude.agent(work)
     adapter, lines = claude.adapter(), claude.cleared(new, work, -600)
     claude.write(one, work, at=-3000)
-    claude.pid_file(agent, one, version=OLD)
+    started(claude, agent, one)
+    claude.typed((-600.003, one, "/clear"), cwd=work)
     claude.write(new, work, lines[:1], touched=-590)
-    assert holds(adapter, agent) == [bound(one, "pid-file")]
+    assert holds(adapter, agent) == [Unproven(left=(one,), setting=SETTING)]
     claude.write(new, work, lines, touched=-580)
     assert holds(adapter, agent) == [bound(new, "clear-marker")]
 
@@ -463,6 +496,7 @@ def test_a_clear_line_that_is_written_after_the_first_look_is_seen(
 # -- only the directory and the time ------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("plain")
 def test_the_only_session_begun_since_the_only_agent_there_runs_is_its(
     claude: ClaudeHost, work: Path
 ) -> None:
@@ -506,10 +540,11 @@ def test_a_session_that_a_pid_file_names_is_not_given_to_another_agent(
     claude.pid_file(named, one)
     assert holds(claude.adapter(), named, nameless) == [
         bound(one, "pid-file"),
-        bound(two, "sole-candidate"),
+        Ambiguous((two,)),
     ]
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_fork_s_copied_lines_are_older_than_itself(claude: ClaudeHost, work: Path) -> None:
     one, parent, agent = claude.new_id(), claude.new_id(), claude.agent(work, started=-5)
     copied = claude.said(one, work, -7200, session_id=parent, forkedFrom={"sessionId": parent})
@@ -517,6 +552,7 @@ def test_a_fork_s_copied_lines_are_older_than_itself(claude: ClaudeHost, work: P
     assert holds(claude.adapter(), agent) == [bound(one, "sole-candidate")]
 
 
+@pytest.mark.usefixtures("plain")
 def test_where_no_birth_is_kept_the_first_line_s_time_stands_in(
     claude: ClaudeHost, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -577,6 +613,7 @@ def test_a_pipe_in_a_project_folder_does_not_hang_the_tick(claude: ClaudeHost, w
     assert "not a regular file" in found.why
 
 
+@pytest.mark.usefixtures("plain")
 def test_workspaces_that_share_a_folder_are_told_apart_by_the_lines(claude: ClaudeHost) -> None:
     left, right = claude.directory("a/b-c"), claude.directory("a/b/c")
     assert claude_keys.key(str(left)) == claude_keys.key(str(right))
@@ -587,6 +624,7 @@ def test_workspaces_that_share_a_folder_are_told_apart_by_the_lines(claude: Clau
     assert holds(claude.adapter(), claude.agent(right)) == [bound(ids[1], "sole-candidate")]
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_long_path_s_folder_is_found_whatever_hash_it_has(claude: ClaudeHost) -> None:
     work = claude.directory("/".join(["n" * 60] * 4))
     one = claude.new_id()
@@ -610,7 +648,7 @@ def test_a_pid_file_tells_even_where_the_directory_cannot_be_read(
     one, agent = claude.new_id(), claude.agent("")
     claude.write(one, work)
     claude.pid_file(agent, one, version=OLD, cwd=str(work))
-    assert holds(claude.adapter(), agent) == [bound(one, "pid-file")]
+    assert holds(claude.adapter(), agent) == [bound(one, "clear-marker")]
 
 
 @pytest.mark.parametrize("name", ["sessions", "projects"])

@@ -36,7 +36,12 @@ def look(
 ) -> Artefact | Missing | Unknown:
     """Look for an own id of an entry that works here and is so many seconds old."""
     return (adapter or claude.adapter()).artefact(
-        one, workspace=str(work), created_at=claude.at(-age), now=claude.now, at_home=True
+        one,
+        workspace=str(work),
+        created_at=claude.at(-age),
+        now=claude.now,
+        at_home=True,
+        environ={},
     )
 
 

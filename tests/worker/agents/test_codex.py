@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kanban_worker.agents.codex import Codex
+from kanban_worker.agents.codex_binding import SETTING
 from kanban_worker.agents.shape import Activity, LiveAgent
 from reconcile.observed import (
     Ambiguous,
@@ -22,7 +24,9 @@ from reconcile.observed import (
     Lineage,
     Missing,
     Unknown,
+    Unproven,
 )
+from reconcile.proofs import Proof
 
 if TYPE_CHECKING:
     from tests.worker.agents.conftest import Host
@@ -85,22 +89,29 @@ def holds(host: Host, *agents: LiveAgent) -> list[Conversation]:
     return [found[agent.session] for agent in agents]
 
 
-def look(host: Host, one: str, adapter: Codex | None = None) -> object:
+def look(
+    host: Host,
+    one: str,
+    adapter: Codex | None = None,
+    environ: Mapping[str, str] | None = MappingProxyType({}),
+) -> object:
     return (adapter or Codex(host.home, {})).artefact(
-        ConversationId(one), workspace=None, created_at=None, now=host.now
+        ConversationId(one), workspace=None, created_at=None, now=host.now, environ=environ
     )
 
 
-def test_the_only_thread_begun_since_in_this_directory_is_the_agent_s(
+def likely(one: ConversationId | None) -> Unproven:
+    return Unproven(likely=one, setting=SETTING)
+
+
+def test_the_only_thread_begun_since_in_this_directory_is_likely_the_agent_s(
     host: Host, threads: Threads, work: Path
 ) -> None:
     old, other, one = threads.new_id(-9000), threads.new_id(), threads.new_id()
     threads.write(old, work, at=-9000)
     threads.write(other, host.home)
     threads.write(one, work)
-    assert holds(host, host.agent(work, kind="codex")) == [
-        Bound(id=one, proof="sole-candidate", written=True)
-    ]
+    assert holds(host, host.agent(work, kind="codex")) == [likely(one)]
 
 
 def test_a_thread_begun_days_after_the_process_is_found(
@@ -108,9 +119,7 @@ def test_a_thread_begun_days_after_the_process_is_found(
 ) -> None:
     one = threads.new_id()
     threads.write(one, work)
-    assert holds(host, host.agent(work, kind="codex", started=-5 * 86400)) == [
-        Bound(id=one, proof="sole-candidate", written=True)
-    ]
+    assert holds(host, host.agent(work, kind="codex", started=-5 * 86400)) == [likely(one)]
 
 
 def test_two_threads_begun_since_are_ambiguous(host: Host, threads: Threads, work: Path) -> None:
@@ -143,30 +152,26 @@ def test_other_arguments_name_no_thread_of_this_process(
     one = threads.new_id(-9000)
     threads.write(one, work, at=-9000)
     argv = tuple(word.replace("ID", one) for word in argv)
-    assert holds(host, host.agent(work, kind="codex", argv=argv)) == [None]
+    assert holds(host, host.agent(work, kind="codex", argv=argv)) == [likely(None)]
 
 
 def test_a_fork_is_known_by_its_first_meta_line(host: Host, threads: Threads, work: Path) -> None:
     one, parent = threads.new_id(), threads.new_id(-9000)
     second = {"type": "session_meta", "payload": {"id": parent, "cwd": str(work)}}
     threads.write(one, work, more=[second], forked_from_id=parent)
-    assert holds(host, host.agent(work, kind="codex")) == [
-        Bound(id=one, proof="sole-candidate", written=True)
-    ]
+    assert holds(host, host.agent(work, kind="codex")) == [likely(one)]
 
 
 def test_a_sub_agent_s_thread_is_no_candidate(host: Host, threads: Threads, work: Path) -> None:
     child, parent = threads.new_id(), threads.new_id()
     threads.write(child, work, session_id=parent, parent_thread_id=parent)
-    assert holds(host, host.agent(work, kind="codex")) == [None]
+    assert holds(host, host.agent(work, kind="codex")) == [likely(None)]
 
 
 def test_a_first_line_of_a_megabyte_is_read(host: Host, threads: Threads, work: Path) -> None:
     one = threads.new_id()
     threads.write(one, work, base_instructions="x" * 900_000)
-    assert holds(host, host.agent(work, kind="codex")) == [
-        Bound(id=one, proof="sole-candidate", written=True)
-    ]
+    assert holds(host, host.agent(work, kind="codex")) == [likely(one)]
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"\xff\n", b"[" * 70_000 + b"\n", b"x" * 2_000_000])
@@ -174,7 +179,7 @@ def test_a_rollout_without_a_whole_first_line_is_no_candidate(
     host: Host, threads: Threads, work: Path, line: bytes
 ) -> None:
     threads.write(threads.new_id(), work).write_bytes(line)
-    assert holds(host, host.agent(work, kind="codex")) == [None]
+    assert holds(host, host.agent(work, kind="codex")) == [likely(None)]
 
 
 def test_a_rollout_that_cannot_be_read_is_unknown(host: Host, threads: Threads, work: Path) -> None:
@@ -204,7 +209,7 @@ def test_codex_home_moves_everything(host: Host, threads: Threads, work: Path, w
     adapter = Codex(host.home, environ if where == "environ" else {})
     agent = host.agent(work, kind="codex", environ=environ if where == "agent" else {})
     found = adapter.conversations([agent])
-    assert found[agent.session] == Bound(id=one, proof="sole-candidate", written=True)
+    assert found[agent.session] == likely(one)
     assert look(host, one, adapter) is Artefact.PRESENT
 
 
@@ -225,6 +230,29 @@ def test_an_empty_rollout_is_a_ghost(host: Host, threads: Threads, work: Path) -
 
 def test_a_thread_that_was_never_written_is_missing(host: Host, threads: Threads) -> None:
     assert look(host, threads.new_id()) == Missing("never written or deleted")
+
+
+def test_a_thread_that_is_nowhere_is_unknown_while_its_agent_was_never_seen(
+    host: Host, threads: Threads
+) -> None:
+    one = threads.new_id()
+    found = look(host, one, environ=None)
+    assert isinstance(found, Unknown)
+    assert f"{threads.root}/sessions" in found.why
+    assert "never seen" in found.why
+
+
+def test_a_thread_is_looked_for_where_its_agent_wrote(
+    host: Host, threads: Threads, work: Path
+) -> None:
+    one, other = threads.new_id(), threads.new_id()
+    threads.write(one, work)
+    away = threads.root.rename(host.home / "elsewhere")
+    environ = {"CODEX_HOME": str(away)}
+    assert look(host, one, environ=environ) is Artefact.PRESENT
+    assert look(host, other, environ=environ) == Missing("never written or deleted")
+    away.rename(host.home / "away")
+    assert isinstance(look(host, one, environ=environ), Unknown)
 
 
 @pytest.mark.usefixtures("threads")
@@ -258,7 +286,7 @@ def test_a_quiet_tick_opens_and_lists_nothing(
     with reads() as seen:
         adapter.conversations([agent])
         look(host, one, adapter)
-    assert not seen
+    assert set(seen) <= {"open /proc/locks"}  # one read for all agents
 
 
 def test_days_before_the_process_are_not_listed(
@@ -303,8 +331,8 @@ def left(
     threads.write(one, work, forked_from_id=old if meta.get("fork") else None)
     agent = host.agent(work, kind="codex", argv=("codex", *argv))
     adapter = Codex(host.home, {})
-    bound = adapter.conversations([agent])[agent.session]
-    assert isinstance(bound, Bound)
+    adapter.conversations([agent])
+    bound = Bound(id=one, proof=Proof.LOCK, written=True)
     assert adapter.lineage(None, bound, agent) == Lineage()
     found = adapter.lineage(old, bound, agent)
     assert isinstance(found, Lineage)
@@ -318,7 +346,7 @@ def left(
 def test_a_thread_tells_when_it_began(threads: Threads, work: Path) -> None:
     ((_, at, how, proof),) = left(threads, work, threads.new_id())
 
-    assert (at, how, proof) == (pytest.approx(-600, abs=1), "", "sole-candidate")
+    assert (at, how, proof) == (pytest.approx(-600, abs=1), "", "open-lock")
 
 
 def test_a_fork_names_the_thread_that_it_was_made_of(threads: Threads, work: Path) -> None:

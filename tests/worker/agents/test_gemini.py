@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kanban_worker.agents.gemini import Gemini
+from kanban_worker.agents.gemini_binding import SETTING
 from kanban_worker.agents.shape import Activity, LiveAgent
 from reconcile.observed import (
     Ambiguous,
@@ -22,7 +24,9 @@ from reconcile.observed import (
     Lineage,
     Missing,
     Unknown,
+    Unproven,
 )
+from reconcile.proofs import Proof
 
 if TYPE_CHECKING:
     from tests.worker.agents.conftest import Host
@@ -69,25 +73,40 @@ def holds(host: Host, *agents: LiveAgent) -> list[Conversation]:
     return [found[agent.session] for agent in agents]
 
 
-def look(host: Host, one: str, adapter: Gemini | None = None) -> object:
+def likely(one: ConversationId | None) -> Unproven:
+    return Unproven(likely=one, setting=SETTING)
+
+
+def look(
+    host: Host,
+    one: str,
+    adapter: Gemini | None = None,
+    environ: Mapping[str, str] | None = MappingProxyType({}),
+) -> object:
     return (adapter or Gemini(host.home, {})).artefact(
-        ConversationId(one), workspace=None, created_at=None, now=host.now
+        ConversationId(one), workspace=None, created_at=None, now=host.now, environ=environ
     )
 
 
-def test_the_only_chat_begun_since_is_the_agent_s(host: Host, work: Path) -> None:
+def test_the_only_chat_begun_since_is_likely_the_agent_s(host: Host, work: Path) -> None:
     write(host, TWO, at=-9000)
     write(host, ONE)
-    assert holds(host, host.agent(work, kind="gemini")) == [
-        Bound(id=ONE, proof="sole-candidate", written=True)
-    ]
+    assert holds(host, host.agent(work, kind="gemini")) == [likely(ONE)]
 
 
 def test_a_chat_without_a_message_is_not_written(host: Host, work: Path) -> None:
     write(host, ONE, said=False)
-    assert holds(host, host.agent(work, kind="gemini")) == [
-        Bound(id=ONE, proof="sole-candidate", written=False)
-    ]
+    agent = host.agent(work, kind="gemini", argv=("gemini", "--session-id", ONE))
+    assert holds(host, agent) == [Bound(id=ONE, proof="argv", written=False)]
+    assert look(host, ONE) is Artefact.GHOST
+
+
+@pytest.mark.usefixtures("work")
+def test_what_gemini_sets_at_the_start_is_no_message(host: Host) -> None:
+    path = write(host, ONE, said=False)
+    said = {"$set": {"messages": [{"type": "user", "content": [{"text": "<session_context>"}]}]}}
+    with path.open("a") as stream:
+        stream.write(json.dumps(said, separators=(",", ":")) + "\n")
     assert look(host, ONE) is Artefact.GHOST
 
 
@@ -113,27 +132,25 @@ def test_a_resumed_chat_is_in_the_arguments(host: Host, work: Path) -> None:
 def test_a_chat_resumed_by_number_is_not_named(host: Host, work: Path, which: str) -> None:
     write(host, ONE, at=-9000)
     agent = host.agent(work, kind="gemini", argv=("node", "gemini", "-r", which))
-    assert holds(host, agent) == [None]
+    assert holds(host, agent) == [likely(None)]
 
 
 def test_a_folder_whose_marker_names_another_owner_is_not_used(host: Host, work: Path) -> None:
     write(host, ONE)
     (host.home / ".gemini/tmp/api/.project_root").write_text("/somebody/else")
-    assert holds(host, host.agent(work, kind="gemini")) == [None]
+    assert holds(host, host.agent(work, kind="gemini")) == [likely(None)]
 
 
 def test_an_older_version_s_folder_is_the_hash_of_the_path(host: Host, work: Path) -> None:
     write(host, ONE, slug=hashlib.sha256(str(work).encode()).hexdigest())
-    assert holds(host, host.agent(work, kind="gemini")) == [
-        Bound(id=ONE, proof="sole-candidate", written=True)
-    ]
+    assert holds(host, host.agent(work, kind="gemini")) == [likely(ONE)]
 
 
 @pytest.mark.parametrize("projects", ["", "{", '{"projects": []}', '{"projects": {"X": "../.."}}'])
 def test_a_broken_map_of_projects_names_nothing(host: Host, work: Path, projects: str) -> None:
     path = host.home / ".gemini/projects.json"
     path.write_text(projects.replace("X", str(work)))
-    assert holds(host, host.agent(work, kind="gemini")) == [None]
+    assert holds(host, host.agent(work, kind="gemini")) == [likely(None)]
 
 
 def test_a_sub_agent_s_chat_is_no_candidate(host: Host, work: Path) -> None:
@@ -141,7 +158,7 @@ def test_a_sub_agent_s_chat_is_no_candidate(host: Host, work: Path) -> None:
     parent = child.parent / ONE
     parent.mkdir()
     child.rename(parent / f"{TWO}.jsonl")
-    assert holds(host, host.agent(work, kind="gemini")) == [None]
+    assert holds(host, host.agent(work, kind="gemini")) == [likely(None)]
 
 
 @pytest.mark.usefixtures("work")
@@ -190,12 +207,31 @@ def test_an_agent_s_own_home_is_used(host: Host, work: Path) -> None:
     write(host, ONE)
     (host.home / ".gemini").rename(host.directory("other") / ".gemini")
     agent = host.agent(work, kind="gemini", environ={"GEMINI_CLI_HOME": f"{host.home}/other"})
-    assert holds(host, agent) == [Bound(id=ONE, proof="sole-candidate", written=True)]
+    assert holds(host, agent) == [likely(ONE)]
 
 
 def test_the_home_of_antigravity_alone_is_not_geminis(host: Host) -> None:
     (host.home / ".gemini/antigravity-cli").mkdir(parents=True)
     assert Gemini(host.home, {}).home() is None
+
+
+@pytest.mark.usefixtures("work")
+def test_a_chat_that_is_nowhere_is_unknown_while_its_agent_was_never_seen(host: Host) -> None:
+    found = look(host, ONE, environ=None)
+    assert isinstance(found, Unknown)
+    assert str(host.home / ".gemini/tmp") in found.why
+
+
+@pytest.mark.usefixtures("work")
+def test_a_chat_is_looked_for_where_its_agent_wrote(host: Host) -> None:
+    write(host, ONE)
+    away = host.directory("other") / ".gemini"
+    (host.home / ".gemini").rename(away)
+    environ = {"GEMINI_CLI_HOME": str(away.parent)}
+    assert look(host, ONE, environ=environ) is Artefact.PRESENT
+    assert look(host, TWO, environ=environ) == Missing("never written or deleted")
+    away.rename(host.home / "gone")
+    assert isinstance(look(host, ONE, environ=environ), Unknown)
 
 
 def test_a_missing_home_is_not_a_deleted_chat(host: Host) -> None:
@@ -230,7 +266,7 @@ def test_a_chat_that_cannot_be_read_is_unknown(host: Host, work: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"\xff\x00", b"{", b"[" * 100_000, b'{"sessionId":"x"}'])
 def test_a_file_that_is_no_chat_is_no_candidate(host: Host, work: Path, data: bytes) -> None:
     write(host, ONE).write_bytes(data)
-    assert holds(host, host.agent(work, kind="gemini")) == [None]
+    assert holds(host, host.agent(work, kind="gemini")) == [likely(None)]
     assert isinstance(look(host, ONE), Unknown)
 
 
@@ -268,14 +304,14 @@ def test_a_quiet_tick_opens_and_lists_nothing(
 def test_a_chat_tells_when_it_began(host: Host, work: Path) -> None:
     write(host, ONE)
     agent, adapter = host.agent(work, kind="gemini"), Gemini(host.home, {})
-    bound = adapter.conversations([agent])[agent.session]
-    assert isinstance(bound, Bound)
+    adapter.conversations([agent])
+    bound = Bound(id=ONE, proof=Proof.PANE, written=True)
 
     found = adapter.lineage(TWO, bound, agent)
 
     assert isinstance(found, Lineage)
     (link,) = found.links
-    assert (link.id, link.how, link.proof) == (TWO, "", "sole-candidate")
+    assert (link.id, link.how, link.proof) == (TWO, "", "pane")
     assert link.at is not None
     assert abs((link.at - host.at(-600)).total_seconds()) <= 1
     assert adapter.lineage(None, bound, agent) == Lineage()

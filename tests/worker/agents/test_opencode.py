@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kanban_worker.agents.opencode import Opencode
+from kanban_worker.agents.opencode_binding import SHOWN_TITLE
 from kanban_worker.agents.shape import Activity, LiveAgent
 from reconcile.observed import (
     Ambiguous,
@@ -20,6 +22,7 @@ from reconcile.observed import (
     ConversationId,
     Missing,
     Unknown,
+    Unproven,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ TWO = ConversationId("ses_2aAbBcC")
 
 SCHEMA = (
     "CREATE TABLE session (id TEXT PRIMARY KEY, directory TEXT, parent_id TEXT,"
-    " time_created INTEGER, time_updated INTEGER)"
+    " time_created INTEGER, time_updated INTEGER, title TEXT, permission TEXT,"
+    " project_id TEXT)"
 )
 
 
@@ -53,9 +57,14 @@ class Rows:
         at: float = -600,
         updated: float = -60,
         parent: str | None = None,
+        title: str = "",
+        permission: str | None = None,
     ) -> None:
         times = [int(self.host.at(when).timestamp() * 1000) for when in (at, updated)]
-        self.link.execute("INSERT INTO session VALUES (?,?,?,?,?)", (one, str(cwd), parent, *times))
+        self.link.execute(
+            "INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?)",
+            (one, str(cwd), parent, *times, title, permission, "global"),
+        )
         self.link.commit()
 
 
@@ -76,19 +85,27 @@ def holds(host: Host, *agents: LiveAgent) -> list[Conversation]:
     return [found[agent.session] for agent in agents]
 
 
-def look(host: Host, one: str, adapter: Opencode | None = None) -> object:
+def look(
+    host: Host,
+    one: str,
+    adapter: Opencode | None = None,
+    environ: Mapping[str, str] | None = MappingProxyType({}),
+) -> object:
     return (adapter or Opencode(host.home, {})).artefact(
-        ConversationId(one), workspace=None, created_at=None, now=host.now
+        ConversationId(one), workspace=None, created_at=None, now=host.now, environ=environ
     )
 
 
-def test_the_only_session_begun_since_is_the_agent_s(host: Host, rows: Rows, work: Path) -> None:
+def test_the_only_session_begun_since_is_likely_the_agent_s(
+    host: Host, rows: Rows, work: Path
+) -> None:
     rows.write(TWO, work, at=-9000)
     rows.write("ses_child", work, parent=ONE)
     rows.write("ses_elsewhere", host.home)
+    rows.write("ses_run", work, permission='[{"permission":"question","action":"deny"}]')
     rows.write(ONE, work)
     assert holds(host, host.agent(work, kind="opencode")) == [
-        Bound(id=ONE, proof="sole-candidate", written=True)
+        Unproven(likely=ONE, setting=SHOWN_TITLE)
     ]
 
 
@@ -144,7 +161,7 @@ def test_the_database_may_be_elsewhere(
     adapter = Opencode(host.home, there if whose == "monitor" else {})
     agent = host.agent(work, kind="opencode", environ=there)
     found = adapter.conversations([agent])
-    assert found[agent.session] == Bound(id=ONE, proof="sole-candidate", written=True)
+    assert found[agent.session] == Unproven(likely=ONE, setting=SHOWN_TITLE)
     assert look(host, ONE, adapter) is Artefact.PRESENT
     rows.link.close()
 
@@ -208,6 +225,26 @@ def test_a_locked_database_is_unknown_soon(host: Host, rows: Rows, work: Path) -
     assert found is Artefact.PRESENT or isinstance(found, Unknown)
 
 
+def test_a_session_that_is_nowhere_is_unknown_while_its_agent_was_never_seen(
+    host: Host, rows: Rows
+) -> None:
+    found = look(host, ONE, environ=None)
+    assert isinstance(found, Unknown)
+    assert str(rows.path.parent) in found.why
+
+
+def test_a_session_is_looked_for_where_its_agent_wrote(host: Host, rows: Rows, work: Path) -> None:
+    other = Rows(host, host.home / "data/opencode/opencode.db")
+    other.write(ONE, work)
+    environ = {"XDG_DATA_HOME": str(host.home / "data")}
+    assert look(host, ONE, environ=environ) is Artefact.PRESENT
+    assert look(host, TWO, environ=environ) == Missing("never written or deleted")
+    other.link.close()
+    rows.link.close()
+    other.path.unlink()
+    assert isinstance(look(host, ONE, environ=environ), Unknown)
+
+
 def test_a_missing_home_is_not_a_deleted_session(host: Host) -> None:
     assert Opencode(host.home, {}).home() is None
     assert isinstance(look(host, ONE), Unknown)
@@ -237,4 +274,4 @@ def test_a_quiet_tick_opens_nothing(
     with reads() as seen:
         adapter.conversations([agent])
         look(host, ONE, adapter)
-    assert not seen
+    assert all("/proc/" in one for one in seen)  # a process that is not there any more

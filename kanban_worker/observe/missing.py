@@ -1,0 +1,117 @@
+"""What is asked about entries whose session no listing shows: could it be alive all the same?
+
+Some of these questions read the whole process table, so they are asked only for such entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kanban_worker import processes
+from kanban_worker.processes import LivingPane, Processes
+from reconcile.desired import Entry
+from reconcile.memory import Sighting
+from reconcile.observed import (
+    Agent,
+    Answer,
+    Boot,
+    Bound,
+    Listing,
+    Pane,
+    Process,
+    ProcessId,
+    Recorded,
+    Server,
+    Unknown,
+    World,
+)
+from reconcile.resume import Holder, possible
+
+_SOON = timedelta(seconds=5)
+"""For so long who holds a conversation is not asked again: it reads every process."""
+
+Holders = Callable[[str, World], Sequence[Holder] | Unknown]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPids:
+    """What runs under recorded pids, and the kinds of agent at or below each."""
+
+    processes: Mapping[int, Answer[Process]]
+    kinds: Mapping[int, frozenset[str]]
+
+
+def recorded(entries: Iterable[Entry], now: datetime, booted: Boot | None) -> RecordedPids:
+    """Look into the recorded panes as if they were living ones."""
+    found: dict[int, Answer[Process]] = {}
+    kinds: dict[int, frozenset[str]] = {}
+    for entry in entries:
+        pid = entry.pane_pid
+        if pid is None or pid in found:
+            continue
+        found[pid] = processes.process(pid, booted)
+        if isinstance(found[pid], Process):
+            kinds[pid] = frozenset(_kinds(pid, entry.agent, now))
+    return RecordedPids(found, kinds)
+
+
+def _kinds(pid: int, wanted: str | None, now: datetime) -> Iterable[str]:
+    pane = Pane(pane_id=str(pid), pid=pid)
+    living = LivingPane(socket="recorded", pane=pane, wanted=wanted, followed=True)
+    for each in Processes().look([living], [pid], now).values():
+        if isinstance(each.inside.agent, Agent):
+            yield each.inside.agent.kind
+
+
+def server_processes(
+    listings: Mapping[str, Answer[Listing]], known: Mapping[Server, ProcessId]
+) -> Mapping[Server, ProcessId]:
+    """The processes of the servers that answered; the same object while they are the same."""
+    servers = {
+        answer.server
+        for answer in listings.values()
+        if isinstance(answer, Listing) and answer.server
+    }
+    if servers == known.keys():
+        return known
+    found = {server: known.get(server) or processes.server(server) for server in servers}
+    return {server: process for server, process in found.items() if process}
+
+
+def remembered(sightings: Collection[Sighting]) -> Mapping[ProcessId, bool | Unknown]:
+    """Whether the servers of these sightings still run."""
+    asked = {each.server_process for each in sightings if each.server_process}
+    return {process: processes.lives(process) for process in asked}
+
+
+class Conversations:
+    """Who holds the recorded conversations of some entries, in a pane or anywhere."""
+
+    def __init__(self, holders: Holders) -> None:
+        """`holders` tells for one kind of agent what each living one of this host holds."""
+        self._holders = holders
+        self._known: dict[str, tuple[datetime, Sequence[Holder] | Unknown]] = {}
+
+    def of(
+        self, entries: Iterable[Entry], world: World
+    ) -> Mapping[Recorded, tuple[str, ...]] | Unknown:
+        """By kind and id, who holds it; `Unknown` where one kind could not be looked at."""
+        wanted = {(e.agent, e.own_id) for e in entries if e.agent and e.own_id}
+        found: dict[Recorded, tuple[str, ...]] = {}
+        for kind in sorted({kind for kind, _ in wanted}):
+            holders = self._of_kind(kind, world)
+            if isinstance(holders, Unknown):
+                return holders
+            for one in holders:
+                held = (one.holds.id,) if isinstance(one.holds, Bound) else possible(one.holds)
+                for key in {(kind, each) for each in held} & wanted:
+                    found[key] = (*found.get(key, ()), one.who)
+        return found
+
+    def _of_kind(self, kind: str, world: World) -> Sequence[Holder] | Unknown:
+        known = self._known.get(kind)
+        if known is None or not timedelta(0) <= world.at - known[0] < _SOON:
+            known = self._known[kind] = world.at, self._holders(kind, world)
+        return known[1]

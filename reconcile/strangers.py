@@ -1,0 +1,140 @@
+"""Judges the sessions that no entry speaks of: class B, and why one is not registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from reconcile import gone, identity, names
+from reconcile.case import Finding
+from reconcile.desired import RUNNING, AddEntry, Entry, Registry, Scalar
+from reconcile.drift import LETTERS, Change, Drift, DriftClass, Notice, NoticeKind, finding_id
+from reconcile.observed import (
+    Agent,
+    Ambiguous,
+    Bound,
+    Conversation,
+    Inside,
+    Pane,
+    Place,
+    Process,
+    Session,
+    Unknown,
+    Unproven,
+    World,
+)
+
+
+def several(living: Sequence[Session]) -> Notice:
+    """What is said of a name that several servers have: nobody can tell which one is meant."""
+    name = living[0].name
+    where = ", ".join(sorted(each.socket for each in living))
+    return Notice(
+        id=finding_id(LETTERS[NoticeKind.DISPUTED], name, where),
+        kind=NoticeKind.DISPUTED,
+        session=name,
+        message=f"{name}: not registered: several tmux servers have such a session: {where}",
+    )
+
+
+def judge(
+    session: Session, world: World, registry: Registry, missing: Sequence[Entry]
+) -> Iterator[Finding]:
+    """An entry is never made up: what runs there must have been seen.
+
+    `missing` are the running entries that nobody found, and that may have been renamed.
+    """
+    pane = identity.agent_pane(session, None, world)
+    inside = identity.inside(session, pane, world)
+    held = world.conversations.get(session.name)
+    owner = next((each for each in missing if _may_be(each, pane, inside, held, registry)), None)
+    hidden = inside.hidden or (world.place if isinstance(world.place, Unknown) else None)
+    if missing and hidden is None and isinstance(held, Unknown):
+        hidden = held
+    fault = names.fault_of(session.name)
+    if fault:
+        yield Notice(
+            id=finding_id(LETTERS[NoticeKind.REFUSED], session.name),
+            kind=NoticeKind.REFUSED,
+            session=session.name,
+            message=f"{session.name[:80]}: not registered: {fault}",
+        )
+    elif owner is not None:
+        text = f"not registered: it may be that of entry {owner.name}, which is not found"
+        yield Notice(
+            id=finding_id(LETTERS[NoticeKind.RENAMED], session.name, owner.name),
+            kind=NoticeKind.RENAMED,
+            session=session.name,
+            message=f"{session.name}: {text} (was its session renamed?)",
+        )
+    elif hidden:
+        text = f"tmux found but not in YAML; cannot see what runs in it: {hidden.why}"
+        yield Notice(
+            id=finding_id(LETTERS[NoticeKind.BLIND], session.name, hidden.why),
+            kind=NoticeKind.BLIND,
+            session=session.name,
+            message=f"{session.name}: {text}",
+        )
+    elif isinstance(inside.agent, Agent):
+        yield _unregistered(session, pane, inside.agent.process, inside.agent.kind, world)
+    elif isinstance(inside.process, Process):  # else it ended after the listing was made
+        yield _unregistered(session, pane, inside.process, names.agent_of(session.name), world)
+
+
+def _may_be(
+    entry: Entry, pane: Pane, inside: Inside, held: Conversation, registry: Registry
+) -> bool:
+    """Whether a stranger holds what a missing entry recorded: its conversation or its process."""
+    match held:
+        case Bound(id=one):
+            ids = {one}
+        case Ambiguous(candidates=several):
+            ids = set(several)
+        case Unproven(likely=one) if one:
+            ids = {one}
+        case _:
+            ids = set()
+    if ids & {entry.own_id, *entry.other_ids}:
+        return True
+    running = [inside.process, inside.agent.process if isinstance(inside.agent, Agent) else None]
+    pids = {each.pid for each in running if isinstance(each, Process)} | {pane.pid}
+    if entry.pane_pid not in pids:
+        return False
+    if not isinstance(inside.process, Process):
+        return True
+    kinds = {inside.agent.kind} if isinstance(inside.agent, Agent) else set[str]()
+    return gone.may_be(entry, inside.process, kinds, registry)
+
+
+def _unregistered(
+    session: Session, pane: Pane, running: Process, kind: str | None, world: World
+) -> Drift:
+    """Class B. The agent is the one that runs there; without one, the one in the name."""
+    workspace = running.cwd or session.directory
+    fields: dict[str, Scalar | Mapping[str, Scalar]] = {
+        "workspace": workspace,
+        "agent": kind,
+        "status": RUNNING,
+        **({"host": host} if (host := _host(world)) else {}),
+        "created_at": session.created_at.astimezone(world.at.tzinfo),
+        "last_visible_status": "auto-registered",
+        "pane": {"pid": pane.pid, "cmd": running.command or None, "cwd": workspace},
+    }
+    if kind:
+        fields[f"{kind}_session_id_own"] = None
+    return Drift(
+        id=finding_id(DriftClass.UNREGISTERED, session.name, session.created_at),
+        kind=DriftClass.UNREGISTERED,
+        session=session.name,
+        workspace=workspace,
+        agent=kind or "",
+        seen="tmux found but not in YAML",
+        done="Auto-registered.",
+        edits=(AddEntry(session=session.name, fields=fields),),
+        changes=tuple(Change(key=key, before=None, after=fields[key]) for key in fields),
+        evidence={"socket": session.socket, "pane": pane.pane_id, "pid": pane.pid},
+    )
+
+
+def _host(world: World) -> str | None:
+    """The name that new entries have as theirs: the first of this place's names."""
+    return min(world.place.hosts, default=None) if isinstance(world.place, Place) else None
