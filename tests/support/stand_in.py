@@ -33,6 +33,8 @@ class StandIn:
             text=True,
         )
         self.pid = self._process.pid
+        # The kernel shows no arguments at first: its name is there once it obeys.
+        self._answer()
 
     def lock(self, path: object) -> None:
         """Open a file and `flock` it, until it is let go."""
@@ -67,11 +69,15 @@ class StandIn:
             self._process.stdout.close()
 
     def _do(self, *order: str) -> str:
-        stdin, stdout = self._process.stdin, self._process.stdout
+        stdin = self._process.stdin
         assert stdin is not None
-        assert stdout is not None
         stdin.write(json.dumps(order) + "\n")
         stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> str:
+        stdout = self._process.stdout
+        assert stdout is not None
         return str(json.loads(stdout.readline()))
 
 
@@ -110,6 +116,7 @@ def _obey() -> None:
                 raise ValueError(order)
         return ""
 
+    print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         print(json.dumps(do(json.loads(line))), flush=True)
     for child in children.values():

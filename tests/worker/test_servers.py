@@ -201,7 +201,7 @@ class TestLook:
         try:
             began = time.monotonic()
             assert look(ground.servers()) == ["default", "work"]
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 10
         finally:
             work.resume()
 
