@@ -61,7 +61,7 @@ def from_absence(entry: Entry, registry: Registry, world: World, memory: Memory)
         return why
     sighting = memory.sightings.get(names.key(entry.name))
     if sighting is not None and isinstance(world.place, Place) and sighting.place == world.place.id:
-        return _from_sighting(sighting, world)
+        return _from_sighting(entry, sighting, registry, world)
     return _never_seen(entry, registry, world, memory)
 
 
@@ -79,12 +79,38 @@ def withheld(entry: Entry, world: World, memory: Memory) -> Unknown | None:
 # Seen here before: judged by its own server and boot alone. -------------------------------------
 
 
-def _from_sighting(sighting: Sighting, world: World) -> Gone | Unknown:
+def _from_sighting(
+    entry: Entry, sighting: Sighting, registry: Registry, world: World
+) -> Gone | Unknown:
     boot = world.boot
     if boot and _is_over(sighting, boot, world):
         return Gone(cause=Cause.HOST_REBOOT, evidence={"boot": boot.id or boot.at.isoformat()})
     if boot and boot.id and sighting.boot not in {"", boot.id}:
         return Unknown("it was seen in another boot of this host, which is not proven to be over")
+    verdict = _from_its_server(sighting, world)
+    if isinstance(verdict, Unknown):
+        return verdict
+    return next(_contradictions(entry, sighting, registry, world), verdict)
+
+
+def _contradictions(
+    entry: Entry, sighting: Sighting, registry: Registry, world: World
+) -> Iterator[Unknown]:
+    """What runs though the server lacks the session: the agent seen, or what the entry tells since.
+
+    An agent may outlive its terminal. And who starts a session anew, at a server that is not
+    asked, writes its pane into the entry: the sighting is of the former one then.
+    """
+    lives = world.remembered.get(sighting.agent) if sighting.agent else None
+    if isinstance(lives, Unknown):
+        yield lives
+    elif lives and sighting.agent:
+        yield Unknown(f"its agent (process {sighting.agent.pid}) still runs, in no session listed")
+    if entry.pane_pid is not None and not sighting.is_of(entry.pane_pid):
+        yield from _still_there(entry, entry.pane_pid, registry, world)
+
+
+def _from_its_server(sighting: Sighting, world: World) -> Gone | Unknown:
     if sighting.socket not in world.tmux:
         return Unknown(f"its tmux server ({sighting.socket}) was not asked")
     answer = world.tmux[sighting.socket]
@@ -94,7 +120,7 @@ def _from_sighting(sighting: Sighting, world: World) -> Gone | Unknown:
         seen = {f"tmux {sighting.socket}": _server_name(answer.server)}
         lacks = {"lacks": f"{sighting.session_id} {sighting.pane_id}"}
         return Gone(cause=Cause.SESSION_CLOSED, evidence={**seen, **lacks})
-    return _from_server(sighting, answer, world)
+    return _from_another(sighting, answer, world)
 
 
 def _is_over(sighting: Sighting, boot: Boot, world: World) -> bool:
@@ -113,7 +139,7 @@ def _is_over(sighting: Sighting, boot: Boot, world: World) -> bool:
     return boot.at > sighting.at + CLOCK_SLACK and not (contradicted or lives)
 
 
-def _from_server(sighting: Sighting, answer: Listing | None, world: World) -> Gone | Unknown:
+def _from_another(sighting: Sighting, answer: Listing | None, world: World) -> Gone | Unknown:
     """The server of the sighting did not answer: another one did, or none."""
     server = sighting.server_process
     lives = world.remembered.get(server) if server else None

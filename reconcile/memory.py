@@ -105,6 +105,10 @@ class Sighting:
     """What that process was last proven to hold, and what proved it."""
     proof: Proof | None = None
 
+    def is_of(self, pid: int) -> bool:
+        """Whether a recorded pid is that of the pane or the agent that was seen."""
+        return pid == self.pane_pid or (self.agent is not None and pid == self.agent.pid)
+
     def is_elsewhere(self, here: PlaceId, home_since: datetime | None) -> bool:
         """Whether it speaks of another place, and nobody said since then that this is the home."""
         if self.place in {"", here}:

@@ -293,7 +293,7 @@ class World:
     servers: Mapping[Server, ProcessId] = field(default_factory=dict)
     """The processes of the servers that answered, where the process table shows them."""
     remembered: Mapping[ProcessId, bool | Unknown] = field(default_factory=dict)
-    """Whether the tmux servers that sightings name still run, where their socket does not tell."""
+    """Whether the tmux servers and agents that the missing ones' sightings name still run."""
     conversations: Mapping[SessionName, Conversation] = field(default_factory=dict)
     holders: Mapping[Recorded, tuple[str, ...]] | Unknown = field(default_factory=dict)
     """Who holds a recorded conversation, fit for a person; asked for entries never seen alone."""

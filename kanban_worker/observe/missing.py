@@ -81,8 +81,8 @@ def server_processes(
 
 
 def remembered(sightings: Collection[Sighting]) -> Mapping[ProcessId, bool | Unknown]:
-    """Whether the servers of these sightings still run."""
-    asked = {each.server_process for each in sightings if each.server_process}
+    """Whether the servers and the agents of these sightings still run."""
+    asked = {one for each in sightings for one in (each.server_process, each.agent) if one}
     return {process: processes.lives(process) for process in asked}
 
 

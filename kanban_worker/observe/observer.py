@@ -315,16 +315,17 @@ class Observer:
         here = self.place.id if isinstance(self.place, Place) else None
         seen = [fleet.sightings.get(names.key(entry.name)) for entry in fleet.missing]
         sighted = [each for each in seen if each and each.place == here]
-        never = [
-            entry for entry, each in zip(fleet.missing, seen, strict=True) if each not in sighted
-        ]
+        pairs = list(zip(fleet.missing, seen, strict=True))
+        never = [entry for entry, each in pairs if each is None or each.place != here]
+        # What an entry that was seen here records besides is asked for as well.
+        besides = [e for e, each in pairs if each and e.pane_pid and not each.is_of(e.pane_pid)]
         world = replace(
             world,
             rivals=self._tmux.rivals(world.tmux),
             left_behind=self._left_behind(world.tmux),
             remembered=missing.remembered(sighted),
         )
-        pids = missing.recorded(never, world.at, self._boot)
+        pids = missing.recorded([*never, *besides], world.at, self._boot)
         world = replace(world, recorded_pids=pids.processes, recorded_agents=pids.kinds)
         if not never or world.away is not None or here is None:
             return world

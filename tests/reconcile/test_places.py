@@ -73,6 +73,7 @@ OTHER_HOST = replace(ENTRY, host="laptop")
 AWAY = replace(GONE, away="the registry is at home at laptop")
 RENAMED = SessionName("lab-r-creator-claude")
 SECOND = Pane(pane_id="%2", pid=2)
+AGENT = CLAUDE.id
 BLIND = Unknown("tmux gave no answer")
 OTHER_SERVER = replace(GONE, tmux={SOCKET: listing(server=YOUNG_SERVER)})
 
@@ -378,6 +379,65 @@ NEVER_TOLD = "its tmux server (pid 812) does not answer, and nothing shows wheth
 )
 def test_what_was_seen_here_is_not_gone_while(world: World, memory: Memory, why: str) -> None:
     assert doubts(world, memory=memory) == missed(why)
+
+
+@pytest.mark.parametrize(
+    ("world", "memory", "why"),
+    [
+        pytest.param(
+            replace(GONE, remembered={AGENT: True}),
+            SEEN,
+            f"its agent (process {PID}) still runs, in no session listed",
+            id="its agent outlives its terminal",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, remembered={SERVER_PROCESS: False, AGENT: True}),
+            SEEN,
+            f"its agent (process {PID}) still runs, in no session listed",
+            id="its agent outlives its server",
+        ),
+        pytest.param(
+            replace(GONE, remembered={AGENT: Unknown("hidepid")}),
+            SEEN,
+            "hidepid",
+            id="its agent may not be seen",
+        ),
+        pytest.param(
+            replace(GONE, recorded_pids={PID: CLAUDE}),
+            seen(pane_pid=1, agent=None),
+            f"its pane process {PID} (claude) still runs, in no session listed",
+            id="the entry was written for another process since, which runs",
+        ),
+        pytest.param(
+            replace(GONE, recorded_pids={PID: BLIND}),
+            seen(pane_pid=1, agent=ProcessId(pid=2, start="7")),
+            "tmux gave no answer",
+            id="the entry was written for another process since, which cannot be looked for",
+        ),
+    ],
+)
+def test_what_runs_outside_every_session_contradicts_a_death(
+    world: World, memory: Memory, why: str
+) -> None:
+    assert doubts(world, memory=memory) == missed(why)
+
+
+@pytest.mark.parametrize(
+    ("entry", "memory"),
+    [
+        pytest.param(ENTRY, seen(agent=None), id="the recorded process is the one that was seen"),
+        pytest.param(ENTRY, seen(pane_pid=1), id="the recorded process is the agent's own"),
+        pytest.param(replace(ENTRY, pane_pid=None), seen(agent=None), id="no process is recorded"),
+    ],
+)
+def test_what_the_sighting_covers_is_not_asked_again(entry: Entry, memory: Memory) -> None:
+    assert causes(GONE, entry, memory=memory) == ["session-closed"]
+
+
+def test_after_a_reboot_an_earlier_process_id_is_nobodys() -> None:
+    world = replace(GONE, tmux={}, boot=NEXT_BOOT, remembered={AGENT: True})
+
+    assert causes(world, memory=seen(at=BORN)) == ["host-reboot"]
 
 
 def test_a_server_that_does_not_answer_is_told_once_and_nobody_is_dead() -> None:
