@@ -88,10 +88,10 @@ def has_exited(
     changed = differences(entry, session, pane, world)
     if any(_of_another(entry, session, inside(session, pane, world), world)):
         return False
-    if changed and not (same or sighting):
+    known = sighting is not None and sighting.agent is not None
+    if changed and not (same or known):
         return False
     lost = entry.pane_pid is not None and entry.pane_pid not in _pids(session, world)
-    known = sighting is not None and sighting.agent is not None
     return inside(session, pane, world).shell_only or known or (lost and same)
 
 

@@ -7,7 +7,7 @@ event. What could not be looked at makes no drift, only a notice.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -139,7 +139,9 @@ class _Look:
         if self._sessions.is_mistakable(session):
             case = replace(case, world=_unnamed(case.world, session))
         pane = identity.agent_pane(session, entry, self._world)
-        self._panes.add((session.socket, pane.pane_id))
+        self._panes.update(
+            (session.socket, each) for each in _agents_panes(session, pane, self._world)
+        )
         self.lives[name] = flapping.life(entry, session, self._world)
         if entry.status == TERMINATED:
             if not entry.fresh:
@@ -209,6 +211,12 @@ class _Look:
             return None
         self._panes.add((session.socket, pane.pane_id))
         return free
+
+
+def _agents_panes(session: Session, pane: Pane, world: World) -> Iterable[str]:
+    """The panes that may be the agent's: any of them, while one cannot be looked into."""
+    hidden = any(identity.inside(session, each, world).hidden for each in session.panes)
+    return (each.pane_id for each in (session.panes if hidden else [pane]))
 
 
 def _unnamed(world: World, session: Session) -> World:

@@ -276,11 +276,11 @@ def _missed(world: World, registry: Registry | None) -> str:
     panes = [inside.hidden for inside in world.inside.values()]
     blindness: tuple[tuple[Iterable[object], str], ...] = (
         (world.tmux.values(), every),
-        (panes, "ABCDGILMNPVX"),
+        (panes, "ABCDGHILMNPVX"),
         (world.recorded_pids.values(), "A"),
         ((world.place,), every),
         ((world.holders, *world.others.values(), *world.remembered.values()), "A"),
-        (world.conversations.values(), "CDGLMV"),
+        (world.conversations.values(), "BCDGLMNV"),
         (world.artefacts.values(), "DEG"),
     )
     if registry is None or world.rivals:

@@ -40,6 +40,21 @@ def deaths(plan: Plan) -> list[Decision]:
     return [each for each in plan.decisions if each.drift.kind is DriftClass.TMUX_GONE]
 
 
+def told_by_their_own_server(scene: Scene, plan: Plan) -> set[FindingId]:
+    """The deaths that the server of the sighting tells: what cannot be seen of others is no doubt.
+
+    A seeing look may find a session of the same name at another server, which is another session.
+    """
+    return {
+        each.drift.id
+        for each in deaths(plan)
+        if (seen := scene.memory.sightings.get(names.key(each.drift.session)))
+        and "lacks" in each.drift.evidence
+        and isinstance(scene.world.tmux[seen.socket], Listing)
+        and not living_panes(scene, seen)
+    }
+
+
 # Blindness changes nothing. ---------------------------------------------------------------------
 
 
@@ -70,8 +85,10 @@ def test_a_blind_look_writes_nothing_that_a_seeing_one_would_not(
 ) -> None:
     blind = replace(scene, world=data.draw(worlds.blinded(scene.world)))
 
-    event(f"writes {bool(written(blind.tick()))}")
-    assert written(blind.tick()) <= written(scene.tick())
+    plan = blind.tick()
+
+    event(f"writes {bool(written(plan))}")
+    assert written(plan) <= written(scene.tick()) | told_by_their_own_server(blind, plan)
 
 
 @LAW
@@ -81,8 +98,11 @@ def test_a_blind_look_finds_no_drift_that_a_seeing_one_would_not(
 ) -> None:
     blind = replace(scene, world=data.draw(worlds.blinded(scene.world)))
 
-    found = {each.drift.id for each in blind.tick().decisions}
-    assert found <= {each.drift.id for each in scene.tick().decisions}
+    plan = blind.tick()
+
+    found = {each.drift.id for each in plan.decisions}
+    seen = {each.drift.id for each in scene.tick().decisions}
+    assert found <= seen | told_by_their_own_server(blind, plan)
 
 
 @LAW
@@ -161,7 +181,7 @@ def test_in_a_frozen_world_the_second_tick_finds_nothing_new(scene: Scene) -> No
 @given(scene=worlds.scenes(), seconds=st.integers(0, 300))
 def test_up_to_the_time_it_names_a_judgement_stays_the_same(scene: Scene, seconds: int) -> None:
     now = judge.judge(scene.world, scene.registry, scene.memory, Policy())
-    at = min(AT + timedelta(seconds=seconds), now.until)
+    at = max(AT, min(AT + timedelta(seconds=seconds), now.until))
 
     then = judge.judge(replace(scene.world, at=at), scene.registry, scene.memory, Policy())
 

@@ -560,6 +560,18 @@ def test_what_a_stranger_has_besides_a_linked_window_is_registered_if_it_is_an_a
     assert [each.evidence["pane"] for each in added] == ["%2"] * (inside is RUNS_CLAUDE)
 
 
+def test_a_linked_window_is_not_registered_while_the_agents_pane_cannot_be_told() -> None:
+    linked = replace(SESSION, name=RENAMED, id="$2")
+    session = replace(SESSION, panes=(PANE, SECOND))
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(session, linked)},
+        inside={**WORLD.inside, (SOCKET, "%2"): Inside(process=BLIND, agent=BLIND)},
+    )
+
+    assert drifts(judged(world, replace(ENTRY, pane_pid=None)), DriftClass.UNREGISTERED) == []
+
+
 def test_when_two_swap_their_names_each_entry_keeps_its_own_session() -> None:
     name = SessionName("lab-y-creator-claude")
     other = replace(ENTRY, name=name, pane_pid=2, own_id=NEXT)
@@ -836,6 +848,17 @@ def test_an_agents_pane_that_was_killed_beside_an_editors_is_no_death(
     assert notice.kind is NoticeKind.SHELL
     remain = "2 other panes remain" if more else "1 other pane remains"
     assert notice.message == f"{NAME}: agent exited; {remain}"
+
+
+def test_what_never_ran_the_registered_agent_has_not_exited_at_the_second_look_either() -> None:
+    world = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL}, conversations={})
+    entry = replace(ENTRY, pane_pid=9003, created_at=None)
+
+    first = planned(world, entry, memory=KNOWN)
+    second = planned(replace(world, at=AT + timedelta(minutes=1)), entry, memory=first.memory)
+
+    kinds = [[note.notice.kind for note in plan.notes] for plan in (first, second)]
+    assert kinds == [[NoticeKind.IDENTITY]] * 2
 
 
 def test_who_was_seen_to_run_no_agent_in_another_directory_has_not_exited() -> None:

@@ -210,6 +210,8 @@ def _worlds(draw: DrawFn, registry: Registry, sessions: list[Session]) -> World:
         if each
     }
     conversations = {each.name: draw(_conversations(_number(each))) for each in living}
+    inside = {key: draw(_insides(pane.pid)) for key, pane in panes.items()}
+    shown = {one.pid: one for each in inside.values() if isinstance(one := each.process, Process)}
     return World(
         at=AT,
         boot=draw(_often(BOOT, NEXT_BOOT, replace(BOOT, id=""), None)),
@@ -220,13 +222,14 @@ def _worlds(draw: DrawFn, registry: Registry, sessions: list[Session]) -> World:
             for socket in SOCKETS
         },
         rivals=draw(_often(frozenset[str](), frozenset({SOCKET}))),
-        inside={key: draw(_insides(pane.pid)) for key, pane in panes.items()},
+        inside=inside,
         servers={SERVER: SERVER_PROCESS, YOUNG_SERVER: YOUNG_PROCESS},
         remembered=draw(
             st.dictionaries(st.sampled_from([SERVER_PROCESS, YOUNG_PROCESS]), st.booleans())
         ),
         recorded_pids={
-            entry.pane_pid: draw(_recorded_processes(entry.pane_pid, _number(entry)))
+            entry.pane_pid: shown.get(entry.pane_pid)
+            or draw(_recorded_processes(entry.pane_pid, _number(entry)))
             for entry in registry.entries
             if entry.pane_pid is not None
         },
