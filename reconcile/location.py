@@ -70,7 +70,7 @@ class Sessions:
         self._owners: dict[tuple[str, SessionName], list[SessionName]] = {}
         for entry in registry.entries:
             self._names.update(names.as_listed(entry.name))
-            if entry.status == RUNNING and (seen := self._seen(entry)):
+            if seen := self._seen(entry):
                 self._owners.setdefault(key(seen.session), []).append(entry.name)
         self._by_pid: dict[int, list[Session]] | None = None
         self._recorders: Counter[int | None] | None = None
@@ -107,7 +107,7 @@ class Sessions:
 
     def of(self, entry: Entry) -> Location:
         """The session of an entry of this place; None where no listing shows one."""
-        if entry.status == RUNNING and (seen := self._seen(entry)):
+        if seen := self._seen(entry):
             others = self._other_owners(entry, seen.session)
             why = f"its session is also that of {', '.join(others)}"
             return Disputed(why, (seen.session,)) if others else seen
@@ -168,7 +168,8 @@ class Sessions:
         return Located(holder, How.PANE) if holder else None
 
     def _sighting_here(self, entry: Entry) -> Sighting | None:
-        seen = self.sighting(entry)
+        """Of a running entry alone: where one that ended was says nothing of where it rises."""
+        seen = self.sighting(entry) if entry.status == RUNNING else None
         here = isinstance(self._place, Place) and seen and seen.place == self._place.id
         return seen if here else None
 

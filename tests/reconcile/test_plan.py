@@ -32,6 +32,7 @@ from examples import (
 )
 from reconcile import plan
 from reconcile.desired import Entry, Registry
+from reconcile.drift import LETTERS, DriftClass
 from reconcile.memory import Memory, Remembered
 from reconcile.observed import Listing, Missing, Pane, Process, SessionName, Unknown, World
 from reconcile.plan import Action, Decision, Plan
@@ -478,7 +479,8 @@ def test_once_a_wave_is_written_its_server_is_no_news() -> None:
     assert written.memory.boot == NEXT_BOOT
 
 
-OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABCDIMRXGEFU"}
+EVERY = "".join([*DriftClass, *LETTERS.values()])
+OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in EVERY}
 
 
 @pytest.mark.parametrize(
@@ -487,18 +489,16 @@ OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABC
         pytest.param(WORLD, "", id="nothing"),
         pytest.param(
             replace(WORLD, tmux={**WORLD.tmux, SECOND_SOCKET: Unknown("hung")}),
-            "ABCDIMRXGEFU",
+            EVERY,
             id="a tmux server",
         ),
-        pytest.param(
-            replace(WORLD, rivals=frozenset({SOCKET})), "ABCDIMRXGEFU", id="a server with a rival"
-        ),
+        pytest.param(replace(WORLD, rivals=frozenset({SOCKET})), EVERY, id="a server with a rival"),
         pytest.param(
             replace(WORLD, recorded_pids={7: Unknown("no access")}), "A", id="a recorded process"
         ),
         pytest.param(
             replace(WORLD, conversations={**WORLD.conversations, SessionName("b"): Unknown("no")}),
-            "CDMG",
+            "BCDGLMNV",
             id="a conversation",
         ),
         pytest.param(
@@ -510,7 +510,7 @@ OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABC
                 conversations={SessionName("b"): Unknown("no")},
                 artefacts={("agy", OWN): Unknown("no access")},
             ),
-            "CDMGE",
+            "BCDEGLMNV",
             id="a conversation and an artefact",
         ),
         pytest.param(
@@ -521,7 +521,7 @@ OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in "ABC
                     (SOCKET, "%9"): replace(WORLD.inside[SOCKET, "%1"], agent=Unknown("no access")),
                 },
             ),
-            "ABCDIMXG",
+            "ABCDGHILMNPVX",
             id="what runs in a pane",
         ),
     ],
