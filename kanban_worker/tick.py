@@ -223,7 +223,8 @@ class Monitor:
             owner=self._owner.uid if self._owner else None,
         )
         if document and document.cut:
-            if torn := endings.torn(document.cut, world, self._policy.patterns):
+            sightings = self.notebook.memory.sightings
+            if torn := endings.torn(document.cut, world, sightings, self._policy.patterns):
                 document, registry, troubles = None, None, [torn]
             else:
                 self.registry.trust(document)
@@ -252,7 +253,7 @@ class Monitor:
         """Writes what is to be written, and takes back what could not be."""
         if seen.document is None:
             return _Applied(plan=decided)
-        if any(fault.grave for fault in seen.document.faults):
+        if any(fault.grave and fault.holds for fault in seen.document.faults):
             decided = decided.hold_writes(FAULTY)
         decided = decided.settled(dry_run=dry_run)
         if not decided.edits:
@@ -344,9 +345,10 @@ class Monitor:
 
 
 def _mend(path: Path, fault: Fault) -> MustMend:
+    left = "Nothing was written" if fault.holds else "This entry is left alone"
     return MustMend(
         f"registry {path.name}, line {fault.line}, column {fault.column}: {fault.message}. "
-        "Nothing was written. Mend it, then run: agent-sessions check"
+        f"{left}. Mend it, then run: agent-sessions check"
     )
 
 

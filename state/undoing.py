@@ -125,7 +125,9 @@ def _refuse(history: History, change: Written, document: Document) -> None:
     else:
         if document.unwritable:
             raise MustMend(str(document.unwritable))
-        faults = [fault for fault in document.faults if fault.grave]
+        mine = names.key(change.session)
+        grave = (fault for fault in document.faults if fault.grave)
+        faults = [fault for fault in grave if fault.holds or fault.session == mine]
         if faults:
             told = faults[0].told(document.source)
             raise MustMend(f"{told}. Nothing was written. Mend it, then try again")

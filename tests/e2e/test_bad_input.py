@@ -97,11 +97,9 @@ FAULTS = {
     "a huge escape": Fault(ENTRY + b'    note: "\\UFFFFFFFF"\n', "line 5, column 1|line 4", "YAML"),
     "nested too deeply": Fault(b"a: " + b"[" * 99 + b"]" * 99 + b"\n", "line 1, column", "deep"),
 }
+TWICE = b"  - name: lab-x-creator-claude\n"
 ENTRY_FAULTS = {
     "no name": Fault(b"  - status: running\n", "line 5, column 5", "it needs `name:`"),
-    "a name twice": Fault(
-        b"  - name: lab-x-creator-claude\n", "line 5, column 11", "used in line 3"
-    ),
     "an entry of text": Fault(b"  - lab-y\n", "line 5, column 5", "no keys are below it"),
     "a list for a status": Fault(
         b"  - name: y\n    status: [running]\n",
@@ -152,13 +150,12 @@ def test_a_registry_that_cannot_be_read_is_named_with_line_and_column(
 @pytest.mark.parametrize(
     "fault", [pytest.param(each, id=name) for name, each in ENTRY_FAULTS.items()]
 )
-def test_one_faulty_entry_keeps_all_from_being_written_and_none_from_being_judged(
+def test_one_faulty_entry_is_left_alone_and_the_others_are_written(
     desk: Desk, fault: Fault
 ) -> None:
     desk.starts("lab-x-creator-claude", "lab-new-creator-claude")
     desk.registry.write_bytes(ENTRY + fault.text + gone(desk).encode())
     desk.saved(60)
-    untouched = Untouched(desk)
 
     done = desk.once()
 
@@ -166,20 +163,46 @@ def test_one_faulty_entry_keeps_all_from_being_written_and_none_from_being_judge
     said = done.complaints()
     assert re.search(rf"registry agent-sessions\.yaml, {fault.at}: ", said), said
     assert re.search(fault.said, said), said
-    assert "run: agent-sessions check" in said
+    assert "This entry is left alone. Mend it, then run: agent-sessions check" in said
     drifts = by_class(done.report)
     assert {kind: drift["session"] for kind, drift in drifts.items()} == {
         "A": GONE,
         "B": "lab-new-creator-claude",
     }
-    assert {drift["action"] for drift in drifts.values()} == {"held"}
-    assert "faults" in drifts["A"]["why"]
-    untouched.check()
-    assert not desk.kept, "a faulty registry is not the last good one"
+    assert {drift["action"] for drift in drifts.values()} == {"updated"}
+    text = desk.registry.read_bytes()
+    assert text.startswith(ENTRY + fault.text)
+    assert text.count(b"status: terminated") == 1
+    again = desk.once()
+    assert (again.status, again.report["drifts"]) == (64, [])
+    assert desk.registry.read_bytes() == text
     checked = desk.run("check")
     assert checked.status == 64
     line, column = re.findall(r"\d+", fault.at)
     assert f"{desk.registry}:{line}:{column}: fault: " in checked.out
+
+
+def test_a_name_that_is_there_twice_keeps_all_from_being_written_and_none_from_being_judged(
+    desk: Desk,
+) -> None:
+    desk.starts("lab-x-creator-claude", "lab-new-creator-claude")
+    desk.registry.write_bytes(ENTRY + TWICE + gone(desk).encode())
+    desk.saved(60)
+    untouched = Untouched(desk)
+
+    done = desk.once()
+
+    assert done.status == 64
+    said = done.complaints()
+    assert "registry agent-sessions.yaml, line 5, column 11: " in said
+    assert "the name is already used in line 3. Nothing was written. Mend it" in said
+    drifts = by_class(done.report)
+    assert drifts.keys() == {"A", "B"}
+    assert {drift["action"] for drift in drifts.values()} == {"held"}
+    assert "faults" in drifts["A"]["why"]
+    untouched.check()
+    assert not desk.kept, "a faulty registry is not the last good one"
+    assert desk.run("check").status == 64
 
 
 def test_each_faulty_entry_is_a_line_of_its_own(desk: Desk) -> None:

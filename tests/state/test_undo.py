@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -335,11 +335,27 @@ def test_a_lock_that_somebody_keeps_is_told(home: Home) -> None:
     assert home.path.read_bytes() == before
 
 
-def test_a_registry_with_faults_is_left_alone(home: Home) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(lambda text: text + "  - name: b\n", id="a name that is there twice"),
+        pytest.param(
+            lambda text: text.replace("name: a\n", "name: a\n    pane: 7\n"), id="its own"
+        ),
+    ],
+)
+def test_a_registry_with_faults_is_left_alone(home: Home, fault: Callable[[str], str]) -> None:
+    change = home.change(*end("a"))
+    home.save(fault(home.path.read_text()))
+    with pytest.raises(MustMend, match=r"line \d.*Nothing was written. Mend it"):
+        home.undo(change)
+
+
+def test_a_fault_in_another_entry_keeps_nothing_from_being_undone(home: Home) -> None:
     change = home.change(*end("a"))
     home.save(home.path.read_text() + "  - status: running\n")
-    with pytest.raises(MustMend, match=r"line 7.*Nothing was written. Mend it"):
-        home.undo(change)
+    home.undo(change)
+    assert home.path.read_text() == TEXT + "  - status: running\n"
 
 
 def test_two_who_undo_at_once_undo_once(home: Home) -> None:

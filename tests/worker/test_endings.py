@@ -7,9 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from examples import DEAD_PANE, GONE, NAME, SECOND_SOCKET, SESSION, SOCKET, WORLD, listing
+from examples import (
+    DEAD_PANE,
+    GONE,
+    KNOWN,
+    NAME,
+    SECOND_SOCKET,
+    SEEN,
+    SESSION,
+    SOCKET,
+    WORLD,
+    YOUNG_SERVER,
+    listing,
+)
 from kanban_worker import endings
 from reconcile import names
+from reconcile.memory import Memory
 from reconcile.observed import SessionName, Unknown, World
 from state.lastgood import Cut
 
@@ -20,8 +33,8 @@ BLIND = {**GONE.tmux, SECOND_SOCKET: Unknown("no answer")}
 DEAD = {SOCKET: listing(replace(SESSION, panes=(DEAD_PANE,)))}
 
 
-def verdict(cut: Cut, world: World) -> str:
-    return str(endings.torn(cut, world, names.DEFAULT_PATTERNS) or "")
+def verdict(cut: Cut, world: World, memory: Memory = KNOWN) -> str:
+    return str(endings.torn(cut, world, memory.sightings, names.DEFAULT_PATTERNS) or "")
 
 
 @pytest.mark.parametrize("cut", [CUT, SHORTENED], ids=["entry gone", "lines gone"])
@@ -40,6 +53,24 @@ def test_it_is_torn_while_the_session_runs(cut: Cut) -> None:
 @pytest.mark.parametrize("cut", [CUT, SHORTENED], ids=["entry gone", "lines gone"])
 def test_it_is_edited_when_the_session_runs_no_more(cut: Cut, world: World) -> None:
     assert not verdict(cut, world)
+
+
+def test_its_session_is_found_under_what_tmux_makes_of_its_name() -> None:
+    dotted = replace(CUT, session=SessionName("lab-a.b-creator-claude"))
+    session = replace(SESSION, name=SessionName("lab-a_b-creator-claude"))
+    world = replace(WORLD, tmux={SOCKET: listing(session)})
+    assert "its session still runs" in verdict(dotted, world)
+    assert not verdict(dotted, WORLD)
+
+
+def test_its_session_is_found_under_the_name_that_it_was_given_since() -> None:
+    renamed = replace(SESSION, name=SessionName("lab-r-creator-claude"))
+    world = replace(WORLD, tmux={SOCKET: listing(renamed)})
+    assert "its session still runs" in verdict(CUT, world, SEEN)
+    assert not verdict(CUT, world)
+    assert not verdict(
+        CUT, replace(world, tmux={SOCKET: listing(renamed, server=YOUNG_SERVER)}), SEEN
+    )
 
 
 def test_blindness_trusts_nothing() -> None:
