@@ -14,7 +14,6 @@ import pytest
 import fences
 import shards
 import steps
-from fleet import Fleet
 from game import DivergenceError, Game
 from shrinking import shrunk
 from steps import Step
@@ -35,8 +34,8 @@ LEAST = 10_000
 
 def lived(story: Sequence[Step]) -> tuple[Game, int, str]:
     """A life of its own: the game, and where and why it diverged."""
-    with fences.raised() as fence, Fleet(fence.tmux / "fleet") as fleet:
-        game = Game.begun(fleet, fence.home)
+    with fences.raised() as fence:
+        game = Game.begun(fence)
         for number, step in enumerate(story, start=1):
             try:
                 game.play(step)
