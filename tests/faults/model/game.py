@@ -116,6 +116,7 @@ class Game:
         registry.parent.mkdir(parents=True)
         life = Life(registry, now().replace(microsecond=0))
         life.adds_host(HERE, fence.tmux / HERE)
+        life.adds_server(life.hosts[HERE], "second")
         keeper = handwriting.entry(steps.KEEPER, {"status": "paused"})
         life.save(handwriting.HEAD + keeper, age=3600)
         game = cls(life)

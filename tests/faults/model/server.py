@@ -139,6 +139,17 @@ class Server:
         self._panes[pane.id] = replace(pane, agent=self._agent_in(pane.pid, wrapped=True))
         self.hold(self._panes[pane.id], str(uuid.uuid4()))
 
+    def restart(self, pane: Pane) -> None:
+        """Start the agent anew in its pane, whatever runs there now."""
+        ending = list(self._processes(pane))
+        command = self._command(wrapped=pane.wrapped)
+        where = pane.directory
+        self.fleet.tmux("respawn-pane", "-k", "-t", pane.id, "-c", where, "--", *command)
+        _until(lambda: all(map(fences.has_ended, ending)), f"the end of {ending}")
+        pid = int(self.fleet.tmux("display-message", "-p", "-t", pane.id, "#{pane_pid}"))
+        self._run(pane.id, pid, where, wrapped=pane.wrapped, names_itself=True)
+        self._read()
+
     # The agents. --------------------------------------------------------------------------------
 
     def hold(self, pane: Pane, conversation: str) -> None:

@@ -149,6 +149,12 @@ def _run_again(life: Life, name: int, *_: int) -> bool:
     return bool(chosen)
 
 
+def _restart(life: Life, which: int, *_: int) -> bool:
+    if chosen := _pane(life, which, lambda pane: pane):
+        chosen[0].restart(chosen[1])
+    return bool(chosen)
+
+
 def _kill_server(life: Life, which: int, *_: int) -> bool:
     if server := _one(which, [each for each in life.servers() if each.process]):
         server.kill_server()
@@ -289,6 +295,7 @@ STEPS: Mapping[str, tuple[int, Callable[[Life, int, int, int], bool]]] = {
     "rename": (3, _rename),
     "exit": (5, _exit),
     "run again": (3, _run_again),
+    "restart": (3, _restart),
     "kill server": (1, _kill_server),
     "prompt": (8, _prompt),
     "clear": (4, _clear),
