@@ -114,10 +114,10 @@ class Oracle:
         found = list(self._found(look, lives))
         unsteady = self.steadiness.unsteady(lives, sight.at, self.open)
         found += [Finding(("flapping", each, "")) for each in sorted(unsteady)]
-        wave = self._is_wave(found, look)
+        wave = self._wave(found, look)
         for each in found:
             self._recall(each, sight)
-            self._decide(each, unsteady, sight, wave=wave)
+            self._decide(each, unsteady, sight, wave)
             self._say(each, unsteady, sight)
         self._remember(found, look)
         return found
@@ -258,20 +258,28 @@ class Oracle:
             left=not dead.isdisjoint(sight.sockets),
         )
 
-    def _is_wave(self, found: Sequence[Finding], look: Look) -> bool:
-        """At least 3 and at least half of the running entries; or none, or another server or boot.
+    def _wave(self, found: Sequence[Finding], look: Look) -> set[Key]:
+        """The deaths that are not believed at first sight.
 
-        Those in doubt count: a wave is no smaller because not all of it could be seen.
+        At least 3 and at least half of the running entries, or no session is left, or the boot or
+        the server is another one: but what was seen on a server that is the same is believed. Those
+        in doubt count: a wave is no smaller because not all of it could be seen.
         """
-        deaths = sum(each.key[0] == "A" for each in found)
-        lost = deaths + sum(each.perhaps_gone for each in found)
+        deaths = [each for each in found if each.key[0] == "A"]
+        lost = len(deaths) + sum(each.perhaps_gone for each in found)
         running = sum(
             entry.get("status") == "running" and not look.is_elsewhere(entry)
             for entry in look.sight.entries.values()
         )
         past, many = self._past(look), lost >= MANY and lost * 2 >= running
-        changed = past.rebooted or bool(past.changed)
-        return deaths > 0 and (many or changed or not look.sight.sessions)
+        if past.rebooted or many or not look.sight.sessions:
+            return {each.key for each in deaths}
+        sockets = {key: look.seen.get(key[1]) for key in (each.key for each in deaths)}
+        return {
+            key
+            for key, seen in sockets.items()
+            if past.changed and (seen is None or seen.socket in past.changed)
+        }
 
     # What comes of it. --------------------------------------------------------------------------
 
@@ -284,10 +292,10 @@ class Oracle:
             self.held.pop(key, None)
             self.told.discard(key)
 
-    def _decide(self, finding: Finding, unsteady: set[str], sight: Sight, *, wave: bool) -> None:
+    def _decide(self, finding: Finding, unsteady: set[str], sight: Sight, wave: set[Key]) -> None:
         """What has writes is held for a person, for a second look, or while it flaps."""
         key, name = finding.key, finding.key[1]
-        if key[0] == "A" and wave:
+        if key in wave:
             self.held.setdefault(key, sight.at)
         waits = key in self.held and sight.at - self.held[key] < SECOND_LOOK
         ended = moment(sight.entries.get(name, {}).get("terminated_at"))
