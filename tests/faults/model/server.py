@@ -118,6 +118,18 @@ class Server:
             self._run(made, int(pid), where, wrapped=wrapped, names_itself=True)
         self._read()
 
+    def kill_pane(self, pane: Pane) -> None:
+        """Kill a pane; its session goes with the last one."""
+        self._change("kill-pane", "-t", pane.id)
+
+    def move(self, pane: Pane, to: Shown) -> None:
+        """Put a pane into another session; its own goes with its last one."""
+        self._change("move-pane", "-d", "-s", pane.id, "-t", f"{to.id}:")
+
+    def link(self, pane: Pane, to: Shown) -> None:
+        """Show the window of a pane in another session as well."""
+        self._change("link-window", "-d", "-s", pane.id, "-t", f"{to.id}:")
+
     def exit(self, pane: Pane, sig: int) -> None:
         """End an agent: its wrapper's shell remains, or else a dead pane."""
         assert pane.agent
@@ -222,7 +234,10 @@ class Server:
         }
 
     def _change(self, *command: str) -> None:
-        """A command that may end panes, and with the last one the server."""
+        """A command that may end panes, and with the last one the server.
+
+        Raises RuntimeError: tmux refused.
+        """
         before = set(self._panes)
         self.fleet.tmux(*command)
         try:

@@ -5,6 +5,7 @@ A step whose turn it cannot be (nothing to kill, say) does nothing and answers F
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import uuid
@@ -147,6 +148,42 @@ def _run_again(life: Life, name: int, *_: int) -> bool:
     if chosen := _pane(life, name, lambda pane: pane.is_bare):
         chosen[0].run_again(chosen[1])
     return bool(chosen)
+
+
+def _split(life: Life, which: int, what: int, _: int) -> bool:
+    chosen = _pane(life, which, lambda pane: not pane.ended)
+    if chosen:
+        with contextlib.suppress(RuntimeError):  # no space for a new pane
+            chosen[0].split(chosen[1], wrapped=(None, None, True, False)[what % 4])
+            return True
+    return False
+
+
+def _kill_pane(life: Life, which: int, *_: int) -> bool:
+    if chosen := _pane(life, which, lambda pane: pane):
+        chosen[0].kill_pane(chosen[1])
+    return bool(chosen)
+
+
+def _move(life: Life, which: int, to: int, _: int) -> bool:
+    return _elsewhere(life, which, to, Server.move)
+
+
+def _link(life: Life, which: int, to: int, _: int) -> bool:
+    return _elsewhere(life, which, to, Server.link)
+
+
+def _elsewhere(life: Life, which: int, to: int, act: Callable[[Server, Pane, Shown], None]) -> bool:
+    """Whether a pane could be brought into another session of its server."""
+    if not (chosen := _pane(life, which, lambda pane: pane)):
+        return False
+    server, pane = chosen
+    others = [shown for shown in server.sessions.values() if pane not in shown.panes]
+    if target := _one(to, sorted(others, key=lambda shown: shown.name)):
+        with contextlib.suppress(RuntimeError):  # no space for a new pane
+            act(server, pane, target)
+            return True
+    return False
 
 
 def _restart(life: Life, which: int, *_: int) -> bool:
@@ -296,6 +333,10 @@ STEPS: Mapping[str, tuple[int, Callable[[Life, int, int, int], bool]]] = {
     "exit": (5, _exit),
     "run again": (3, _run_again),
     "restart": (3, _restart),
+    "split": (3, _split),
+    "kill pane": (2, _kill_pane),
+    "move": (3, _move),
+    "link": (2, _link),
     "kill server": (1, _kill_server),
     "prompt": (8, _prompt),
     "clear": (4, _clear),
