@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -110,12 +110,13 @@ class Game:
     """How often each class or kind was found, and what came of it."""
 
     @classmethod
-    def begun(cls, fence: Fence) -> Game:
-        """A life with nothing in it but a registry with one paused entry."""
+    def begun(cls, fence: Fence, hosts: Sequence[str] = (HERE,)) -> Game:
+        """A life with nothing in it but a registry with one paused entry, on so many hosts."""
         registry = fence.home / "board/agent-sessions.yaml"
         registry.parent.mkdir(parents=True)
         life = Life(registry, now().replace(microsecond=0))
-        life.adds_host(HERE, fence.tmux / HERE)
+        for host in hosts:
+            life.adds_host(host, fence.tmux / host)
         life.adds_server(life.hosts[HERE], "second")
         keeper = handwriting.entry(steps.KEEPER, {"status": "paused"})
         life.save(handwriting.HEAD + keeper, age=3600)
@@ -125,20 +126,36 @@ class Game:
 
     def play(self, step: Step) -> None:
         """Take a step. Raises DivergenceError."""
-        watch = self.watches[HERE]
-        match step.kind:
-            case "tick":
-                self.life.at += timedelta(seconds=step.gap)
-                self._tick(watch)
-            case "crash":
-                watch.crash(ledger_lost=step.numbers[0] % 2 > 0)
-            case "reboot":
-                self.life.reboot(watch.host, clean=step.numbers[0] % 2 > 0)
-                watch.crash(ledger_lost=False)
-            case _:
-                if not steps.take(self.life, step):
-                    return
+        kind, (which, where, _) = step.kind, step.numbers
+        if kind in steps.THE_MONITORS:
+            if not (watch := self._watch(where, away=kind.endswith("away"))):
+                return
+            match kind:
+                case "crash":
+                    watch.crash(ledger_lost=which % 2 > 0)
+                case "reboot":
+                    self.life.reboot(watch.host, clean=which % 2 > 0)
+                    watch.crash(ledger_lost=False)
+                case "check here":
+                    watch.monitor.home.settle(self.life.at)
+                case _:
+                    self.life.at += timedelta(seconds=step.gap)
+                    self._tick(watch)
+        elif not steps.take(self.life, step):
+            return
         self.taken += 1
+
+    def _watch(self, number: int, *, away: bool) -> Watch | None:
+        """Home's monitor three times of four; the other host's comes later, if there is one."""
+        others = [each for name, each in self.life.hosts.items() if name != HERE]
+        if not away and (number % 4 or len(self.watches) == 1):
+            return self.watches[HERE]
+        if not others or not self.ticks:
+            return None
+        host = others[number % len(others)]
+        if host.name not in self.watches:
+            self.watches[host.name] = Watch(host, self.life)
+        return self.watches[host.name]
 
     def _tick(self, watch: Watch) -> None:
         sight, text = self.life.sight(watch.host), self.life.text

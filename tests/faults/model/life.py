@@ -22,8 +22,8 @@ from fleet import Fleet
 from server import Server
 from sight import Entry, Pane, Running, Serving, Shown, Sight, Watcher, as_tmux
 
-HERE = "here"
-"""The host on which the registry is first watched."""
+HERE, THERE = "here", "there"
+"""The hosts: the first one is where the registry is watched first."""
 FIRST_BOOT = "the first one"
 
 

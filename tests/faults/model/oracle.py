@@ -20,6 +20,7 @@ from sight import (
     as_tmux,
     conversations,
     moment,
+    proven,
     recorded_ids,
 )
 from unregistered import Strangers
@@ -195,9 +196,9 @@ class Oracle:
         known = before if before and before.is_of(shown, sight) else None
         if pane.ended or (pane.agent is None and known):
             return
-        held = conversations(pane, sight)
-        if len(held) == 1 and held[0] in sight.on_disk and not case.look.is_mistakable(shown):
-            holds: str | None = held[0]
+        held = proven(pane, sight)
+        if held in sight.on_disk and not case.look.is_mistakable(shown):
+            holds = held
         else:
             holds = before.held if before and pane.agent and before.agent == pane.agent else None
         self.seen[case.name] = Seen(

@@ -259,6 +259,19 @@ def conversations(pane: Pane, sight: Sight) -> tuple[str, ...]:
     return tuple(one for one in pane.begun if one in sight.on_disk and one not in named)
 
 
+def proven(pane: Pane, sight: Sight) -> str | None:
+    """The one conversation that a claude certainly holds.
+
+    Without a pid file that is the only one that it can have begun, if no other claude works in
+    its directory.
+    """
+    found = conversations(pane, sight)
+    beside = any(
+        each.agent != pane.agent and each.directory == pane.directory for _, each in sight.agents
+    )
+    return found[0] if len(found) == 1 and (pane.held or not beside) else None
+
+
 def is_stale(recorded: str, entry: Entry, sight: Sight, *, seen: bool) -> bool:
     """Nothing is there; or an own id has moved to where no resume from its workspace finds it.
 
@@ -281,4 +294,4 @@ def is_stale(recorded: str, entry: Entry, sight: Sight, *, seen: bool) -> bool:
 
 def _is_begun(conversation: str, sight: Sight) -> bool:
     """Whether a claude that is watched must have begun it."""
-    return any((conversation,) == conversations(pane, sight) for _, pane in sight.agents)
+    return any(conversation == proven(pane, sight) for _, pane in sight.agents)

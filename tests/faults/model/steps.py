@@ -31,7 +31,7 @@ KEEPER = "kept-for-ever"
 """A paused entry that nobody touches, so that the registry is never empty."""
 GAPS = (1, 1, 1, 5, 6, 10, 11, 11, 30, 30, 180, 180, 3600)
 STATUSES = ("paused", "terminated", "running", "running")
-THE_MONITORS = {"tick": 30, "crash": 2, "reboot": 1}
+THE_MONITORS = {"tick": 30, "tick away": 12, "crash": 2, "reboot": 1, "check here": 1}
 """Steps in which a monitor has a part, with their weights."""
 AGES = (0, 0, 3600)
 """Seconds: saved just now, or long ago."""
@@ -52,7 +52,9 @@ class Step:
     def told(self) -> str:
         """The step in one line."""
         return (
-            f"{self.kind} {self.gap:g} s" if self.kind == "tick" else f"{self.kind} {self.numbers}"
+            f"{self.kind} {self.gap:g} s"
+            if self.kind.startswith("tick")
+            else f"{self.kind} {self.numbers}"
         )
 
 
@@ -307,6 +309,8 @@ def _add_entry(life: Life, name: int, how: int, age: int) -> bool:
         {"pane": f"{{pid: {2**22 + how}, cmd: claude, cwd: {elsewhere}}}"},
         {"pane": "null", "status": "paused"},
         {"status": "terminated"},
+        {"host": list(life.hosts)[how % len(life.hosts)]},
+        {"host": "another"},
     )
     written = life.entry(free, **choices[how % len(choices)])
     life.save(handwriting.append(life.text, written), age=AGES[age % len(AGES)])

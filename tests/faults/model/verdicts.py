@@ -23,6 +23,7 @@ from sight import (
     moment,
     of_another,
     own_id,
+    proven,
     recorded_ids,
     recorded_pid,
 )
@@ -151,8 +152,8 @@ def _never_seen(case: Case) -> Finding:
     rebooted = past.rebooted or booted_since(entry, sight)
     shown = past.answering or past.left or past.changed or rebooted
     holders = [case.holders[one] for one in recorded_ids(entry) if one in case.holders]
-    if away := sight.away():
-        return case.finding("cannot-see", away, perhaps_gone=True)
+    if withheld := _withheld(case):
+        return withheld
     if may_run(entry, sight):
         fact = recorded_pid(entry), sight.running[recorded_pid(entry)].command
         return case.finding("cannot-see", fact, perhaps_gone=True)
@@ -161,6 +162,13 @@ def _never_seen(case: Case) -> Finding:
     if not shown:  # nothing shows that a server ever ran here
         return case.finding("cannot-see", perhaps_gone=True)
     return _death(case, "host-reboot" if rebooted else _cause(case))
+
+
+def _withheld(case: Case) -> Finding | None:
+    """Away from home every death of a session that was never seen here is held."""
+    away = case.sight.away()
+    held = away and not case.seen
+    return case.finding("cannot-see", away, perhaps_gone=True) if held else None
 
 
 def _cause(case: Case) -> str:
@@ -195,7 +203,7 @@ def present(case: Case, shown: Shown) -> Iterator[Finding]:
     pane = agent_pane(shown, entry)
     changed = _changed(entry, shown, sight)
     if pane.ended and (pane.pid == recorded_pid(entry) or not changed):
-        yield _death(case, pane.ended)
+        yield _withheld(case) or _death(case, pane.ended)
         return
     if restarted := _is_restarted(entry, shown, sight):
         yield _follows(case, entry, shown, pane)
@@ -274,46 +282,46 @@ def _conversation(
     case: Case, entry: Entry, pane: Pane, changed: Sequence[str]
 ) -> Iterator[Finding]:
     sight = case.sight
-    held = conversations(pane, sight)
+    held, several = proven(pane, sight), conversations(pane, sight)
     moved = None
     if not changed:
-        if len(held) > 1:  # never a guess
-            yield case.finding("ambiguous-id", held)
+        if several and held is None:  # never a guess
+            yield case.finding("ambiguous-id", several)
         if moved := _materialised(case, entry, pane, held):
             yield moved
         elif _has_left(case, entry, pane, held):
-            yield case.finding("conversation-left", (own_id(entry), *held))
-    if len(held) == 1 and (others := _sharers(pane, held[0], sight)):
-        yield case.finding("conversation-shared", (held[0], others))
+            yield case.finding("conversation-left", (own_id(entry), held))
+    if others := _sharers(pane, held, sight):
+        yield case.finding("conversation-shared", (held, others))
     seen = pane.agent is not None or (case.seen is not None and case.seen.agent is not None)
     for recorded in recorded_ids(entry):
         replaced = moved is not None and recorded == own_id(entry)
         # Nothing is on disk before the first prompt, so what the agent holds is not stale.
-        if (recorded,) != held and not replaced and is_stale(recorded, entry, sight, seen=seen):
+        if recorded != held and not replaced and is_stale(recorded, entry, sight, seen=seen):
             yield Finding(("D", case.name, recorded))
 
 
-def _sharers(pane: Pane, held: str, sight: Sight) -> frozenset[object]:
+def _sharers(pane: Pane, held: str | None, sight: Sight) -> frozenset[object]:
     """Which other living processes hold it, each with its session."""
     return frozenset(
         (other.agent, shown.name)
         for shown, other in sight.agents
-        if other.agent != pane.agent and conversations(other, sight) == (held,)
+        if held and other.agent != pane.agent and proven(other, sight) == held
     )
 
 
-def _has_left(case: Case, entry: Entry, pane: Pane, held: Sequence[str]) -> bool:
+def _has_left(case: Case, entry: Entry, pane: Pane, held: str | None) -> bool:
     """The very process held what is recorded, and now holds what nobody has spoken in yet."""
     known = case.seen if case.seen and case.seen.agent == pane.agent else None
     own = own_id(entry)
     left = known is not None and own is not None and known.held == own
-    return left and len(held) == 1 and held[0] != own and held[0] not in case.sight.on_disk
+    return left and held not in {None, own} and held not in case.sight.on_disk
 
 
-def _materialised(case: Case, entry: Entry, pane: Pane, held: Sequence[str]) -> Finding | None:
+def _materialised(case: Case, entry: Entry, pane: Pane, held: str | None) -> Finding | None:
     """C: the one conversation of this process is on disk; on a move the old id is kept."""
     old, sight = own_id(entry), case.sight
-    is_new = len(held) == 1 and held[0] in sight.on_disk and held[0] != old
+    is_new = held is not None and held in sight.on_disk and held != old
     if not is_new or entry.get("agent") != "claude" or pane.agent is None:
         return None
     history = History(
@@ -322,8 +330,8 @@ def _materialised(case: Case, entry: Entry, pane: Pane, held: Sequence[str]) -> 
         started_at=sight.running[pane.agent].started_at,
         past=dict(pane.past),
     )
-    writes = {"claude_session_id_own": held[0], "session_id_history": history}
-    return Finding(("C", case.name, held[0]), old, writes)
+    writes = {"claude_session_id_own": held, "session_id_history": history}
+    return Finding(("C", case.name, str(held)), old, writes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
