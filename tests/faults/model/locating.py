@@ -69,15 +69,19 @@ class Look:
         return entry.get("host") not in {None, self.sight.host}
 
     def followed(self, name: str) -> Shown | None:
-        """The session, or the one with the pane, that was seen before: tmux's ids survive."""
+        """The session, or the one with the pane, that was seen before: tmux's ids survive.
+
+        Of several with the pane (a window may be linked) the oldest one counts.
+        """
         seen = self.seen.get(name)
         if seen is None or self.sight.servers.get(seen.socket) != seen.server:
             return None
         here = [shown for shown in self.sight.sessions if shown.socket == seen.socket]
         own = [shown for shown in here if shown.id == seen.session]
         holding = [shown for shown in here if seen.shows_pane(shown)]
+        holding.sort(key=lambda shown: int(shown.id.removeprefix("$")))
         found = [each for each in own if each in holding or not holding] or holding
-        return found[-1] if found else None
+        return found[0] if found else None
 
     def named(self, name: str) -> list[Shown]:
         """The sessions of an entry's name, exactly, else as tmux rewrites it."""

@@ -31,7 +31,7 @@ KEEPER = "kept-for-ever"
 """A paused entry that nobody touches, so that the registry is never empty."""
 GAPS = (1, 1, 1, 5, 6, 10, 11, 11, 30, 30, 180, 180, 3600)
 STATUSES = ("paused", "terminated", "running", "running")
-THE_MONITORS = {"tick": 30, "tick away": 12, "crash": 2, "reboot": 1, "check here": 1}
+THE_MONITORS = {"tick": 25, "tick away": 9, "crash": 2, "reboot": 1, "check here": 1}
 """Steps in which a monitor has a part, with their weights."""
 AGES = (0, 0, 3600)
 """Seconds: saved just now, or long ago."""
@@ -59,7 +59,7 @@ class Step:
 
 
 def drawn(seed: int, count: int) -> Iterator[Step]:
-    """Steps in any order; about every third one is a tick."""
+    """Steps in any order; about every fourth one is a tick."""
     chance = random.Random(seed)  # noqa: S311 - the same again for the same seed is the point
     weights = THE_MONITORS | {kind: weight for kind, (weight, _) in STEPS.items()}
     kinds = [kind for kind, weight in weights.items() for _ in range(weight)]
