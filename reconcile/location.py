@@ -65,7 +65,7 @@ class Sessions:
         # A pane in a linked window or a grouped session is in several: the oldest one counts, so
         # that nothing depends on what other sessions are called.
         self._by_pane: dict[tuple[str, str], Session] = {}
-        for session, pane in sorted(self._panes(), key=lambda both: _age(both[0])):
+        for session, pane in sorted(self._panes(), key=lambda both: age(both[0])):
             self._by_pane.setdefault((session.socket, pane.pane_id), session)
         self._registry = registry
         self._exact = {entry.name for entry in registry.entries}
@@ -194,7 +194,7 @@ class Sessions:
         return ((session, pane) for session in self.all() for pane in session.panes)
 
 
-def _age(session: Session) -> tuple[int, str]:
+def age(session: Session) -> tuple[int, str]:
     """Sorts sessions of one server by age: tmux counts their ids up (`$9`, `$10`)."""
     return len(session.id), session.id
 
