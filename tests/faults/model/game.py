@@ -72,8 +72,8 @@ class Watch:
         self.hire()
 
     @contextlib.contextmanager
-    def alone(self, running: Collection[int]) -> Iterator[None]:
-        """This host has its own tmux servers and processes alone: other tests' are elsewhere."""
+    def alone(self, agents: Collection[int | None]) -> Iterator[None]:
+        """This host has its own tmux servers and agents alone: all others are elsewhere."""
         here = f"{self.host.tmux}/"
         listening, of_processes = unix_sockets.listening, servers._of_processes
         pids = holders._pids
@@ -86,7 +86,7 @@ class Watch:
             return [path for path in listening() if path.startswith(here)]
 
         def ours(kind: str) -> Iterator[int]:
-            return (pid for pid in pids(kind) if pid in running)
+            return (pid for pid in pids(kind) if pid in agents)
 
         with (
             mock.patch.object(os, "fsync"),  # no power is cut here, and it takes half of the time
@@ -163,7 +163,7 @@ class Game:
         before = {each: dict(one.oracle.seen) for each, one in self.watches.items()}
         wanted = watch.oracle.tick(sight)
 
-        with watch.alone(sight.running):
+        with watch.alone({pane.agent for _, pane in sight.agents}):
             tick = watch.monitor.tick(dry_run=False)
 
         self.ticks += 1

@@ -79,7 +79,7 @@ class Look:
         here = [shown for shown in self.sight.sessions if shown.socket == seen.socket]
         own = [shown for shown in here if shown.id == seen.session]
         holding = [shown for shown in here if seen.shows_pane(shown)]
-        holding.sort(key=lambda shown: int(shown.id.removeprefix("$")))
+        holding.sort(key=lambda shown: shown.age)
         found = [each for each in own if each in holding or not holding] or holding
         return found[0] if found else None
 

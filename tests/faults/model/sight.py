@@ -62,6 +62,11 @@ class Shown:
     """In the order of windows and panes."""
 
     @property
+    def age(self) -> int:
+        """Sorts sessions of one server, the oldest first: tmux counts their ids up."""
+        return int(self.id.removeprefix("$"))
+
+    @property
     def alive(self) -> bool:
         """Whether the process of any pane lives."""
         return any(not pane.ended for pane in self.panes)
@@ -126,10 +131,11 @@ class Sight:
 
     @property
     def agents(self) -> Iterator[tuple[Shown, Pane]]:
-        """The living claudes, each in one of the sessions that show it."""
+        """The living claudes, each in the oldest session that shows it."""
+        oldest_last = sorted(self.sessions, key=lambda shown: -shown.age)
         panes = {
             (shown.socket, pane.id): (shown, pane)
-            for shown in self.sessions
+            for shown in oldest_last
             for pane in shown.panes
             if pane.agent
         }
