@@ -16,6 +16,7 @@ from kanban_worker.agents import files
 from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import ENVIRONMENT, Adapter, Hooked, LiveAgent, Seen
 from kanban_worker.processes import LivingPane, Processes
+from reconcile import location
 from reconcile.observed import Listing, Pane, SessionName, Unknown, World
 from reconcile.resume import Holder
 
@@ -101,13 +102,11 @@ def _pane(pid: int, kind: str) -> LivingPane:
 
 
 def _panes(world: World) -> Mapping[int, SessionName]:
-    return {
-        pane.pid: session.name
-        for answer in world.tmux.values()
-        if isinstance(answer, Listing)
-        for session in answer.sessions.values()
-        for pane in session.panes
-    }
+    listed = (answer for answer in world.tmux.values() if isinstance(answer, Listing))
+    sessions = (session for answer in listed for session in answer.sessions.values())
+    # The oldest one last: of several sessions with a linked window it is the one that is told.
+    newest_first = sorted(sessions, key=location.age, reverse=True)
+    return {pane.pid: session.name for session in newest_first for pane in session.panes}
 
 
 def _who(pid: int, panes: Mapping[int, SessionName]) -> str:

@@ -336,6 +336,11 @@ class _Ends:
         self._members: dict[int, Member] = {}
         self._unwatchable: set[Member] = set()
 
+    def __del__(self) -> None:
+        """Close what is open: many a look is made once, and its descriptors are plain numbers."""
+        for fd in self._members:
+            os.close(fd)
+
     def seen(self) -> frozenset[Member]:
         """Those that have ended by now."""
         ended = {self._members[fd] for fd, _ in self._poll.poll(0)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,9 +48,9 @@ class Followed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The ids to look for on disk, and the first entry that records each."""
+    """The ids to look for on disk, and who records each."""
 
-    running: Mapping[Recorded, Entry]
+    running: Mapping[Recorded, Sequence[Entry]]
     cut_off: Mapping[Recorded, Entry]
     """The own ids of those that ended, but were not closed."""
     shared: frozenset[Recorded]
@@ -70,14 +70,15 @@ class Records:
 
     def wanted(self, registry: Registry) -> Wanted:
         """What follows from the registry alone."""
-        running: dict[Recorded, Entry] = {}
+        running: dict[Recorded, list[Entry]] = {}
         cut_off: dict[Recorded, Entry] = {}
         shared: set[Recorded] = set()
         for entry in registry.entries:
             for recorded in self._ids(entry):
                 if entry.status == RUNNING:
-                    first = running.setdefault(recorded, entry)
-                    shared |= {recorded} if first.workspace != entry.workspace else set()
+                    several = running.setdefault(recorded, [])
+                    several.append(entry)
+                    shared |= {recorded} if several[0].workspace != entry.workspace else set()
                 elif recorded[1] == entry.own_id and _was_cut_off(entry):
                     cut_off.setdefault(recorded, entry)
         ended = {each: cut_off[each] for each in cut_off if each not in running}
@@ -106,8 +107,10 @@ class Records:
         return {
             recorded: Artefact.PRESENT
             if recorded[1] in written
-            else self._artefact(recorded, entry, now, shared=recorded in wanted.shared)
-            for recorded, entry in wanted.running.items()
+            else self._artefact(
+                recorded, self._seen(entries), now, shared=recorded in wanted.shared
+            )
+            for recorded, entries in wanted.running.items()
         }
 
     def expiring(
@@ -146,6 +149,11 @@ class Records:
         if entry.agent and entry.agent in self._adapters:
             for conversation in filter(None, (entry.own_id, *entry.other_ids)):
                 yield entry.agent, conversation
+
+    def _seen(self, entries: Sequence[Entry]) -> Entry:
+        """The first one whose agent was seen: it is known where that one writes."""
+        known = (entry for entry in entries if names.key(entry.name) in self._environs)
+        return next(known, entries[0])
 
     def _artefact(
         self, recorded: Recorded, entry: Entry, now: datetime, *, shared: bool = False

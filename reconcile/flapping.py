@@ -25,7 +25,7 @@ def life(entry: Entry, session: Session, world: World) -> Life | None:
     inside = identity.inside(session, pane, world)
     if pane.dead or inside.shell_only:
         return DOWN
-    return None if inside.hidden else Life(made=session.created_at, pid=session.panes[0].pid)
+    return None if inside.hidden else Life(made=session.created_at, pid=pane.pid)
 
 
 def after(memory: Memory, seen: Mapping[SessionName, Life | None], at: datetime) -> Memory:

@@ -62,8 +62,11 @@ class Sessions:
         self._place, self._home_since = world.place, world.home_since
         self._sightings = memory.sightings
         self._by_id = {(each.socket, each.id): each for each in self.all() if each.id}
-        # A pane in a linked window or a grouped session is in several; any of them shows it.
-        self._by_pane = {(s.socket, pane.pane_id): s for s, pane in self._panes()}
+        # A pane in a linked window or a grouped session is in several: the oldest one counts, so
+        # that nothing depends on what other sessions are called.
+        self._by_pane: dict[tuple[str, str], Session] = {}
+        for session, pane in sorted(self._panes(), key=lambda both: age(both[0])):
+            self._by_pane.setdefault((session.socket, pane.pane_id), session)
         self._registry = registry
         self._exact = {entry.name for entry in registry.entries}
         self._names: set[SessionName] = set()
@@ -190,6 +193,11 @@ class Sessions:
 
     def _panes(self) -> Iterator[tuple[Session, Pane]]:
         return ((session, pane) for session in self.all() for pane in session.panes)
+
+
+def age(session: Session) -> tuple[int, str]:
+    """Sorts sessions of one server by age: tmux counts their ids up (`$9`, `$10`)."""
+    return len(session.id), session.id
 
 
 def _shows(session: Session, pane_id: str) -> bool:

@@ -73,7 +73,7 @@ class Life:
     made: datetime | None = None
     """When its session was made; None: none lived."""
     pid: int | None = None
-    """The first pane's, for sessions that were made within one second."""
+    """The agent's pane's: a session may be made anew within one second, or its agent be."""
     changes: tuple[datetime, ...] = ()
     """The last times at which that was another one than before, oldest first."""
 

@@ -9,7 +9,7 @@ than was meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -126,9 +126,10 @@ def plan(
         memory = flapping.after(memory, judgement.lives, world.at)
     flaps = tuple(flapping.notices(memory, world.at))
     unsteady = frozenset(notice.session for notice in flaps if notice.session)
-    wave = _wave(judgement, world, registry, memory)
+    waves = _waves(judgement, world, registry, memory)
     decisions = tuple(
-        _decide(drift, wave, unsteady, world, memory, policy) for drift in judgement.drifts
+        _decide(drift, waves.get(drift.id), unsteady, world, memory, policy)
+        for drift in judgement.drifts
     )
     notes = tuple(
         Note(
@@ -145,21 +146,34 @@ def plan(
     )
 
 
-def _wave(
+def _waves(
     judgement: Judgement, world: World, registry: Registry | None, memory: Memory
-) -> str | None:
-    """Why deaths are not believed at first sight, or None when they are."""
-    deaths = sum(drift.kind is DriftClass.TMUX_GONE for drift in judgement.drifts)
+) -> Mapping[FindingId, str]:
+    """Why deaths are not believed at first sight; those that are believed are left out."""
+    deaths = [drift for drift in judgement.drifts if drift.kind is DriftClass.TMUX_GONE]
     if not deaths or registry is None:
-        return None
+        return {}
+    changed = gone.changed_servers(world, memory)
+    together = _together(len(deaths), judgement, world, registry)
+    if gone.changed_boot(world, memory):
+        changed, together = [], "the host was started anew"
+    found = {each.id: _of_server(each, changed, memory) or together for each in deaths}
+    return {one: why for one, why in found.items() if why}
+
+
+def _of_server(drift: Drift, changed: Sequence[str], memory: Memory) -> str | None:
+    """That a server is another one: no ground to doubt what was seen on one that is the same."""
+    sighting = memory.sightings.get(names.key(drift.session))
+    own = [each for each in changed if sighting is None or sighting.socket == each]
+    return f"the tmux server of {own[0]} is another one than before" if own else None
+
+
+def _together(deaths: int, judgement: Judgement, world: World, registry: Registry) -> str | None:
+    """Whether too many ended at once, or none is left."""
     # A wave is no smaller because not all of it could be seen.
     doubts = sum(notice.perhaps_gone for notice in judgement.notices)
     here = (entry for entry in registry.entries if entry.name not in judgement.elsewhere)
     running = sum(entry.status == RUNNING for entry in here)
-    if gone.changed_boot(world, memory):
-        return "the host was started anew"
-    if changed := gone.changed_servers(world, memory):
-        return f"the tmux server of {changed[0]} is another one than before"
     if deaths + doubts >= STORM_AT_LEAST and (deaths + doubts) * 2 >= running:
         doubtful = f", {doubts} more in doubt" if doubts else ""
         return f"{deaths} of {running} running sessions ended together{doubtful}"

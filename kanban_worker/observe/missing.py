@@ -5,7 +5,7 @@ Some of these questions read the whole process table, so they are asked only for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from reconcile.observed import (
     Answer,
     Boot,
     Bound,
+    ConversationId,
     Listing,
     Pane,
     Process,
@@ -97,14 +98,16 @@ class Conversations:
     def of(
         self, entries: Iterable[Entry], world: World
     ) -> Mapping[Recorded, tuple[str, ...]] | Unknown:
-        """By kind and id, who holds it; `Unknown` where one kind could not be looked at."""
-        wanted = {(e.agent, e.own_id) for e in entries if e.agent and e.own_id}
+        """By kind and id, who holds it; `Unknown` where that of one agent could not be told."""
+        wanted = {(e.agent, one) for e in entries if e.agent for one in _ids(e)}
         found: dict[Recorded, tuple[str, ...]] = {}
         for kind in sorted({kind for kind, _ in wanted}):
             holders = self._of_kind(kind, world)
             if isinstance(holders, Unknown):
                 return holders
             for one in holders:
+                if isinstance(one.holds, Unknown):  # it may be any of them
+                    return one.holds
                 held = (one.holds.id,) if isinstance(one.holds, Bound) else possible(one.holds)
                 for key in {(kind, each) for each in held} & wanted:
                     found[key] = (*found.get(key, ()), one.who)
@@ -115,3 +118,8 @@ class Conversations:
         if known is None or not timedelta(0) <= world.at - known[0] < _SOON:
             known = self._known[kind] = world.at, self._holders(kind, world)
         return known[1]
+
+
+def _ids(entry: Entry) -> Iterator[ConversationId]:
+    """The ids that an entry records for its agent, its own first."""
+    yield from filter(None, (entry.own_id, *entry.other_ids))

@@ -452,7 +452,13 @@ def _who(agent: LiveAgent, listings: Iterable[Answer[Listing]]) -> str:
     sessions = itertools.chain.from_iterable(
         answer.sessions.values() for answer in listings if isinstance(answer, Listing)
     )
-    for session in sessions:
-        if session.socket == socket and any(pane.pane_id == pane_id for pane in session.panes):
-            return f"process {agent.family[0].pid} in tmux session {session.name}"
-    return f"process {agent.family[0].pid}"
+    showing = [
+        session
+        for session in sessions
+        if session.socket == socket and any(pane.pane_id == pane_id for pane in session.panes)
+    ]
+    if not showing:
+        return f"process {agent.family[0].pid}"
+    # A window may be linked: told of another session, the same finding would be a new one.
+    oldest = min(showing, key=location.age)
+    return f"process {agent.family[0].pid} in tmux session {oldest.name}"

@@ -39,12 +39,12 @@ class Frozen:
 
     def __init__(self, scenery: Scenery, seed: int) -> None:
         """Lay the world out."""
-        lives = scenery.world(seed)
+        servers = scenery.world(seed)
         self.seed, self.at, self.home = seed, scenery.at, scenery.home
         environ = {
             **scenery.environ,
-            "AGENT_SESSIONS_REGISTRY": str(lives[0].registry),
-            "AGENT_SESSIONS_TMUX_SOCKET": ",".join(str(each.fleet.socket) for each in lives),
+            "AGENT_SESSIONS_REGISTRY": str(scenery.registry),
+            "AGENT_SESSIONS_TMUX_SOCKET": ",".join(each.socket for each in servers),
             "AGENT_SESSIONS_PATTERN": ("*-creator-*", "*-agent-*", "notes-*")[seed % 3],
         }
         self.settings = config.from_environment(environ, scenery.home)

@@ -29,7 +29,7 @@ from reconcile import judge, plan, telling
 from reconcile.desired import Entry, Registry
 from reconcile.drift import DriftClass, NoticeKind
 from reconcile.memory import Life, Memory, Remembered
-from reconcile.observed import Inside, SessionName, Unknown, World
+from reconcile.observed import Inside, Pane, SessionName, Unknown, World
 from reconcile.plan import Action, Plan
 from reconcile.policy import Policy
 
@@ -193,6 +193,17 @@ def test_of_several_panes_the_recorded_one_tells_and_another_may_come_and_go() -
 
     assert flapping(Story().looks([beside(2, RUNS_CLAUDE), beside(2, RUNS_SHELL)] * 3))
     assert not flapping(Story().looks([beside(pid, RUNS_CLAUDE) for pid in range(2, 9)]))
+
+
+def test_panes_that_change_places_around_the_agents_are_no_change_of_it() -> None:
+    def looking(*panes: Pane) -> World:
+        inside = {(SOCKET, "%1"): RUNS_CLAUDE, (SOCKET, "%2"): RUNS_SHELL}
+        tmux = {SOCKET: listing(replace(SESSION, panes=panes))}
+        return replace(WORLD, tmux=tmux, inside=inside)
+
+    other = replace(PANE, pane_id="%2", pid=2)
+
+    assert not flapping(Story().looks([looking(PANE, other), looking(other, PANE)] * 3))
 
 
 @pytest.mark.parametrize("gap", [timedelta(minutes=4), timedelta(hours=1)])

@@ -544,6 +544,24 @@ def test_a_linked_window_shows_the_same_pane_and_makes_no_second_entry() -> None
     assert [each.kind for each in judged(alone, ENTRY, memory=SEEN).notices] == [NoticeKind.RENAMED]
 
 
+def test_of_two_sessions_that_a_pane_was_moved_to_the_older_one_counts_whatever_is_beside() -> None:
+    older = replace(SESSION, name=SessionName("z"), id="$9")
+    younger = replace(SESSION, name=SessionName("a"), id="$10")
+    elsewhere = replace(younger, socket=SECOND_SOCKET, panes=(SECOND,))
+    orders = [(older, younger), (younger, older)]
+    beside = {SECOND_SOCKET: listing(elsewhere)}
+    tmux = [{SOCKET: listing(*order)} for order in orders]
+
+    found = [
+        judged(replace(WORLD, tmux=each), ENTRY, memory=SEEN).notices
+        for each in (*tmux, *({**beside, **one} for one in tmux))
+    ]
+
+    messages = {notice.message for notices in found for notice in notices if notice.session == NAME}
+    assert len(messages) == 1
+    assert "is now in tmux session z " in messages.pop()
+
+
 @pytest.mark.parametrize("inside", [RUNS_CLAUDE, RUNS_SHELL], ids=["an agent", "a shell"])
 def test_what_a_stranger_has_besides_a_linked_window_is_registered_if_it_is_an_agent(
     inside: Inside,

@@ -21,6 +21,7 @@ from examples import (
     PANE,
     PID,
     SECOND_SOCKET,
+    SEEN,
     SERVER,
     SESSION,
     SOCKET,
@@ -288,6 +289,17 @@ def test_even_one_death_is_held_after(world: World, memory: Memory, why: str) ->
 
     assert decision.action is Action.HELD
     assert decision.why == f"{why}; believed when it is still so 10 s later"
+
+
+def test_a_death_that_its_own_server_tells_is_believed_while_another_server_has_ended() -> None:
+    servers = {SOCKET: SERVER, SECOND_SOCKET: SERVER}
+    world = replace(GONE, tmux={**GONE.tmux, SECOND_SOCKET: None})
+
+    seen = planned(world, ENTRY, memory=replace(SEEN, servers=servers))
+    never_seen = planned(world, ENTRY, memory=replace(KNOWN, servers=servers))
+
+    assert actions(seen) == [Action.UPDATED]
+    assert only(never_seen).why.startswith(f"the tmux server of {SECOND_SOCKET} is another one")
 
 
 def test_what_is_no_death_is_written_in_the_midst_of_a_wave() -> None:

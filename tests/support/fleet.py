@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -31,11 +32,21 @@ class Fleet:
     Session names are matched exactly; a name is to be given as tmux shows it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Take a folder for the socket and the agents' programs; its path must be short."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        socket: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take a folder for the socket and the agents' programs; its path must be short.
+
+        `socket` lies elsewhere, and `environ` is what the server has beside our own environment.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.socket = folder / "s"
+        self.socket = socket or folder / "s"
+        self._environ = environ
         self._server: psutil.Process | None = None
 
     def __enter__(self) -> Self:
@@ -129,7 +140,10 @@ class Fleet:
             RuntimeError: tmux refused; the text is its own.
         """
         command = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
+        environ = {**os.environ, **self._environ} if self._environ else None
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=15, check=False, env=environ
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout.removesuffix("\n")

@@ -518,6 +518,15 @@ class TestFromLookToLook:
         watch.look()
         assert ourselves.num_fds() == before
 
+    @on_linux
+    def test_descriptors_of_a_look_that_is_made_once_go_with_it(self, fleet: Fleet) -> None:
+        fleet.start("keeper", agent="claude")
+        before = psutil.Process().num_fds()
+
+        Watch(fleet).look()
+
+        assert psutil.Process().num_fds() == before
+
     def test_where_there_is_no_pidfd_an_exit_is_seen_all_the_same(
         self, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -77,6 +77,14 @@ def test_own_and_other_ids_of_running_entries_are_looked_for() -> None:
     assert found(replace(ENTRY, status="paused"), ENDED, replace(ENTRY, agent=None)) == {}
 
 
+def test_that_one_entrys_agent_was_never_seen_hides_nothing_of_another_ones_id() -> None:
+    write(TWO)  # the folder is there
+    never_seen = replace(ENTRY, name=SessionName("lab-z-creator-claude"))
+
+    assert found(never_seen) == {}
+    assert found(never_seen, ENTRY) == found(ENTRY, never_seen) == found(ENTRY) != {}
+
+
 def test_what_a_process_has_just_written_is_there() -> None:
     looked = records()
     wanted = looked.wanted(Registry(entries=(ENTRY,)))

@@ -12,6 +12,8 @@ import procfs
 from kanban_worker import standin
 
 CLEAR = "<command-name>/clear</command-name>"
+UNRECORDED = "2.1.74"
+"""A version that leaves neither pid files nor debug logs."""
 
 
 @dataclass(slots=True)
@@ -54,12 +56,18 @@ class Claudes:
         """A process that ends cleanly removes its pid file."""
         self._pid_file(agent).unlink(missing_ok=True)
 
-    def say(self, conversation: str, directory: str, said: str, at: datetime) -> None:
-        """A question and its answer; the first ones make the transcript."""
+    def say(
+        self, conversation: str, directory: str, said: str, at: datetime, *, named: bool = True
+    ) -> None:
+        """A question and its answer; the first ones make the transcript.
+
+        One that is not `named` is by a version that leaves no record of its process.
+        """
         folder = self.home / ".claude/projects" / standin.project_key(directory)
         new = (folder / f"{conversation}.jsonl", directory)
         path, of = self.conversations.setdefault(conversation, new)
-        common = {"sessionId": conversation, "cwd": of, "version": standin.CURRENT}
+        version = standin.CURRENT if named else UNRECORDED
+        common = {"sessionId": conversation, "cwd": of, "version": version}
         stamp = {"timestamp": at.astimezone(UTC).isoformat(), "parentUuid": None}
         for role, content in (("user", said), ("assistant", "Hello.")):
             message = {"message": {"role": role, "content": content}}

@@ -8,13 +8,14 @@ import shutil
 import signal
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import scribbles
+from claudes import Claudes
 from fleet import Fleet
-from life import Boot, Life
+from server import Server
 from sight import Shown
 
 SERVERS = 5
@@ -30,69 +31,72 @@ class Scenery:
     home: Path
     at: datetime
     environ: Mapping[str, str]
-    lives: list[Life] = field(default_factory=list)
+    servers: list[Server] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Start them all."""
-        boot = Boot("", self.at)
+        files = Claudes(self.home)
         for number in range(SERVERS):
             fleet = Fleet(self.folder / f"{number}")
-            registry = self.home / "board/agent-sessions.yaml"
-            life = Life(fleet, self.home, registry, boot, self.at)
-            _fill(life, number)
-            self.lives.append(life)
+            server = Server(fleet, self.home, files, lambda: self.at)
+            _fill(server, number)
+            self.servers.append(server)
         (self.home / "link").symlink_to(self.home / "lab")
 
-    def world(self, seed: int) -> list[Life]:
+    @property
+    def registry(self) -> Path:
+        """What is watched."""
+        return self.home / "board/agent-sessions.yaml"
+
+    def world(self, seed: int) -> list[Server]:
         """Another world: its servers, with all files laid out anew."""
         chance = random.Random(seed)  # noqa: S311 - the same again for the same seed is the point
         for folder in (".claude", ".cache", ".local", "board"):
             shutil.rmtree(self.home / folder, ignore_errors=True)
         for folder in (".claude/sessions", ".claude/projects", "board"):
             (self.home / folder).mkdir(parents=True)
-        lives = chance.sample(self.lives, chance.choice((1, 1, 2)))
-        for life in lives:
-            _converse(life, chance)
-        ids = [one for life in lives for one in life.files.conversations]
-        shown = [each for life in lives for each in life.sessions.values()]
+        found = chance.sample(self.servers, chance.choice((1, 1, 2)))
+        found[0].files.conversations.clear()
+        for server in found:
+            _converse(server, chance)
+        ids = list(found[0].files.conversations)
+        shown = [each for server in found for each in server.sessions.values()]
         entries = [
             *_entries([each for each in shown if chance.random() < 0.6], ids, self.at, chance),
             *_ghosts(ids, self.at, chance),
             *([chance.choice(scribbles.BROKEN)] if chance.random() < 0.15 else []),
         ]
         chance.shuffle(entries)
-        registry = lives[0].registry
-        registry.write_bytes(scribbles.written(entries, chance))
+        self.registry.write_bytes(scribbles.written(entries, chance))
         saved = (self.at - timedelta(seconds=chance.choice((0, 3, 3600)))).timestamp()
-        os.utime(registry, (saved, saved))
-        return lives
+        os.utime(self.registry, (saved, saved))
+        return found
 
 
-def _fill(life: Life, number: int) -> None:
+def _fill(server: Server, number: int) -> None:
     for kind, wrapped in (("agent", False), ("wrapped", True), ("shell", True), ("dead", False)):
         name = f"lab-{number}-{kind}-creator-claude"
-        life.start(name, wrapped=wrapped, names_itself=False)
-    life.start(f"notes-{number}", wrapped=True, names_itself=False)
-    life.start(f"lab-{number}-two-creator-agy", wrapped=True, names_itself=False)
-    life.fleet.tmux("split-window", "-t", f"=lab-{number}-two-creator-agy:", "--", "sh")
-    life.exit(f"lab-{number}-shell-creator-claude", signal.SIGTERM)
-    life.exit(f"lab-{number}-dead-creator-claude", signal.SIGKILL)
+        server.start(name, wrapped=wrapped, names_itself=False)
+    server.start(f"notes-{number}", wrapped=True, names_itself=False)
+    server.start(f"lab-{number}-two-creator-agy", wrapped=True, names_itself=False)
+    server.split(server.sessions[f"lab-{number}-two-creator-agy"].panes[0], wrapped=None)
+    for kind, sig in (("shell", signal.SIGTERM), ("dead", signal.SIGKILL)):
+        server.exit(server.sessions[f"lab-{number}-{kind}-creator-claude"].panes[0], sig)
 
 
-def _converse(life: Life, chance: random.Random) -> None:
+def _converse(server: Server, chance: random.Random) -> None:
     """What the agents of one server have left on disk."""
-    life.files.conversations.clear()
-    for name in [each for each, shown in life.sessions.items() if shown.agent]:
-        life.sessions[name] = replace(life.sessions[name], held=None, past=(), begun=())
+    server.forget()
+    for name in [each for each, shown in server.sessions.items() if shown.panes[0].agent]:
         if chance.random() < 0.7:
-            life.hold(name, str(uuid.UUID(int=chance.getrandbits(128))))
+            server.hold(server.sessions[name].panes[0], str(uuid.UUID(int=chance.getrandbits(128))))
         for _ in range(chance.choice((0, 1, 1, 2))):
-            life.prompt(name)
+            server.prompt(server.sessions[name].panes[0])
             if chance.random() < 0.3:
-                life.clear(name)
-    for path, _ in life.files.conversations.values():
-        if chance.random() < 0.3:
-            old = (life.at - timedelta(days=90)).timestamp()
+                server.clear(server.sessions[name].panes[0])
+    for path, _ in server.files.conversations.values():
+        if path.exists() and chance.random() < 0.3:
+            old = (server.clock() - timedelta(days=90)).timestamp()
             os.utime(path, (old, old))
 
 
@@ -103,7 +107,8 @@ def _entries(
     for shown in sessions:
         below = shown.directory.split("/lab/")[1]
         often = [shown.directory] * 4
-        pid = chance.choice((shown.pid, shown.pid, shown.pid, shown.agent or 7, 2**22 + 1))
+        pane = shown.panes[0]
+        pid = chance.choice((*[pane.pid] * 3, pane.agent or 7, 2**22 + 1))
         created = shown.created_at - chance.choice(
             (*[timedelta()] * 4, timedelta(seconds=30), timedelta(days=3))
         )
