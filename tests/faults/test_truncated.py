@@ -21,7 +21,8 @@ from reconcile.report import SourceState
 FIRST = "lab-研究-creator-claude"
 SECOND = "lab-it's-creator-claude"
 LAST = "lab-a_b-creator-claude"
-"""What tmux makes of the `a.b` that the registry has."""
+WRITTEN = "lab-a.b-creator-claude"
+"""What tmux makes of the name that the registry has."""
 STRANGER = "lab-new-creator-claude"
 OWN = "0e1d0000-0000-4000-8000-000000000000"
 """The last session's conversation; its beginning is a number to a careless reader."""
@@ -223,7 +224,7 @@ def test_the_last_entry_of_a_session_that_runs_is_missed_once_and_in_one_line(
     assert said == [
         (
             "registry agent-sessions.yaml, line 15, column 1 (its end): entry "
-            f'"{LAST}" is gone and its session still runs, so it is taken as torn. Nothing was '
+            f'"{WRITTEN}" is gone and its session still runs, so it is taken as torn. Nothing was '
             f"written. Put back the last good copy, {scene.desk.copy}, or, if it was on purpose, "
             "run: agent-sessions check --accept"
         )
@@ -235,7 +236,7 @@ def test_last_lines_that_are_gone_are_missed_as_well(scene: Scene) -> None:
     data = scene.text.partition("    claude_session_id_own")[0].encode()
 
     for tick in scene.looks_at(data):
-        assert f'entry "{LAST}" has lost its last lines and its session still runs' in str(
+        assert f'entry "{WRITTEN}" has lost its last lines and its session still runs' in str(
             tick.troubles[0]
         )
 
