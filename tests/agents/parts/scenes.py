@@ -80,6 +80,7 @@ class Player:
             first = one.talk
             world.clear(one)
             world.prompt(one)
+            self.look("cleared-prompted", one)
         world.switch(one, first)
         self.look("switched", one)
         world.prompt(one)

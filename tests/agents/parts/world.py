@@ -113,6 +113,9 @@ class World:
             seat.turn(resumed)
         elif resumed:
             seat.talk = resumed
+        if resumed:
+            # It takes no Enter before it has drawn what was said.
+            seat.pane.wait_for(f"heard {resumed.words[-1]}")
         driving.is_waiting(self.agent, seat.pane)
 
     def wait_until_ready(self, seat: Seat) -> None:
