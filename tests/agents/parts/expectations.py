@@ -99,6 +99,9 @@ SPECIAL: Mapping[tuple[str, str], Expected] = {
     ("claude 2.1.112", "shared-cleared"): Expected(
         NOT_UNTRUE, "its pid file names the id that both panes had; either may have cleared it"
     ),
+    ("claude 2.0.77", "shared-cleared"): Expected(
+        NOT_UNTRUE, "a log names its process when a setting is saved; either may have cleared it"
+    ),
     ("gemini, hook", "switched"): Expected(
         RIGHT_OR_SAID, "Gemini runs no hook when it resumes inside the program, until a prompt"
     ),
