@@ -64,6 +64,7 @@ class _Scenes(LoadScopeScheduling):  # type: ignore[misc]
         return expectations.scene_of(nodeid.partition("[")[2].removesuffix("]")) or nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Whatever way of sharing the command line names."""
     return _Scenes(config, log)

@@ -37,6 +37,8 @@ CONVERSATION: Mapping[str, str] = {
     "cleared-prompted": "… then a prompt",
     "switched": "resumed inside the program",
     "switched-prompted": "… then a prompt",
+    "branched": "branched or forked inside the program",
+    "branched-prompted": "… then a prompt",
     "left": "exit",
     "again": "started again, prompted",
     "resumed": "resumed by id, prompted",
@@ -89,6 +91,7 @@ BEFORE: Mapping[str, Expected] = {
     "unprompted": BEFORE_A_PROMPT,
     "headless-unprompted": BEFORE_A_PROMPT,
     "cleared": MOVED_ON,
+    "branched": MOVED_ON,
 }
 """What holds for every agent, where no prompt was given yet."""
 
@@ -112,9 +115,21 @@ SPECIAL: Mapping[tuple[str, str], Expected] = {
         ("codex, no daemon", case): Expected(
             RIGHT, "the locks of two threads are open for a minute", LOCKS_LAST
         )
-        for case in ("cleared-prompted", "switched", "resumed-cleared", "own-folder-cleared")
+        for case in (
+            "cleared-prompted",
+            "switched",
+            "branched-prompted",
+            "resumed-cleared",
+            "own-folder-cleared",
+        )
     },
     ("codex, no daemon", "cleared"): Expected(MOVED_ON.allowed, MOVED_ON.why, LOCKS_LAST),
+    ("codex, no daemon", "branched"): Expected(MOVED_ON.allowed, MOVED_ON.why, LOCKS_LAST),
+    **{
+        (column, case): Expected(RIGHT, not_played="it has no such command")
+        for column in ("claude 2.0.77", "gemini", "gemini, footer", "gemini, hook")
+        for case in ("branched", "branched-prompted")
+    },
     **{
         ("codex, no daemon", case): Expected(
             RIGHT, not_played="Codex refuses a thread that another process has open"

@@ -85,6 +85,11 @@ class Player:
         self.look("switched", one)
         world.prompt(one)
         self.look("switched-prompted", one)
+        if self.plays("branched"):
+            world.branch(one)
+            self.look("branched", one)
+            world.prompt(one)
+            self.look("branched-prompted", one)
         return other
 
     def _ends(self, other: Seat) -> None:

@@ -130,12 +130,15 @@ class World:
             # It went on with a conversation that it had before.
             seat.talk = next(talk for talk in seat.earlier if talk.id == found)
         assert seat.talk.id in {None, found}, f"{seat.talk.id} became {found}"
+        if seat.talk.id is None:
+            said = self.agent.says(seat.pane)
+            assert said in {None, found}, f"the program says {said}, its files say {found}"
         seat.talk.id = found
         seat.talk.words.append(word)
 
     def clear(self, seat: Seat) -> None:
         """Begin another conversation in the same process."""
-        driving.clear(self.agent, seat.pane, seat.talk.words[-1])
+        driving.clear(self.agent, seat.pane, seat.talk.words[-1], seat.talk.id)
         seat.turn()
 
     def switch(self, seat: Seat, talk: Talk) -> None:
@@ -143,6 +146,12 @@ class World:
         assert talk.id
         self.agent.switch(seat.pane, talk.id, talk.words)
         seat.turn(talk)
+        driving.is_waiting(self.agent, seat.pane)
+
+    def branch(self, seat: Seat) -> None:
+        """Go on in a copy of the conversation, in the same process."""
+        self.agent.branch(seat.pane)
+        seat.turn()
         driving.is_waiting(self.agent, seat.pane)
 
     def leave(self, seat: Seat) -> None:
