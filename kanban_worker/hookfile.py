@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 
 from kanban_worker import procfs
 from state import xdg
@@ -32,8 +33,10 @@ def place() -> tuple[str, str]:
     return procfs.boot_id(), procfs.link("/proc/self/ns/pid")
 
 
-def write(state: str, called: str, record: bytes | None, begun: int) -> None:
+def write(state: str, called: str, record: Mapping[str, object] | None, begun: int) -> None:
     """Put a record in place of an older one; None only removes that.
+
+    What the older one has as `first` stays: where the process began.
 
     A hook that began earlier (`begun`) and was slower leaves the newer one's record as it is. Where
     the new record cannot be written the old one goes: its id may be over. Raises OSError.
@@ -41,11 +44,13 @@ def write(state: str, called: str, record: bytes | None, begun: int) -> None:
     folder = _open(state)
     try:
         _lock(folder)  # given back with the descriptor
-        if begun < _begun(folder, called):
+        before = _present(folder, called)
+        if begun < _begun(before):
             return
         try:
             if record is not None:
-                _replace(folder, called, record)
+                first = before.get("first") or record.get("first")
+                _replace(folder, called, json.dumps({**record, "first": first}).encode("ascii"))
                 return
         except OSError:
             _remove(folder, called)
@@ -98,18 +103,24 @@ def _lock(folder: int) -> None:
         time.sleep(_LOCK_PAUSE)
 
 
-def _begun(folder: int, called: str) -> int:
-    """When the hook began that wrote the present record; 0 where there is none to be read."""
+def _present(folder: int, called: str) -> Mapping[str, object]:
+    """The record that is there; empty where none can be read."""
     try:
         file = os.open(called, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
-        return 0
+        return {}
     try:
-        begun = json.loads(os.read(file, LIMIT))["begun"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return 0
+        record = json.loads(os.read(file, LIMIT))
+    except (OSError, ValueError, RecursionError):
+        return {}
     finally:
         os.close(file)
+    return record if isinstance(record, dict) else {}
+
+
+def _begun(record: Mapping[str, object]) -> int:
+    """When the hook began that wrote a record; 0 where it does not say."""
+    begun = record.get("begun")
     return begun if isinstance(begun, int) else 0
 
 

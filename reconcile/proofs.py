@@ -16,7 +16,8 @@ class Proof(StrEnum):
     LOCK = "open-lock"
     """A lock file of the conversation that this process has open (Codex without its daemon)."""
     LOG = "process-log"
-    """A log whose lines name the pid or are known to be this process's own."""
+    """A log whose lines name the pid or are known to be this process's own, and from what it
+    named last through each `/clear` that was typed since (Claude Code 2.0.77)."""
     HOOK = "hook"
     """A record of the agent's own session hook, made by `agent-sessions hook`."""
     CLEAR_CHAIN = "clear-marker"
@@ -36,8 +37,9 @@ class Proof(StrEnum):
 
 
 _ORDER = tuple(Proof)
-_EQUAL = {Proof.LOG: Proof.LOCK, Proof.LAST: Proof.PRESENCE}
-"""A lock and a log both name the process; agy's map stands beside its lock."""
+_EQUAL = {Proof.LOG: Proof.HOOK, Proof.LAST: Proof.PRESENCE}
+"""A log and a hook both tell what the process held when they were written last, so the newer one
+counts; agy's map stands beside its lock."""
 
 
 def is_at_least(one: Proof, other: Proof) -> bool:

@@ -16,6 +16,8 @@ _TOML_LIMIT = 256 * 1024
 _MOST_DOTS = 1000
 """In one line: `tomllib` takes quadratic time for a key of many parts, 5 s for 32,000."""
 _NOTHING: Mapping[str, object] = {}
+_GEMINI_EVENTS = ("SessionStart", "BeforeAgent")
+"""The second is that of a prompt: a session that is resumed inside the program has no first."""
 _HOOK = re.compile(r"\bagent-sessions\b.*\bhook\b")
 # Strings are matched to be skipped. What is not closed goes to the end, so this takes linear time.
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
@@ -85,10 +87,10 @@ def _gemini(home: str, environ: Mapping[str, str], command: str) -> Certainty:
         if "session-id" in _items(footer.get("items")):
             return Certainty(seen=f"certain; the footer shows them, set in {path}")
         enabled = lines.nested(settings.get("hooksConfig")).get("enabled") is True
-        if enabled and _has_hook(settings):
-            return Certainty(seen=f"certain; the hook is set in {path}")
+        if enabled and all(_has_hook(settings, event) for event in _GEMINI_EVENTS):
+            return Certainty(seen=f"certain; the hooks are set in {path}")
     hook = {"matcher": "*", "hooks": [{"type": "command", "command": command}]}
-    hooks = {"hooksConfig": {"enabled": True}, "hooks": {"SessionStart": [hook]}}
+    hooks = {"hooksConfig": {"enabled": True}, "hooks": {each: [hook] for each in _GEMINI_EVENTS}}
     footer = {"footer": {"items": ["workspace", "session-id", "model-name"]}}
     add = _add(path, settings, "one of these")
     return Certainty(
@@ -123,9 +125,9 @@ def _add(path: str, settings: Mapping[str, object] | Unknown, what: str) -> str:
     return f"add {what} to {path}"
 
 
-def _has_hook(settings: Mapping[str, object]) -> bool:
-    """Whether a SessionStart hook runs us, in the form that Claude Code and Gemini CLI share."""
-    groups = _items(lines.nested(settings.get("hooks")).get("SessionStart"))
+def _has_hook(settings: Mapping[str, object], event: str = "SessionStart") -> bool:
+    """Whether a hook for an event runs us, in the form that Claude Code and Gemini CLI share."""
+    groups = _items(lines.nested(settings.get("hooks")).get(event))
     hooks = [each for group in groups for each in _items(lines.nested(group).get("hooks"))]
     commands = (lines.text(lines.nested(each).get("command")) or "" for each in hooks)
     return any(map(_HOOK.search, commands))

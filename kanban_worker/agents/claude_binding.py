@@ -1,7 +1,7 @@
 """Which conversation each living Claude Code holds: the best proof that there is.
 
-A pid file of 2.1.139 and later, a debug log and a hook's record tell what is held now. An older
-pid file and the arguments tell what was held at the start: they count as long as nothing shows
+A pid file of 2.1.139 and later and a hook's record tell what is held now. A debug log, an older
+pid file and the arguments tell what was held at some time: they count as long as nothing shows
 that the process moved on.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from kanban_worker.agents import claude_claims, claude_clear, claude_keys, claude_sole, pick
-from kanban_worker.agents.claude_claims import Argument, Claim, Named
+from kanban_worker.agents.claude_claims import Argument, Claim, Logged, Named
 from kanban_worker.agents.claude_clear import Followed
 from kanban_worker.agents.claude_guess import Nursery, Place, Young
 from kanban_worker.agents.claude_library import Library
@@ -35,6 +35,8 @@ from reconcile.observed import (
 from reconcile.proofs import Proof
 
 _MOST = 1024
+_LEAVING_NS = 1_000_000_000
+"""A command is in the history some 100 ms before the log of what it leaves has its last line."""
 
 
 class Binding:
@@ -121,6 +123,8 @@ class Binding:
                 return self._unnamed(agent)
             case Argument():
                 return self._as_asked(agent, claim, before)
+            case Logged():
+                return self._since_logged(agent, claim, before)
             case PidFile() if not claim.follows_clear:
                 return self._since_started(agent, claim, before)
         return self._confirmed(agent, claim, before)
@@ -155,6 +159,17 @@ class Binding:
             return self._confirmed(agent, claim, before)
         return self._confirmed(agent, Named(id=found.here, proof=Proof.CLEAR_CHAIN), before)
 
+    def _since_logged(
+        self, agent: LiveAgent, claim: Logged, before: tuple[Claim, object, Conversation] | None
+    ) -> Conversation:
+        """Follow what was typed since a debug log named the process."""
+        found = self._followed(agent, claim, claim.at_ns - _LEAVING_NS)
+        if not isinstance(found, Followed):
+            return found
+        if self._asked_for_another(agent, found):
+            return Unproven(left=(found.here,), setting=SETTING)
+        return self._confirmed(agent, Named(id=found.here, proof=Proof.LOG), before)
+
     def _as_asked(
         self, agent: LiveAgent, claim: Argument, before: tuple[Claim, object, Conversation] | None
     ) -> Conversation:
@@ -166,14 +181,18 @@ class Binding:
             return found
         if found.left:
             return Unproven(likely=found.here, left=found.left, setting=SETTING)
-        history = self._history(agent)
-        last = history.under(claim.id)[-1:] if isinstance(history, History) else ()
-        if any(line.resumes and line.at_ns > found.since_ns for line in last):
+        if self._asked_for_another(agent, found):
             return Unproven(left=(claim.id,), setting=SETTING)
         return self._confirmed(agent, claim, before)
 
+    def _asked_for_another(self, agent: LiveAgent, found: Followed) -> bool:
+        """Whether the last that was typed in a conversation asks for another one."""
+        history = self._history(agent)
+        last = history.under(found.here)[-1:] if isinstance(history, History) else ()
+        return any(line.resumes and line.at_ns > found.since_ns for line in last)
+
     def _followed(
-        self, agent: LiveAgent, claim: PidFile | Argument, since_ns: int
+        self, agent: LiveAgent, claim: PidFile | Logged | Argument, since_ns: int
     ) -> Followed | Conversation:
         """Return where `/clear` has led; what is no such value is the answer."""
         place = self._place(agent)
@@ -183,12 +202,15 @@ class Binding:
             return history
         if isinstance(young, Unknown):
             return young
+        logged = isinstance(claim, Logged)
+        own = self._without_others(agent, place, history) if logged else history
 
         def shared(one: ConversationId, at_ns: int) -> bool:
             rewritten = isinstance(claim, PidFile) and claim.renamed and self._resumed(place)
-            return rewritten or self._owned().has_other(one, agent, at_ns)
+            another = logged and self._library.is_logged_by_another(one, agent)
+            return rewritten or another or self._owned().has_other(one, agent, at_ns)
 
-        found = claude_clear.follow(claim.id, since_ns, history, young, shared)
+        found = claude_clear.follow(claim.id, since_ns, own, young, shared)
         if found.lost:
             return _lost(found)
         loose = claude_clear.unexplained(found.since_ns, history, young)
@@ -196,6 +218,16 @@ class Binding:
         if loose and (ends := self._ends(agent, found.here, loose)):
             return Ambiguous((found.here, *ends))
         return found
+
+    def _without_others(self, agent: LiveAgent, place: Place, history: History) -> History:
+        """Leave out each `/clear` that another process typed, as the debug logs tell."""
+        young = self._nursery.young(place, ())
+        if isinstance(young, Unknown):
+            return history
+        library = self._library
+        return claude_clear.without(
+            history, young, lambda old, new: library.others_went(old, new, agent)
+        )
 
     def _ends(
         self, agent: LiveAgent, here: ConversationId, loose: Sequence[Young]
@@ -294,7 +326,7 @@ class Binding:
     def _owning(self) -> Iterator[tuple[ConversationId, Owner]]:
         for agent in self._agents:
             claim = self._claims[agent.session]
-            if isinstance(claim, PidFile | Named):
+            if isinstance(claim, PidFile | Named | Logged):
                 first = agent.family[0]
                 yield claim.id, Owner(pid=first.pid, since_ns=pick.nanoseconds(first.started_at))
         for pid, found in self._library.living():

@@ -28,7 +28,16 @@ class Argument:
     id: ConversationId
 
 
-Claim = PidFile | Named | Argument | None | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """An id that a debug log of this very process named at some time."""
+
+    id: ConversationId
+    at_ns: int
+    """When, in nanoseconds since 1970."""
+
+
+Claim = PidFile | Named | Logged | Argument | None | Unknown
 
 
 def of(library: Library, agents: Sequence[LiveAgent], seen: Seen) -> Mapping[SessionName, Claim]:
@@ -67,11 +76,19 @@ def _claim(
         agrees = hooked.id == found.id
         return Named(id=hooked.id, proof=Proof.HOOK) if newer or agrees else found
     if (logged := library.log_of(agent)) is not None:
-        return Named(id=logged, proof=Proof.LOG)
+        return _newer(*logged, hooked)
     if hooked is not None:
         return Named(id=hooked.id, proof=Proof.HOOK)
     asked = claude_guess.asked_for(agent.argv)
     return None if asked is None else Argument(id=asked)
+
+
+def _newer(at_ns: int, one: ConversationId, hooked: Hooked | None) -> Claim:
+    """Return what tells of a later time: the log, or the hook."""
+    hooked_ns = pick.nanoseconds(hooked.at) if hooked is not None else 0
+    if hooked is not None and hooked_ns > at_ns and hooked.id != one:
+        return Named(id=hooked.id, proof=Proof.HOOK)
+    return Logged(id=one, at_ns=max(at_ns, hooked_ns) if hooked and hooked.id == one else at_ns)
 
 
 def _hooked(agent: LiveAgent, seen: Seen) -> Hooked | None:

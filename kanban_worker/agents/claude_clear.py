@@ -76,6 +76,20 @@ def begun_at(at_ns: int, young: Iterable[Young]) -> list[Young]:
     return [one for one in young if -_BEFORE_NS <= one.cleared_ns - at_ns <= _AFTER_NS]
 
 
+def without(
+    history: History,
+    young: Sequence[Young],
+    others_went: Callable[[ConversationId, ConversationId], bool],
+) -> History:
+    """Leave out each `/clear` by which another process went from one conversation to the next."""
+    others = {
+        line
+        for line in history.lines
+        if line.clears and any(others_went(line.id, one.id) for one in begun_at(line.at_ns, young))
+    }
+    return History(tuple(one for one in history.lines if one not in others)) if others else history
+
+
 def unexplained(since_ns: int, history: History, young: Iterable[Young]) -> list[Young]:
     """Return what began with a `/clear` since then that nobody is known to have typed."""
     return [

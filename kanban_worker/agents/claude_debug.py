@@ -3,16 +3,19 @@
 2.0.15, 2.0.37, 2.0.77, 2.1.9 and 2.1.42 write it without being asked, 2.1.74 does not. It names the
 process: whenever a setting is saved, it says
 `2026-11-20T10:00:00.123Z [DEBUG] Writing to temp file: /home/u/.claude.json.tmp.<pid>.<ms>`.
-`/clear` begins a new file, whose first such line comes 155 ms later (2.0.77).
+`/clear` begins a new file, whose first such line may come 155 ms later, or not before the next
+setting is saved: 2.0.77 was seen to save none for a prompt and half a minute. So the file whose
+newest line names a process tells what that process held at the time of the line.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kanban_worker import procfs
 from kanban_worker.agents import files, ids, lines, pick
 from kanban_worker.agents.claude_projects import modified_ns
 from kanban_worker.agents.kept import Folder, Kept
@@ -38,7 +41,7 @@ class _Log:
 class DebugLogs:
     """The debug logs of one configuration folder."""
 
-    __slots__ = ("_folder", "_last", "_logs", "_recent", "_seen", "claimed")
+    __slots__ = ("_folder", "_last", "_logs", "_pids", "_recent", "_seen", "claimed")
 
     def __init__(self, config: str) -> None:
         """Nothing is read before the first question."""
@@ -47,6 +50,7 @@ class DebugLogs:
         self._seen: object = None
         self._recent: Mapping[str, ConversationId] = {}
         self._last: Mapping[int, tuple[int, ConversationId]] = {}
+        self._pids: Mapping[ConversationId, Container[int]] = {}
         self.claimed: frozenset[ConversationId] = frozenset()
         """The conversations of which some process has kept a log lately."""
 
@@ -65,24 +69,48 @@ class DebugLogs:
             since_ns = min(map(pick.started_ns, agents), default=0)
             self._recent = dict(_logs(self._folder.path, found, since_ns))
         last: dict[int, tuple[int, ConversationId]] = {}
+        pids: dict[ConversationId, Container[int]] = {}
         claimed: set[ConversationId] = set()
         for path, one in self._recent.items():
             log = self._logs.get(path)
             if isinstance(log, Unknown) or (log is not None and log.pids):
                 claimed.add(one)
-            for pid, at_ns in log.pids.items() if isinstance(log, _Log) else ():
+            named = log.pids if isinstance(log, _Log) else {}
+            pids[one] = named.keys()
+            for pid, at_ns in named.items():
                 last[pid] = max(last.get(pid, (0, one)), (at_ns, one))
-        self._last, self.claimed = last, frozenset(claimed)
+        self._last, self._pids, self.claimed = last, pids, frozenset(claimed)
 
-    def of(self, family: Sequence[Member]) -> ConversationId | None:
-        """Return the conversation in whose log one of these processes was named last."""
+    def of(self, family: Sequence[Member]) -> tuple[int, ConversationId] | None:
+        """Return when one of these processes was named last, in ns since 1970, and in whose log."""
         found = (
             self._last[member.pid]
             for member in family
             if member.pid in self._last
             and self._last[member.pid][0] >= pick.nanoseconds(member.started_at) - pick.SLACK_NS
         )
-        return max(found, default=(0, None))[1]
+        return max(found, default=None)
+
+    def has_other(self, one: ConversationId, family: Sequence[Member]) -> bool:
+        """Whether another process than these was named last in a conversation's log.
+
+        One that is over counts if it was still there when these had begun.
+        """
+        own = {member.pid for member in family}
+        begun_ns = pick.nanoseconds(family[0].started_at) + pick.SLACK_NS
+        return any(
+            at_ns > begun_ns or procfs.may_live(pid, None)
+            for pid, (at_ns, named) in self._last.items()
+            if named == one and pid not in own
+        )
+
+    def others_went(
+        self, old: ConversationId, new: ConversationId, family: Sequence[Member]
+    ) -> bool:
+        """Whether another process than these was named in the logs of both conversations."""
+        own = {member.pid for member in family}
+        before, after = self._pids.get(old, ()), self._pids.get(new, ())
+        return any(pid in before and pid in after for pid in self._last if pid not in own)
 
 
 def _logs(folder: str, names: Iterable[str], since_ns: int) -> Iterable[tuple[str, ConversationId]]:

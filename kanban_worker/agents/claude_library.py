@@ -237,10 +237,18 @@ class Library:
         for store in {one.path: one for agent in agents for one in self.of(agent)}.values():
             store.logs.look(agents, store.prompts.history())
 
-    def log_of(self, agent: LiveAgent) -> ConversationId | None:
-        """Return the conversation in whose debug log this agent was named last."""
+    def log_of(self, agent: LiveAgent) -> tuple[int, ConversationId] | None:
+        """Return when a debug log named this agent last, in ns since 1970, and which one's."""
         found = (store.logs.of(agent.family) for store in self.of(agent))
         return next(filter(None, found), None)
+
+    def is_logged_by_another(self, one: ConversationId, agent: LiveAgent) -> bool:
+        """Whether a conversation's debug log names another process than this agent's."""
+        return any(store.logs.has_other(one, agent.family) for store in self.of(agent))
+
+    def others_went(self, old: ConversationId, new: ConversationId, agent: LiveAgent) -> bool:
+        """Whether debug logs name another process than this agent's in both conversations."""
+        return any(store.logs.others_went(old, new, agent.family) for store in self.of(agent))
 
     def blind(self) -> Unknown | None:
         """Say why "nowhere" cannot be said, if it cannot.

@@ -2,17 +2,19 @@
 
 It keeps no file open, a child of it has no id in its environment, and of two chats that began
 in its time either may be a headless run's. What the user can set up proves it: a hook, and the
-footer. Arguments count until a command was typed that leaves their session.
+footer. What a hook said last and arguments count until a command was typed that leaves their
+session: 0.61.0 runs no SessionStart hook for a session that is resumed inside the program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from kanban_worker.agents import gemini_footer, ids, pick
 from kanban_worker.agents.gemini_chats import Chat
 from kanban_worker.agents.gemini_homes import Homes
-from kanban_worker.agents.shape import LiveAgent, Member, Seen
+from kanban_worker.agents.shape import Hooked, LiveAgent, Member, Seen
 from reconcile.observed import (
     Ambiguous,
     Bound,
@@ -25,8 +27,8 @@ from reconcile.observed import (
 from reconcile.proofs import Proof
 
 SETTING = (
-    '"session-id" among ui.footer.items, or `agent-sessions hook` as a SessionStart hook,'
-    " in Gemini's settings.json"
+    '"session-id" among ui.footer.items, or `agent-sessions hook` as a SessionStart and a'
+    " BeforeAgent hook, in Gemini's settings.json"
 )
 
 
@@ -57,16 +59,13 @@ class Binding:
     def _told(self, agent: LiveAgent, seen: Seen) -> Conversation:
         """Say what the user has set up to tell, or the arguments; None where nothing does."""
         record = seen.hooked.get(agent.session)
-        hooked = ids.uuid(record.id) if record is not None and not record.headless else None
+        told = self._hooked(agent, record) if record is not None and not record.headless else None
         given = resumed(agent.argv)
         pane = seen.shown.get(agent.session)
         digits = None if pane is None else gemini_footer.digits(pane.text)
         if digits is None:
-            return (
-                self._given(agent, given)
-                if hooked is None
-                else self._bound(agent, hooked, Proof.HOOK)
-            )
+            return self._given(agent, given) if told is None else told
+        hooked = told.id if isinstance(told, Bound) else None
         named = [one for one in (hooked, given) if one is not None]
         known = self._begun_with(digits, agent, named)
         if hooked is not None and known == {hooked}:
@@ -103,19 +102,41 @@ class Binding:
                 if isinstance(chat, Chat) and chat.id and not chat.child:
                     yield chat.id
 
+    def _hooked(self, agent: LiveAgent, record: Hooked) -> Conversation:
+        """Believe a hook's record until a command was typed that leaves what it names."""
+        one = ids.uuid(record.id)
+        if one is None:
+            return None
+        return self._unless_left(agent, one, Proof.HOOK, record.first or one, record.at)
+
     def _given(self, agent: LiveAgent, given: ConversationId | None) -> Conversation:
         if given is None:
             return None
         start = agent.family[0].started_at - pick.SLACK
+        return self._unless_left(agent, given, Proof.ARGUMENT, given, start)
+
+    def _unless_left(
+        self,
+        agent: LiveAgent,
+        one: ConversationId,
+        proof: Proof,
+        logged: ConversationId,
+        since: datetime,
+    ) -> Conversation:
+        """Bind what was proven at some time, if nobody has left it since.
+
+        `logged` is the id under which the project's log has what was typed in its terminal: that
+        of its start, whatever it holds now.
+        """
         for chats in self._homes.of(agent.environ, agent.cwd):
             prompts = chats.prompts(agent.cwd)
             if prompts is None:
                 continue
-            if isinstance(prompts, Unknown) or not prompts.covers(start):
-                return Unproven(likely=given, setting=SETTING)
-            if prompts.left(given, start):
-                return Unproven(left=(given,), setting=SETTING)
-        return self._bound(agent, given, Proof.ARGUMENT)
+            if isinstance(prompts, Unknown) or not prompts.covers(since):
+                return Unproven(likely=one, setting=SETTING)
+            if prompts.left(logged, since):
+                return Unproven(left=(one,), setting=SETTING)
+        return self._bound(agent, one, proof)
 
     def _bound(
         self, agent: LiveAgent, conversation: ConversationId, proof: Proof

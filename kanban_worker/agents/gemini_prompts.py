@@ -16,8 +16,11 @@ from kanban_worker.agents import files, ids, lines
 from reconcile.observed import ConversationId
 
 _OBJECT = re.compile(rb"\{[^{}]*\}")
-_MOVES = ("/clear", "/new", "/resume", "/chat resume", "/chat load")
-"""Commands after which a process may be in another conversation."""
+_MOVE = re.compile(
+    r"\s*/(?:clear|new|chat\s+(?:resume|load)|resume(?!\s+(?:list|save|delete|share)\b))(?!\S)",
+    re.IGNORECASE,
+)
+"""A command after which a process may be in another conversation."""
 _LATE = datetime.max.replace(tzinfo=UTC)
 """When something was, of which nobody knows when: it may have been just now."""
 
@@ -71,5 +74,5 @@ def _moves(entries: list[Mapping[str, object]]) -> Iterator[tuple[ConversationId
         one = ids.uuid(entry.get("sessionId"))
         at = lines.moment(entry.get("timestamp"))
         said = entry.get("message")
-        if one and isinstance(said, str) and said.lstrip().lower().startswith(_MOVES):
+        if one and isinstance(said, str) and _MOVE.match(said):
             yield one, at or _LATE

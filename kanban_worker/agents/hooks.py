@@ -189,10 +189,14 @@ def _parse(entry: Mapping[str, object]) -> Record | None:
         return None
     if at is None or not isinstance(begun, int):
         return None
-    terminal = entry.get("terminal")
+    terminal, first = entry.get("terminal"), lines.text(entry.get("first"), 100)
     return Record(
         hooked=Hooked(
-            id=ConversationId(named), at=at, headless=entry.get("headless") is not False, kind=kind
+            id=ConversationId(named),
+            at=at,
+            headless=entry.get("headless") is not False,
+            kind=kind,
+            first=ConversationId(first) if first and form.fullmatch(first) else None,
         ),
         place=(
             lines.text(entry.get("boot"), 100) or "",

@@ -94,6 +94,8 @@ class Hooked:
     """Whether the process runs without a terminal (`claude -p`)."""
     kind: str = ""
     """Which kind of agent it was: among the descendants of one there may be another."""
+    first: ConversationId | None = None
+    """The conversation that the process began with, where its hook told that too."""
 
 
 class PaneUse(StrEnum):

@@ -27,9 +27,12 @@ SECONDS = 3.0
 LIMIT = 1024 * 1024
 _DRAIN = 16 * LIMIT
 """An agent whose pipe breaks may complain, so what is beyond the limit is read, and dropped."""
-_EVENTS = frozenset({"SessionStart", "UserPromptSubmit"})
+_EVENTS = frozenset({"SessionStart", "UserPromptSubmit", "BeforeAgent"})
 """Events that tell where the agent is *now*. `SessionEnd`, `Stop` and the like tell of what it
-has left: Claude Code's SessionEnd of the old id may come after the SessionStart of the new one."""
+has left: Claude Code's SessionEnd of the old id may come after the SessionStart of the new one.
+`BeforeAgent` is Gemini CLI's for each prompt: 0.61.0 says nothing at `/resume` itself."""
+_BEGINNINGS = frozenset({"startup", "resume"})
+"""Sources of the event with which a process begins."""
 _WORD = 40
 
 
@@ -51,12 +54,14 @@ def _record(now: float, environ: Mapping[str, str]) -> None:
     own = ancestry.process(os.getpid())
     begun = int(own.start) if own else 0
     boot, namespace = hookfile.place()
+    named, source = _id(agent.kind, event.get("session_id")), _word(event.get("source"))
     record = {
         "version": 1,
         "kind": agent.kind,
-        "id": _id(agent.kind, event.get("session_id")),
+        "id": named,
+        "first": named if source in _BEGINNINGS else None,
         "event": event["hook_event_name"],
-        "source": _word(event.get("source")),
+        "source": source,
         "headless": agent.is_headless(environ),
         "at": round(now * 1000),
         "pid": agent.pid,
@@ -67,8 +72,8 @@ def _record(now: float, environ: Mapping[str, str]) -> None:
         "begun": begun,
     }
     # An id that we cannot name takes the place of the one before, which the agent has left.
-    data = json.dumps(record).encode("ascii") if record["id"] is not None else None
-    hookfile.write(xdg.state(environ, home), hookfile.name(agent.pid, agent.start), data, begun)
+    told = record if named is not None else None
+    hookfile.write(xdg.state(environ, home), hookfile.name(agent.pid, agent.start), told, begun)
 
 
 def _stdin(file: int) -> bytes:

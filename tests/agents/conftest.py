@@ -18,8 +18,9 @@ from playing import Playing
 OUTCOME, SECONDS = "outcome", "seconds"
 SHARED = [Path("/tmp/opencode"), Path(f"/tmp/codex-daemon-{os.getuid()}"), Path("/tmp/claude")]
 """Folders that the agents make for all that a user runs; nothing moves them."""
-LONGEST = "codex, no daemon"
-"""It begins first: it waits a minute for each lock of a thread that was left."""
+LONGEST = ("codex, no daemon", "opencode")
+"""They begin first: the one waits a minute for each lock of a thread that was left, and the
+processes of the other are never quite idle."""
 CACHE = programs.cache()
 """Found before any test stands in a home of its own."""
 
@@ -51,7 +52,7 @@ def took(record_property: Callable[[str, object], None]) -> Callable[[str, str, 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONGEST not in item.name)
+    items.sort(key=lambda item: not any(each in item.name for each in LONGEST))
 
 
 class _Scenes(LoadScopeScheduling):  # type: ignore[misc]
@@ -64,6 +65,7 @@ class _Scenes(LoadScopeScheduling):  # type: ignore[misc]
         return expectations.scene_of(nodeid.partition("[")[2].removesuffix("]")) or nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Whatever way of sharing the command line names."""
     return _Scenes(config, log)

@@ -311,7 +311,7 @@ def test_what_was_seen_elsewhere_is_not_judged_here_and_stays_known(scene: Scene
         for each in found.notices
         if each.kind not in {NoticeKind.OTHER_HOST, NoticeKind.EXPIRING}
     }
-    for name in map(names.normalise, elsewhere):
+    for name in map(names.key, elsewhere):
         assert found.sightings[name] == known[name]
 
 

@@ -10,7 +10,7 @@ from reconcile.observed import Bound, ConversationId
 from reconcile.proofs import Proof, is_at_least
 from reconcile.sightings import yields
 
-EQUAL = [{Proof.LOCK, Proof.LOG}, {Proof.PRESENCE, Proof.LAST}]
+EQUAL = [{Proof.LOG, Proof.HOOK}, {Proof.PRESENCE, Proof.LAST}]
 HELD = Bound(id=ConversationId("a"), proof=Proof.SOLE, written=True)
 
 

@@ -193,7 +193,7 @@ def test_a_run_without_a_person_is_recorded_as_such(
     assert [each["headless"] for each in agents.records] == [headless]
 
 
-@pytest.mark.parametrize("name", ["SessionStart", "UserPromptSubmit"])
+@pytest.mark.parametrize("name", ["SessionStart", "UserPromptSubmit", "BeforeAgent"])
 def test_what_tells_where_the_agent_is_now_is_recorded(agents: Agents, name: str) -> None:
     agents.run(payload=event(hook_event_name=name, prompt="x" * 1000))
     assert [each["event"] for each in agents.records] == [name]
@@ -217,6 +217,24 @@ def test_after_clear_the_late_end_of_the_old_session_changes_nothing(agents: Age
     ran = agents.run(hook=f"{start}; {new}; {end}")
     ran.must_be_silent()
     assert agents.ids == {ran.pid: TWO}
+
+
+def test_where_a_process_began_stays_on_record(agents: Agents) -> None:
+    told = (
+        f"printf %s {shlex.quote(json.dumps(each))} | {HOOK}"
+        for each in (
+            event(ONE),
+            event(TWO, source="clear"),
+            event(TWO, hook_event_name="BeforeAgent", source=None),
+        )
+    )
+    agents.run(hook="; ".join(told)).must_be_silent()
+    assert [(each["id"], each["first"]) for each in agents.records] == [(TWO, ONE)]
+
+
+def test_a_process_that_was_first_heard_of_later_began_nobody_knows_where(agents: Agents) -> None:
+    agents.run(payload=event(source="clear"))
+    assert [each["first"] for each in agents.records] == [None]
 
 
 @pytest.mark.parametrize("odd", ["", "x", "ses_abc", f"{ONE}\n", f"../{ONE}", 5, None, {"a": ONE}])

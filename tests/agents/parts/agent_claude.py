@@ -12,6 +12,7 @@ import driving
 from driving import Ground
 from terminals import Pane
 
+UUID = "[0-9a-f-]{36}"
 KEY = "sk-ant-only-for-tests-0123456789abcdef"
 
 
@@ -70,6 +71,10 @@ class Claude:
         pane.enter(f"/resume {conversation}")
         pane.wait_for(f"heard {words[-1]}")
 
+    def branch(self, pane: Pane) -> None:
+        pane.enter("/branch")
+        pane.wait_for("Branched")
+
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             path.stem
@@ -78,6 +83,14 @@ class Claude:
         }
         assert len(holding) <= 1, f"{word} is in {holding}"
         return next(iter(holding), None)
+
+    def says(self, pane: Pane) -> str | None:
+        pane.enter("/status")
+        text = pane.wait_for(rf"Session ID:\s+{UUID}")
+        pane.key("Escape")
+        pane.wait_until_gone(r"Session ID:")
+        driving.is_waiting(self, pane)
+        return str(re.findall(rf"Session ID:\s+({UUID})", text)[-1])
 
     def outliving(self) -> Sequence[int]:
         return ()

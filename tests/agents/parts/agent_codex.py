@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from driving import Ground
 from terminals import Pane
 
 UUID_LENGTH = 36
+UUID = f"[0-9a-f-]{{{UUID_LENGTH}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ stream_max_retries = 1
         pane.key("Enter")
         pane.wait_for(f"heard {words[-1]}")
 
+    def branch(self, pane: Pane) -> None:
+        pane.enter("/fork")
+        pane.wait_for("Fork created")
+
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             path.stem[-UUID_LENGTH:]
@@ -78,6 +84,11 @@ stream_max_retries = 1
         }
         assert len(holding) <= 1, f"{word} is in {holding}"
         return next(iter(holding), None)
+
+    def says(self, pane: Pane) -> str | None:
+        pane.enter("/status")
+        text = pane.wait_for(rf"Session:\s+{UUID}")
+        return str(re.findall(rf"Session:\s+({UUID})", text)[-1])
 
     def outliving(self) -> Sequence[int]:
         # The server, and the process that updates it, each with a file of its own.

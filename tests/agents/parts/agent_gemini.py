@@ -65,6 +65,9 @@ class Gemini:
         pane.wait_until_gone("Chat Sessions")
         pane.wait_for(f"heard {words[-1]}")
 
+    def branch(self, pane: Pane) -> None:
+        raise NotImplementedError
+
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding = {
             _id_in(path)
@@ -74,6 +77,9 @@ class Gemini:
         assert len(holding) <= 1, f"{word} is in {holding}"
         # A chat that was deleted while it was open is written anew without its first line.
         return next((found or shown_id(pane) for found in holding), None)
+
+    def says(self, pane: Pane) -> str | None:
+        return shown_id(pane)
 
     def outliving(self) -> Sequence[int]:
         return ()

@@ -69,6 +69,12 @@ class OpenCode:
         pane.wait_until_gone("pin/unpin")
         pane.wait_for(f"heard {words[-1]}")
 
+    def branch(self, pane: Pane) -> None:
+        pane.enter("/fork")
+        pane.wait_for("Full session")
+        pane.key("Enter")
+        pane.wait_until_gone("Full session")
+
     def conversation(self, word: str, pane: Pane) -> str | None:
         holding: set[str] = set()
         for path in driving.files(self.ground.root, "opencode/opencode.db"):
@@ -80,6 +86,9 @@ class OpenCode:
             database.close()
         assert len(holding) <= 1, f"{word} is in {holding}"
         return next(iter(holding), None)
+
+    def says(self, pane: Pane) -> str | None:
+        return None
 
     def outliving(self) -> Sequence[int]:
         return ()

@@ -48,4 +48,5 @@ def _hooked() -> Mapping[str, Any]:
         pytest.skip("there is no command `agent-sessions hook`")
     command = shlex.join([sys.executable, "-m", "kanban_worker", "hook"])
     hook = {"matcher": "*", "hooks": [{"type": "command", "command": command}]}
-    return {"hooksConfig": {"enabled": True}, "hooks": {"SessionStart": [hook]}}
+    hooks = {event: [hook] for event in ("SessionStart", "BeforeAgent")}
+    return {"hooksConfig": {"enabled": True}, "hooks": hooks}

@@ -78,8 +78,14 @@ class Agent(Protocol):
     def switch(self, pane: Pane, conversation: str, words: Sequence[str]) -> None:
         """Go on with another conversation, inside the program; `words` were said in it."""
 
+    def branch(self, pane: Pane) -> None:
+        """Go on in a copy of the conversation, inside the program."""
+
     def conversation(self, word: str, pane: Pane) -> str | None:
         """The truth: the id of the conversation whose file or row holds a word typed in a pane."""
+
+    def says(self, pane: Pane) -> str | None:
+        """What the program itself says its conversation's id is; None where it does not tell."""
 
     def outliving(self) -> Sequence[int]:
         """The pids of processes that outlive their pane, by the files in which they tell them."""
@@ -122,8 +128,11 @@ def truth(agent: Agent, pane: Pane, word: str) -> str:
     return retry_until(lambda: agent.conversation(word, pane), seconds=PATIENCE, what=what) or ""
 
 
-def clear(agent: Agent, pane: Pane, word: str) -> None:
-    """Begin another conversation in the pane that shows a word of the present one."""
+def clear(agent: Agent, pane: Pane, word: str, said: str | None) -> None:
+    """Begin another conversation in the pane that shows a word of the present one.
+
+    Its id may be there as well, where the program was asked for it, and then below the word.
+    """
     pane.enter(agent.clear)
-    pane.wait_until_gone(f"heard {word}")
+    pane.wait_until_gone(rf"heard {word}|Session(?: ID)?:\s+{said}")
     is_waiting(agent, pane)

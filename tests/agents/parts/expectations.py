@@ -37,6 +37,8 @@ CONVERSATION: Mapping[str, str] = {
     "cleared-prompted": "… then a prompt",
     "switched": "resumed inside the program",
     "switched-prompted": "… then a prompt",
+    "branched": "branched or forked inside the program",
+    "branched-prompted": "… then a prompt",
     "left": "exit",
     "again": "started again, prompted",
     "resumed": "resumed by id, prompted",
@@ -89,6 +91,7 @@ BEFORE: Mapping[str, Expected] = {
     "unprompted": BEFORE_A_PROMPT,
     "headless-unprompted": BEFORE_A_PROMPT,
     "cleared": MOVED_ON,
+    "branched": MOVED_ON,
 }
 """What holds for every agent, where no prompt was given yet."""
 
@@ -99,6 +102,12 @@ SPECIAL: Mapping[tuple[str, str], Expected] = {
     ("claude 2.1.112", "shared-cleared"): Expected(
         NOT_UNTRUE, "its pid file names the id that both panes had; either may have cleared it"
     ),
+    ("claude 2.0.77", "shared-cleared"): Expected(
+        NOT_UNTRUE, "a log names its process when a setting is saved; either may have cleared it"
+    ),
+    ("gemini, hook", "switched"): Expected(
+        RIGHT_OR_SAID, "Gemini runs no hook when it resumes inside the program, until a prompt"
+    ),
     ("opencode", "switched"): Expected(
         RIGHT_OR_SAID, "a switch without a prompt changes nothing but the pane's title"
     ),
@@ -106,9 +115,22 @@ SPECIAL: Mapping[tuple[str, str], Expected] = {
         ("codex, no daemon", case): Expected(
             RIGHT, "the locks of two threads are open for a minute", LOCKS_LAST
         )
-        for case in ("cleared-prompted", "switched", "resumed-cleared", "own-folder-cleared")
+        for case in (
+            "cleared-prompted",
+            "switched",
+            "resumed-cleared",
+            "own-folder-cleared",
+        )
     },
+    ("codex, no daemon", "branched-prompted"): Expected(
+        RIGHT_OR_SAID, "after `/fork` the lock of the original thread stays open for good"
+    ),
     ("codex, no daemon", "cleared"): Expected(MOVED_ON.allowed, MOVED_ON.why, LOCKS_LAST),
+    **{
+        (column, case): Expected(RIGHT, not_played="it has no such command")
+        for column in ("claude 2.0.77", "gemini", "gemini, footer", "gemini, hook")
+        for case in ("branched", "branched-prompted")
+    },
     **{
         ("codex, no daemon", case): Expected(
             RIGHT, not_played="Codex refuses a thread that another process has open"

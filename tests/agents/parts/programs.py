@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 INSTALL_SECONDS = 600
+RETRY_AFTER = 5000
+"""Milliseconds at most before npm asks a silent registry again; its own default is a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +68,31 @@ def installed(name: str, cache: Path) -> Path:
     A folder of the cache is whole or not there: npm fills another one, which is then renamed.
     """
     program = PROGRAMS[name]
+    if why := _refused.get(name):
+        pytest.skip(why)
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / program.folder
     with (cache / f"{program.folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            _install(program, folder)
+        if not folder.is_dir() and (why := _install(program, folder)):
+            _refused[name] = why
+            pytest.skip(why)
     return folder / "node_modules" / program.path
 
 
-def _install(program: Program, folder: Path) -> None:
+_refused: dict[str, str] = {}
+"""Why a program cannot be had: asked once in a run, as npm tries for a while."""
+
+
+def _install(program: Program, folder: Path) -> str:
+    """Why it cannot be installed; "" when it was."""
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not installed")
+        return "npm is not installed"
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
     command = [npm, "install", "--prefix", str(fresh), "--no-audit", "--no-fund"]
-    command += ["--no-package-lock", "--loglevel=error", f"{program.package}@{program.version}"]
+    command += ["--no-package-lock", "--loglevel=error", f"--fetch-retry-mintimeout={RETRY_AFTER}"]
+    command += [f"--fetch-retry-maxtimeout={RETRY_AFTER}", f"{program.package}@{program.version}"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
@@ -89,10 +100,11 @@ def _install(program: Program, folder: Path) -> None:
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if "error" in line]
             why = next(iter(errors), f"exit status {done.returncode}")
-            pytest.skip(f"npm has no {program.package}@{program.version}: {why}")
+            return f"npm has no {program.package}@{program.version}: {why}"
         fresh.chmod(0o755)
         fresh.rename(folder)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"npm did not install {program.package} within {INSTALL_SECONDS} s")
+        return f"npm did not install {program.package} within {INSTALL_SECONDS} s"
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+    return ""

@@ -80,10 +80,16 @@ class Player:
             first = one.talk
             world.clear(one)
             world.prompt(one)
+            self.look("cleared-prompted", one)
         world.switch(one, first)
         self.look("switched", one)
         world.prompt(one)
         self.look("switched-prompted", one)
+        if self.plays("branched"):
+            world.branch(one)
+            self.look("branched", one)
+            world.prompt(one)
+            self.look("branched-prompted", one)
         return other
 
     def _ends(self, other: Seat) -> None:

@@ -59,7 +59,8 @@ def _reasons() -> Iterator[str]:
             if expected != expectations.BEFORE.get(case) and why != expectations.MOVED_ON.why:
                 where.setdefault(why, []).append(f"{column}, {cases[case]}")
     for why, places in where.items():
-        yield f"- {why}: {'; '.join(places)}"
+        begun = tuple(f"{place} …" for place in places)
+        yield f"- {why}: {'; '.join(each for each in places if not each.startswith(begun))}"
 
 
 def _whole_texts() -> Mapping[str, str]:

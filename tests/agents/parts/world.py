@@ -113,6 +113,9 @@ class World:
             seat.turn(resumed)
         elif resumed:
             seat.talk = resumed
+        if resumed:
+            # It takes no Enter before it has drawn what was said.
+            seat.pane.wait_for(f"heard {resumed.words[-1]}")
         driving.is_waiting(self.agent, seat.pane)
 
     def wait_until_ready(self, seat: Seat) -> None:
@@ -127,12 +130,15 @@ class World:
             # It went on with a conversation that it had before.
             seat.talk = next(talk for talk in seat.earlier if talk.id == found)
         assert seat.talk.id in {None, found}, f"{seat.talk.id} became {found}"
+        if seat.talk.id is None:
+            said = self.agent.says(seat.pane)
+            assert said in {None, found}, f"the program says {said}, its files say {found}"
         seat.talk.id = found
         seat.talk.words.append(word)
 
     def clear(self, seat: Seat) -> None:
         """Begin another conversation in the same process."""
-        driving.clear(self.agent, seat.pane, seat.talk.words[-1])
+        driving.clear(self.agent, seat.pane, seat.talk.words[-1], seat.talk.id)
         seat.turn()
 
     def switch(self, seat: Seat, talk: Talk) -> None:
@@ -140,6 +146,12 @@ class World:
         assert talk.id
         self.agent.switch(seat.pane, talk.id, talk.words)
         seat.turn(talk)
+        driving.is_waiting(self.agent, seat.pane)
+
+    def branch(self, seat: Seat) -> None:
+        """Go on in a copy of the conversation, in the same process."""
+        self.agent.branch(seat.pane)
+        seat.turn()
         driving.is_waiting(self.agent, seat.pane)
 
     def leave(self, seat: Seat) -> None:

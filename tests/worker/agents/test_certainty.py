@@ -28,6 +28,7 @@ MOVED = {
 COMMAND = "agent-sessions hook"
 GROUP = '[{"hooks": [{"type": "command", "command": "agent-sessions hook"}]}]'
 HOOKS = f'"hooks": {{"SessionStart": {GROUP}}}'
+BOTH = f'"hooks": {{"SessionStart": {GROUP}, "BeforeAgent": {GROUP}}}'
 
 
 def held(home: Path, kind: str, data: bytes | str | None = None, **environ: str) -> Certainty:
@@ -79,8 +80,9 @@ def test_an_agent_whose_folder_was_moved_has_its_settings_there(tmp_path: Path, 
         ("claude", f'{{{HOOKS}, "disableAllHooks": true}}', False),
         ("claude", f"{{{HOOKS}}}".replace("SessionStart", "SessionEnd"), False),
         ("claude", f"{{{HOOKS}}}".replace("agent-sessions hook", "hook"), False),
-        ("gemini", f"{{{HOOKS}}}", False),  # hooks as such are off
-        ("gemini", f'// mine\n{{/* {{" */ "hooksConfig": {{"enabled": true,}}, {HOOKS},}}', True),
+        ("gemini", f"{{{BOTH}}}", False),  # hooks as such are off
+        ("gemini", f'// mine\n{{/* {{" */ "hooksConfig": {{"enabled": true,}}, {BOTH},}}', True),
+        ("gemini", f'{{"hooksConfig": {{"enabled": true}}, {HOOKS}}}', False),
         ("gemini", '{"ui": {"footer": {"items": ["session-id"]}}, "x": "// no comment"}', True),
         ("gemini", '{"ui": {"footer": {"items": "session-id"}}}', False),
         ("codex", 'tui = {status_line = ["model-name", "thread-id"]}', True),

@@ -366,6 +366,65 @@ def test_an_old_log_is_taken_up_when_its_conversation_is_resumed(
     assert found[agent.session] == bound(old, Proof.LOG, written=False)
 
 
+def test_a_clear_of_which_no_log_names_the_process_is_followed(
+    claude: ClaudeHost, work: Path
+) -> None:
+    """2.0.77 names itself in the new log only when it saves a setting."""
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-3000)
+    logged(claude, one, (agent.family[0].pid, -899.8))
+    two = clear(claude, work, one, -900)
+    assert look(claude, agent) == bound(two, Proof.LOG)
+    three = clear(claude, work, two, -600)
+    assert look(claude, agent) == bound(three, Proof.LOG)
+
+
+def test_a_clear_before_the_log_named_the_process_again_is_over(
+    claude: ClaudeHost, work: Path
+) -> None:
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-3000)
+    clear(claude, work, one, -900)
+    logged(claude, one, (agent.family[0].pid, -600))
+    assert look(claude, agent) == bound(one, Proof.LOG)
+
+
+@pytest.mark.parametrize(
+    ("pid", "at"), [(1, -3500), (4_190_123, -1000)], ids=["living", "ended since"]
+)
+def test_a_clear_that_another_process_may_have_typed_is_ambiguous(
+    claude: ClaudeHost, work: Path, pid: int, at: float
+) -> None:
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-3550)
+    logged(claude, one, (agent.family[0].pid, -3400), (pid, at))
+    two = clear(claude, work, one, -900)
+    assert look(claude, agent) == Ambiguous((one, two))
+
+
+def test_a_clear_that_the_log_of_another_process_tells_is_not_this_one_s(
+    claude: ClaudeHost, work: Path
+) -> None:
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-3550)
+    logged(claude, one, (agent.family[0].pid, -3400), (1, -3300))
+    two = clear(claude, work, one, -900)
+    logged(claude, two, (1, -899.9))
+    assert look(claude, agent) == bound(one, Proof.LOG)
+
+
+def test_a_resume_of_which_no_log_tells_leaves_what_was_logged(
+    claude: ClaudeHost, work: Path
+) -> None:
+    one, agent = claude.new_id(), claude.agent(work)
+    claude.write(one, work, at=-3000)
+    logged(claude, one, (agent.family[0].pid, -2900))
+    claude.typed((-600, one, "/resume"), cwd=work)
+    assert look(claude, agent) == Unproven(left=(one,), setting=SETTING)
+    claude.typed((-500, one, "so it was escaped from"), cwd=work)
+    assert look(claude, agent) == bound(one, Proof.LOG)
+
+
 def test_a_quiet_tick_reads_no_log_and_a_growing_one_from_where_it_was_read(
     claude: ClaudeHost, work: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,12 +521,17 @@ def test_a_hook_that_agrees_with_an_older_pid_file_keeps_its_own_rank(
     assert look(claude, agent, hooked=record) == bound(one, Proof.HOOK, written=False)
 
 
-def test_a_log_outranks_the_hook_and_the_hook_the_arguments(claude: ClaudeHost, work: Path) -> None:
+def test_of_log_and_hook_the_newer_counts_and_both_before_the_arguments(
+    claude: ClaudeHost, work: Path
+) -> None:
     one, two, three = (claude.new_id() for _ in range(3))
     agent = claude.agent(work, argv=("claude", "--resume", three))
+    pid = agent.family[0].pid
     record = Hooked(id=two, at=claude.at(-900), headless=False)
     assert look(claude, agent, hooked=record) == bound(two, Proof.HOOK, written=False)
-    logged(claude, one, (agent.family[0].pid, -3500))
+    logged(claude, one, (pid, -3500))
+    assert look(claude, agent, hooked=record) == bound(two, Proof.HOOK, written=False)
+    logged(claude, one, (pid, -800))
     assert look(claude, agent, hooked=record) == bound(one, Proof.LOG, written=False)
 
 

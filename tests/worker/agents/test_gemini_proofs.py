@@ -82,14 +82,20 @@ class Project:
         *argv: str,
         text: str = "",
         hooked: str | None = None,
+        hooked_at: float = 0,
+        first: str | None = None,
         headless: bool = False,
         started: float = -3600,
     ) -> Conversation:
         agent = self.agent(*argv, started=started)
         records: dict[SessionName, Hooked] = {}
         if hooked is not None:
-            at = datetime.now(UTC)
-            records[agent.session] = Hooked(id=ConversationId(hooked), at=at, headless=headless)
+            records[agent.session] = Hooked(
+                id=ConversationId(hooked),
+                at=self.host.at(hooked_at),
+                headless=headless,
+                first=ConversationId(first) if first else None,
+            )
         seen = Seen(hooked=records, shown={agent.session: Shown("◇  Ready (api)", text)})
         return Gemini(self.host.home, {}).conversations([agent], seen)[agent.session]
 
@@ -244,6 +250,32 @@ def test_hook_and_footer_that_disagree_are_ambiguous(project: Project) -> None:
     assert project.held(hooked=TWO, text=footer("0badcafe")) == left
 
 
+def test_a_command_that_leaves_the_session_ends_what_the_hook_said(project: Project) -> None:
+    project.typed((-60, ONE, "/clear"), (-30, ONE, "/resume"))
+    left = Unproven(left=(TWO,), setting=SETTING)
+    assert project.held(hooked=TWO, hooked_at=-59, first=ONE) == left
+    # A prompt has let the hook speak again.
+    assert project.held(hooked=TWO, hooked_at=-10, first=ONE) == bound(TWO, Proof.HOOK)
+
+
+def test_a_command_in_another_terminal_leaves_the_hook_s_session_alone(project: Project) -> None:
+    project.typed((-30, TWO, "/resume"))
+    found = project.held(hooked=TWO, hooked_at=-59, first=ONE)
+    assert found == bound(TWO, Proof.HOOK)
+
+
+def test_a_footer_says_what_the_hook_did_not_at_a_resume(project: Project) -> None:
+    project.chat(ONE)
+    project.typed((-30, ONE, "/resume"))
+    found = project.held(hooked=TWO, hooked_at=-59, first=ONE, text=footer("c3d86362"))
+    assert found == bound(ONE, Proof.PANE, written=True)
+
+
+def test_prompts_that_cannot_be_read_leave_the_hook_s_session_likely(project: Project) -> None:
+    (project.root / "logs.json").mkdir()
+    assert project.held(hooked=TWO) == Unproven(likely=TWO, setting=SETTING)
+
+
 # -- the arguments --------------------------------------------------------------------------------
 
 
@@ -253,10 +285,18 @@ def test_arguments_count_while_nobody_left_their_session(project: Project, optio
     assert project.held(option, ONE) == bound(ONE, Proof.ARGUMENT)
 
 
-@pytest.mark.parametrize("said", ["/clear", " /CLEAR ", "/resume", "/chat resume x"])
+@pytest.mark.parametrize("said", ["/clear", " /CLEAR ", "/new", "/resume", "/chat resume x"])
 def test_a_command_that_leaves_the_session_ends_the_arguments(project: Project, said: str) -> None:
     project.typed((-60, ONE, "hello"), (-30, ONE, said), (-10, ONE, "on"))
     assert project.held("--resume", ONE) == Unproven(left=(ONE,), setting=SETTING)
+
+
+@pytest.mark.parametrize("said", ["/resume list", "/resume save x", "/resumes", "/chat list"])
+def test_a_command_that_stays_in_the_session_leaves_it_the_arguments(
+    project: Project, said: str
+) -> None:
+    project.typed((-30, ONE, said))
+    assert project.held("--resume", ONE) == bound(ONE, Proof.ARGUMENT)
 
 
 def test_prompts_that_were_not_all_read_leave_the_arguments_likely(project: Project) -> None:

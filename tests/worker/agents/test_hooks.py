@@ -114,6 +114,14 @@ def test_a_record_is_found_by_pid_and_start(folder: Folder, agent: Member) -> No
     assert found == Hooked(id=ONE, at=at, headless=False, kind="claude")  # type: ignore[arg-type] # an id is a string
 
 
+def test_a_record_says_where_its_process_began(folder: Folder, agent: Member) -> None:
+    for told, first in ((TWO, TWO), (None, None), ("../x", None), (3, None)):
+        folder.write(agent, first=told)
+        found = folder.of(agent)
+        assert isinstance(found, Hooked)
+        assert (found.id, found.first) == (ONE, first)
+
+
 def test_off_linux_it_is_found_by_the_start_in_seconds(folder: Folder, agent: Member) -> None:
     elsewhere = replace(agent, start_ticks=None)
     folder.write(elsewhere)
