@@ -334,7 +334,7 @@ def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene:
             Proof(str(drift.evidence["proof"]))
             for drift in found.drifts
             if drift.kind is DriftClass.ID_MATERIALISED
-            and names.normalise(drift.session) == name
+            and names.key(drift.session) == name
             and drift.evidence["id"] != before.conversation
         ]
         event(f"moved {bool(moved)}")
