@@ -120,7 +120,8 @@ class Agy:
         del agent
         if ids.uuid(conversation) is None:
             return Activity(state=None, last=None)
-        return Activity(state=None, last=self._binding.last_at(conversation))
+        last, evidence = self._binding.last_at(conversation)
+        return Activity(state=None, last=last, evidence=evidence)
 
 
 def _judged(path: str) -> Artefact | Unknown:

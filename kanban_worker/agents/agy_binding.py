@@ -44,13 +44,16 @@ class Binding:
             for agent in agents
         }
 
-    def last_at(self, conversation: ConversationId) -> datetime | None:
-        """Return when it was last written to: by the times inside, else by its files'."""
+    def last_at(self, conversation: ConversationId) -> tuple[datetime | None, str]:
+        """Return when it was last written to, by the times inside or else its files', and which."""
         inside = [self._times.inside(root, conversation) for root in self._roots.there]
         outside = (
             at for root in self._roots.there for at in agy_times.modified(root, conversation)
         )
-        return max(filter(None, inside), default=None) or max(outside, default=None)
+        if (last := max(filter(None, inside), default=None)) is not None:
+            return last, "transcript"
+        modified = max(outside, default=None)
+        return modified, "mtime" if modified else ""
 
     def _locked(self, agent: LiveAgent, held: agy_locks.Held | Unknown) -> Conversation:
         if isinstance(held, Unknown):
@@ -91,7 +94,7 @@ class Binding:
 
     def _wrote(self, agent: LiveAgent, conversation: ConversationId) -> bool:
         """Whether a conversation was written to since a process began."""
-        last = self.last_at(conversation)
+        last, _ = self.last_at(conversation)
         return last is not None and pick.nanoseconds(last) >= pick.started_ns(agent)
 
     def _bound(self, conversation: ConversationId, proof: Proof) -> Bound | Unknown:

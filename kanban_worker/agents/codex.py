@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -133,7 +134,7 @@ class Codex:
         found = self._activity.get(self._homes.where.get(conversation, self._own))
         if found is None or isinstance(found, Unknown):
             return found
-        return found if agent is not None else Activity(state=None, last=found.last)
+        return found if agent is not None else replace(found, state=None)
 
 
 def _read_activity(path: str, status: os.stat_result, before: Activity | None) -> Activity:
@@ -143,8 +144,10 @@ def _read_activity(path: str, status: os.stat_result, before: Activity | None) -
     for line in reversed(part.lines):
         if b'"event_msg"' in line and (state := _mark(line)):
             break
-    last = lines.newest(part.lines) or datetime.fromtimestamp(status.st_mtime, UTC)
-    return Activity(state=state, last=last)
+    if (last := lines.newest(part.lines)) is not None:
+        return Activity(state=state, last=last, evidence="transcript", path=path)
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    return Activity(state=state, last=modified, evidence="mtime", path=path)
 
 
 def _mark(line: bytes) -> str | None:

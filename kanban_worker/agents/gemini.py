@@ -120,10 +120,13 @@ class Gemini:
         found = self._homes.find(conversation) if ids.uuid(conversation) else None
         if found is None or isinstance(found, Unknown):
             return found or Activity(state=None, last=None)
-        if found.last is not None or not found.spoken:
-            return Activity(state=None, last=found.last)
+        path = self._homes.where.get(conversation, (None, None))[1]
+        if found.last is not None:
+            return Activity(state=None, last=found.last, evidence="transcript", path=path)
+        if path is None or not found.spoken:
+            return Activity(state=None, last=None, path=path)
         try:
-            modified = os.stat(self._homes.where[conversation][1]).st_mtime
-            return Activity(state=None, last=datetime.fromtimestamp(modified, UTC))
-        except (KeyError, OSError, ValueError, OverflowError):
-            return Activity(state=None, last=None)
+            modified = datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
+            return Activity(state=None, last=modified, evidence="mtime", path=path)
+        except (OSError, ValueError, OverflowError):
+            return Activity(state=None, last=None, path=path)

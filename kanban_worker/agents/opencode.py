@@ -105,7 +105,8 @@ class Opencode:
         found = self._updated(conversation) if SESSION.fullmatch(conversation) else None
         if isinstance(found, Unknown):
             return found
-        return Activity(state=None, last=lines.moment_of_ms(found))
+        last = lines.moment_of_ms(found)
+        return Activity(state=None, last=last, evidence="transcript" if last else "")
 
     def _updated(self, session: ConversationId, own: Data | None = None) -> int | Unknown | None:
         """Return when it was updated; "nowhere" only if every database could be read.

@@ -187,15 +187,19 @@ def _state(
 
 
 def _idle(activity: Activity | None, now: datetime) -> str:
-    """How long ago the last sign of work was: `4s`, `12m`, `3h`, `5d`."""
+    """How long ago the last sign of work was: `4s`, `12m`, `3h`, `5d`.
+
+    `~5d` where only the time of a file tells, which a touch or a restored backup changes.
+    """
     if activity is None or activity.last is None:
         return ""
     # A clock that was set back must not show a negative age.
     seconds = int(max(now - activity.last, timedelta(0)).total_seconds())
+    about = "~" if activity.evidence == "mtime" else ""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+            return f"{about}{seconds // size}{unit}"
+    return f"{about}{seconds}s"
 
 
 def _short(conversation: ConversationId) -> str:

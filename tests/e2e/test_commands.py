@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -202,6 +203,24 @@ def test_status_tells_working_from_idle(desk: Desk) -> None:
         states.append(desk.run("status", "--json").rows[0]["state"])
 
     assert states == ["idle", "working"]
+
+
+def test_idle_that_only_a_file_s_own_time_tells_is_about(desk: Desk) -> None:
+    options = ["--session-id", OWN, "--prompted"]
+    (entry,) = desk.starts(CLAUDE, agent="claude", options=options)
+    desk.write(entry + f"    claude_session_id_own: {OWN}\n")
+    (file,) = (desk.fence.home / ".claude/sessions").glob("*.json")
+    file.write_text(file.read_text().replace('"status": "idle"', '"status": "busy"'))
+    (log,) = (desk.fence.home / ".claude/projects").glob(f"*/{OWN}.jsonl")
+
+    shown = []
+    for text in (log.read_text(), '{"type":"user"}\n'):
+        log.write_text(text)
+        os.utime(log, (1_700_000_000, 1_700_000_000))
+        shown.append(desk.run("status", "--json").rows[0]["idle"])
+
+    assert not shown[0].startswith("~")
+    assert re.fullmatch(r"~\d{3,}d", shown[1])
 
 
 def test_status_that_cannot_see_says_unknown_and_never_gone(desk: Desk) -> None:

@@ -428,6 +428,7 @@ def test_the_growing_wal_tells_of_work_where_the_database_stands_still(
     assert isinstance(found, Activity)
     assert found.last is not None
     assert abs((found.last - host.at(-7)).total_seconds()) < 0.01
+    assert found.evidence == "mtime"
 
 
 def test_a_real_database_is_left_as_it_is(host: Host, root: Path, work: Path) -> None:

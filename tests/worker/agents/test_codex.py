@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -315,9 +316,16 @@ def test_the_marks_of_a_turn_tell_the_state(
     one = threads.new_id()
     threads.write(one, work, more=[threads.event(kind, -30) for kind in events])
     agent = host.agent(work, kind="codex")
-    expected = Activity(state=state, last=host.at(-30))
-    assert Codex(host.home, {}).activity(one, agent) == expected
-    assert Codex(host.home, {}).activity(one, None) == Activity(state=None, last=host.at(-30))
+    found = Codex(host.home, {}).activity(one, agent)
+    assert isinstance(found, Activity)
+    assert (found.state, found.last, found.evidence) == (state, host.at(-30), "transcript")
+    assert Codex(host.home, {}).activity(one, None) == replace(found, state=None)
+    assert found.path is not None
+    Path(found.path).write_text('{"type":"session_meta"}\n')
+    os.utime(found.path, (1_700_000_000, 1_700_000_000))
+    touched = Codex(host.home, {}).activity(one, agent)
+    assert isinstance(touched, Activity)
+    assert (touched.state, touched.evidence) == (None, "mtime")
 
 
 # -- what was left for another ------------------------------------------------------------------

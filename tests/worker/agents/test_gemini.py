@@ -277,11 +277,14 @@ def test_without_a_line_s_time_the_file_s_stands_in(host: Host, work: Path) -> N
     assert isinstance(found, Activity)
     assert found.last is not None
     assert found.last.timestamp() == pytest.approx(path.stat().st_mtime)
+    assert found.evidence == "mtime"
 
 
 def test_the_newest_line_tells_of_work(host: Host) -> None:
-    write(host, ONE, at=-40)
-    assert Gemini(host.home, {}).activity(ONE, None) == Activity(state=None, last=host.at(-40))
+    path = write(host, ONE, at=-40)
+    assert Gemini(host.home, {}).activity(ONE, None) == Activity(
+        state=None, last=host.at(-40), evidence="transcript", path=str(path)
+    )
 
 
 def test_a_quiet_tick_opens_and_lists_nothing(

@@ -256,6 +256,7 @@ def test_the_row_s_time_tells_of_work(host: Host, rows: Rows, work: Path) -> Non
     assert isinstance(found, Activity)
     assert found.last is not None
     assert abs((found.last - host.at(-30)).total_seconds()) < 0.01
+    assert found.evidence == "transcript"
 
 
 def test_a_quiet_tick_opens_nothing(
