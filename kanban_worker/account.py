@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kanban_worker.tick import Monitor, Tick
 from reconcile import location, names, report
+from reconcile.location import Located
 from reconcile.observed import Listing, Session, SessionName, Unknown
 from reconcile.plan import Decision, Note
 from state import journal, undoing
@@ -95,6 +96,12 @@ def _key(name: str, document: Document | None) -> SessionName:
 
 
 def _live(session: SessionName, tick: Tick) -> Iterator[Session]:
+    """The entry's own session, whatever it is called now; else those of its name."""
+    entry = next((one for one in tick.registry.entries if names.key(one.name) == session), None)
+    found = tick.sessions().of(entry) if entry and entry.name not in tick.elsewhere else None
+    if isinstance(found, Located):
+        yield found.session
+        return
     for listing in tick.world.tmux.values():
         if isinstance(listing, Listing):
             forms = names.as_listed(session, listing.version)

@@ -15,7 +15,7 @@ from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor
-from reconcile import report
+from reconcile import names, report
 from reconcile.desired import RUNNING, TERMINATED
 from reconcile.drift import DriftClass
 from reconcile.gone import Cause
@@ -116,7 +116,9 @@ def _alive(found: Account) -> str:
         panes = [pane for session in found.live for pane in session.panes]
         dead = sum(pane.dead for pane in panes)
         sockets = ", ".join(_short(one.socket) for one in found.live)
-        return f"tmux lists it ({sockets}; panes {len(panes)}, of them dead {dead})."
+        called = {one.name for one in found.live}.difference(names.as_listed(found.session))
+        renamed = "".join(f" as {_short(name)}" for name in sorted(called))
+        return f"tmux lists it{renamed} ({sockets}; panes {len(panes)}, of them dead {dead})."
     if blind:
         return f"tmux could not be asked: {scalars.shown(blind[0], 300)}."
     asked = sum(isinstance(each, Listing) for each in found.tick.world.tmux.values())

@@ -218,6 +218,8 @@ class TestASessionThatMoves:
 
         assert found.report["drifts"] == []
         assert "now called lab-new-creator-claude" in kinds(found)["renamed"]
+        why = " ".join(desk.run("why", API).out.split())
+        assert "tmux lists it as lab-new-creator-claude (" in why
         assert desk.registry.read_text().count("- name:") == 1
 
     def test_is_followed_into_the_session_that_its_pane_was_moved_to(self, desk: Desk) -> None:
