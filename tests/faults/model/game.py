@@ -39,6 +39,8 @@ class Watch:
     host: Host
     life: Life
     oracle: Oracle = field(default_factory=Oracle)
+    claimed: bool = False
+    """Whether a person has said here that the registry lives on this host."""
     settings: config.Settings = field(init=False)
     monitor: Monitor = field(init=False)
 
@@ -138,6 +140,7 @@ class Game:
                     watch.crash(ledger_lost=False)
                 case "check here":
                     watch.monitor.home.settle(self.life.at)
+                    watch.claimed = True
                 case _:
                     self.life.at += timedelta(seconds=step.gap)
                     self._tick(watch)
@@ -169,7 +172,7 @@ class Game:
         self.ticks += 1
         self.found.update(word for each in wanted for word in (each.key[0], each.action))
         watch.host.lost = False
-        self._hold_to_law(sight.entries, before)
+        self._hold_to_law(sight, before)
         _same("troubles", [str(each) for each in tick.troubles], [])
         try:
             _same("findings", dict(_found(tick.report)), dict(_wanted(wanted)))
@@ -186,16 +189,22 @@ class Game:
             seen = self.life.registry.stat()
             _same("the file", (seen.st_ino, seen.st_mtime_ns), (stamp.st_ino, stamp.st_mtime_ns))
 
-    def _hold_to_law(
-        self, before: Mapping[str, Entry], seen: Mapping[str, Mapping[str, Seen]]
-    ) -> None:
-        """No entry is written off while its session lives, on whatever host it was seen."""
+    def _hold_to_law(self, sight: Sight, seen: Mapping[str, Mapping[str, Seen]]) -> None:
+        """No entry is written off while its session lives, on whatever host it was seen.
+
+        But a person's word outweighs another host: with `check --here` an entry that names no
+        host is this one's, until the other one is seen to watch again.
+        """
+        watch = self.watches[sight.host]
         for name, entry in self.life.entries.items():
-            was = before.get(name, {}).get("status"), entry.get("status")
+            was = sight.entries.get(name, {}).get("status"), entry.get("status")
             if was != ("running", "terminated"):
                 continue
+            claimed = watch.claimed and not sight.away() and entry.get("host") is None
             for host, known in seen.items():
-                if name in known and self._lives(self.life.hosts[host], known[name], entry):
+                theirs = claimed and host != sight.host
+                lives = name in known and self._lives(self.life.hosts[host], known[name], entry)
+                if lives and not theirs:
                     raise DivergenceError(f"law\n  {name} is written off, and lives on {host}")
 
     def _lives(self, host: Host, seen: Seen, entry: Entry) -> bool:

@@ -281,8 +281,8 @@ def proven(pane: Pane, sight: Sight) -> str | None:
 def is_stale(recorded: str, entry: Entry, sight: Sight, *, seen: bool) -> bool:
     """Nothing is there; or an own id has moved to where no resume from its workspace finds it.
 
-    `seen` is whether the folder of the entry's agent was ever seen; else nothing shows where it
-    would be. An id has not moved while a living agent holds it, or where entries of two
+    `seen` is whether the folder of an agent that records it was ever seen; else nothing shows where
+    it would be. An id has not moved while a living agent holds it, or where entries of two
     workspaces record it: then nobody can tell which of them is right.
     """
     place = sight.on_disk.get(recorded)

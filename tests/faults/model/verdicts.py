@@ -293,12 +293,31 @@ def _conversation(
             yield case.finding("conversation-left", (own_id(entry), held))
     if others := _sharers(pane, held, sight):
         yield case.finding("conversation-shared", (held, others))
-    seen = pane.agent is not None or (case.seen is not None and case.seen.agent is not None)
     for recorded in recorded_ids(entry):
         replaced = moved is not None and recorded == own_id(entry)
+        seen = _is_folder_seen(recorded, case.look)
         # Nothing is on disk before the first prompt, so what the agent holds is not stale.
         if recorded != held and not replaced and is_stale(recorded, entry, sight, seen=seen):
             yield Finding(("D", case.name, recorded))
+
+
+def _is_folder_seen(recorded: str, look: Look) -> bool:
+    """Whether an agent of any running entry that records an id was seen, and so its folder."""
+    return any(
+        entry.get("status") == "running"
+        and recorded in recorded_ids(entry)
+        and (_was_seen(name, look) or _is_seen(name, entry, look))
+        for name, entry in look.sight.entries.items()
+    )
+
+
+def _was_seen(name: str, look: Look) -> bool:
+    return name in look.seen and look.seen[name].agent is not None
+
+
+def _is_seen(name: str, entry: Entry, look: Look) -> bool:
+    shown = None if look.is_elsewhere(entry) else look.locate(name)
+    return isinstance(shown, Shown) and agent_pane(shown, entry).agent is not None
 
 
 def _sharers(pane: Pane, held: str | None, sight: Sight) -> frozenset[object]:
