@@ -124,9 +124,12 @@ def test_a_tick_over_it_tells_troubles_and_never_breaks(desk: Desk) -> None:
         tick = watching.tick(dry_run=False)
 
         assert all(len(str(trouble).splitlines()) == 1 for trouble in tick.troubles)
-        if tick.troubles:
+        told = [str(trouble) for trouble in tick.troubles]
+        if any("This entry is left alone" not in each for each in told):
             assert not tick.report.registry_written
             assert desk.registry.read_bytes() == data
+        elif told:
+            assert [str(each) for each in watching.tick(dry_run=False).troubles] == told
 
 
 @pytest.mark.parametrize("depth", [50, 5_000])
