@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_one_that_hangs_does_nothing_more_when_it_goes_on(
 
     with office.working(card) as first:
         first.wait_for(lambda: office.beats(card), "a heartbeat")
-        with stopped(first.process.pid):
+        with stopped(first.process.pid, office):
             desk.fleet.kill(API)
             office.home.reclaim(card)
             second = office.work(card, "--for", "0.5", environ=elsewhere(office))
@@ -111,7 +112,7 @@ def test_the_one_that_comes_after_it_waits_until_it_has_ended(office: Office) ->
     with office.working(card, name="first") as first:
         first.wait_for(lambda: office.beats(card), "a heartbeat")
         with contextlib.ExitStack() as stack:
-            with stopped(first.process.pid):
+            with stopped(first.process.pid, office):
                 desk.fleet.kill(API)
                 office.home.reclaim(card)
                 environ = office.home.dispatched(card)
@@ -159,7 +160,7 @@ def test_a_plain_reconcile_waits_for_a_worker_that_hangs_and_then_writes_nothing
 
     with office.working(card) as work:
         work.wait_for(lambda: office.beats(card), "a heartbeat")
-        with stopped(work.process.pid):
+        with stopped(work.process.pid, office):
             desk.fleet.kill(API)
             before = left(office, card)
             refused = desk.run("reconcile", "--once")
@@ -234,13 +235,32 @@ def elsewhere(office: Office) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """Let a process hang within the block."""
-    os.kill(pid, signal.SIGSTOP)
+def stopped(pid: int, office: Office) -> Iterator[None]:
+    """Let a process hang within the block, at a moment at which it does not hold the board.
+
+    Hermes waits without end for a board that somebody holds.
+    """
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        if is_free(office.home.board):
+            break
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
     try:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def is_free(board: Path) -> bool:
+    """Whether the board's database can be written to."""
+    with contextlib.closing(sqlite3.connect(board, timeout=0.2, isolation_level=None)) as link:
+        try:
+            link.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        link.execute("ROLLBACK")
+    return True
 
 
 def entries(desk: Desk) -> list[dict[str, str]]:
