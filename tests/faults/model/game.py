@@ -20,7 +20,7 @@ from kanban_worker.tick import Monitor, now
 from life import HERE, Host, Life
 from locating import Seen
 from oracle import Oracle
-from sight import Entry, Sight
+from sight import Entry, Sight, recorded_pid
 from steps import Step
 from verdicts import Finding, History, Key
 
@@ -208,15 +208,18 @@ class Game:
                     raise DivergenceError(f"law\n  {name} is written off, and lives on {host}")
 
     def _lives(self, host: Host, seen: Seen, entry: Entry) -> bool:
-        """Whether a session lives, by tmux's ids, or died with the agent's pane."""
+        """Whether a session lives, by tmux's ids, unless it died with the agent's pane."""
         here = [each for each in host.servers if each.socket == seen.socket and each.process]
         if not here or here[0].process is None or here[0].process.pid != seen.server.pid:
+            return False
+        panes = [(shown, pane) for shown in here[0].sessions.values() for pane in shown.panes]
+        dead = {pane.pid for _, pane in panes if pane.ended}
+        if recorded_pid(entry) in dead:
             return False
         by_pane = str(entry.get("termination_cause")).startswith(("pane-", "unknown"))
         return any(
             (pane.id == seen.pane or (shown.id == seen.session and not by_pane)) and not pane.ended
-            for shown in here[0].sessions.values()
-            for pane in shown.panes
+            for shown, pane in panes
         )
 
 

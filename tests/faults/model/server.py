@@ -105,8 +105,13 @@ class Server:
         self._read()
 
     def split(self, pane: Pane, *, wrapped: bool | None) -> None:
-        """A pane beside another one: with an agent, or with a bare shell where it is None."""
-        where = pane.directory
+        """A pane beside another one: with an agent, or with a bare shell where it is None.
+
+        It works in another directory: what is begun where an agent that does not name its
+        conversation works could be that one's.
+        """
+        where = str(self.home / "lab/beside")
+        Path(where).mkdir(parents=True, exist_ok=True)
         command = ["env", "sh"] if wrapped is None else self._command(wrapped=wrapped)
         asked = ("split-window", "-d", "-P", "-F", _MADE, "-t", pane.id, "-c", where, "--")
         made, pid, _ = self.fleet.tmux(*asked, *command).split("|")

@@ -112,7 +112,7 @@ def _start(life: Life, name: int, wrapped: int, names_itself: int) -> bool:
     server = servers[name // len(NAMES) % len(servers)]
     if as_tmux(wanted) in server.sessions:
         return False
-    server.start(wanted, wrapped=wrapped % 3 > 0, names_itself=names_itself % 4 > 0)
+    server.start(wanted, wrapped=wrapped % 3 > 0, names_itself=names_itself % 3 > 0)
     return True
 
 
@@ -330,7 +330,7 @@ def _write_note(life: Life, name: int, what: int, age: int) -> bool:
 
 
 STEPS: Mapping[str, tuple[int, Callable[[Life, int, int, int], bool]]] = {
-    "start": (12, _start),
+    "start": (14, _start),
     "kill": (4, _kill),
     "kill some": (1, _kill_some),
     "rename": (3, _rename),
@@ -342,14 +342,14 @@ STEPS: Mapping[str, tuple[int, Callable[[Life, int, int, int], bool]]] = {
     "move": (3, _move),
     "link": (2, _link),
     "kill server": (1, _kill_server),
-    "prompt": (8, _prompt),
-    "clear": (4, _clear),
-    "resume": (3, _resume),
+    "prompt": (14, _prompt),
+    "clear": (10, _clear),
+    "resume": (7, _resume),
     "delete transcript": (3, _delete),
     "edit status": (5, _edit_status),
     "edit id": (3, _edit_id),
     "delete entry": (3, _delete_entry),
     "rename entry": (2, _rename_entry),
     "add entry": (5, _add_entry),
-    "write note": (3, _write_note),
+    "write note": (2, _write_note),
 }
