@@ -26,7 +26,7 @@ SEED = int(os.environ.get("SEED", "1"))
 HOSTS = ((HERE,), (HERE,), (HERE, THERE), (HERE, THERE))
 """Of each life. What was never seen is judged where one host alone watches the registry."""
 LIVES = len(HOSTS)
-STEPS = 3200
+STEPS = 3250
 """Of each life; about a fifth of them cannot take place and does not count."""
 ACTIONS = {"updated", "held", "flagged", "notice"}
 EVERYTHING = ACTIONS | {
