@@ -269,10 +269,11 @@ def _has_exited(case: Case, entry: Entry, shown: Shown, pane: Pane) -> bool:
     made = moment(entry.get("created_at"))
     same = made is not None and abs(made - shown.created_at) <= SAME_TIME
     another = any(of_another(entry, shown, case.sight))
-    if another or (any(begun_anew(entry, shown)) and not (same or seen)):
+    was_seen = bool(seen and seen.agent)
+    if another or (any(begun_anew(entry, shown)) and not (same or was_seen)):
         return False
     lost = recorded_pid(entry) and recorded_pid(entry) not in shown.pids
-    return pane.is_bare or bool(seen and seen.agent) or bool(lost and same)
+    return pane.is_bare or was_seen or bool(lost and same)
 
 
 # What it holds. ---------------------------------------------------------------------------------
