@@ -868,6 +868,13 @@ def test_an_agents_pane_that_was_killed_beside_an_editors_is_no_death(
     assert notice.message == f"{NAME}: agent exited; {remain}"
 
 
+def test_an_ended_entry_that_lives_again_is_told_wherever_it_was_seen_before() -> None:
+    ended = replace(ENTRY, status="terminated", terminated_at=BORN)
+    memory = seen(socket=SECOND_SOCKET)
+
+    assert [each.kind for each in judged(WORLD, ended, memory=memory).notices] == [NoticeKind.ALIVE]
+
+
 def test_what_never_ran_the_registered_agent_has_not_exited_at_the_second_look_either() -> None:
     world = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL}, conversations={})
     entry = replace(ENTRY, pane_pid=9003, created_at=None)

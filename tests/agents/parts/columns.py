@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 import expectations
 import programs
@@ -22,7 +19,6 @@ from driving import Agent, Ground
 NO_DAEMON = "[features]\ndaemon_auto_start = false\n"
 TITLE = '[tui]\nterminal_title = ["thread-id"]\n'
 FOOTER = {"ui": {"footer": {"items": ["workspace", "session-id", "model-name"]}}}
-HOOK_COMMAND = "kanban_worker.commands.hook"
 
 
 def agent(column: str, ground: Ground, cache: Path) -> Agent:
@@ -44,8 +40,6 @@ def agent(column: str, ground: Ground, cache: Path) -> Agent:
 
 
 def _hooked() -> Mapping[str, Any]:
-    if importlib.util.find_spec(HOOK_COMMAND) is None:
-        pytest.skip("there is no command `agent-sessions hook`")
     command = shlex.join([sys.executable, "-m", "kanban_worker", "hook"])
     hook = {"matcher": "*", "hooks": [{"type": "command", "command": command}]}
     hooks = {event: [hook] for event in ("SessionStart", "BeforeAgent")}
