@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
-from typing import Never
+from typing import Any, Never
 
 from state import durable
 from state.errors import MonitorError, MustMend
@@ -55,7 +55,14 @@ class Exit(IntEnum):
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument errors are the user's to mend; argparse's own status 2 means drift here."""
+    """Argument errors are the user's to mend; argparse's own status 2 means drift here.
+
+    No option may be cut short: `check --her` would make this place a home.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
+        """Take what `argparse.ArgumentParser` takes."""
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> Never:  # type: ignore[explicit-override] # 3.12 has override
         """Raises MustMend with argparse's message."""

@@ -14,6 +14,7 @@ from reconcile import names
 from reconcile.policy import Policy
 from state import paths
 from state.errors import CouldNot, MustMend
+from state.homes import LONGEST_HOST
 from state.paths import Places
 
 KEYS = {
@@ -87,7 +88,7 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
         default_socket=tmux.socket_path(None, environ),
         interval=chosen.seconds("interval"),
         policy=policy,
-        host=chosen.one("host"),
+        host=_host(chosen.one("host")),
         places=places,
         environ=environ,
         verbose=arguments.verbose,
@@ -107,6 +108,16 @@ def address(settings: Settings, card: str | None) -> Address:
         token=settings.environ.get(TOKEN_VARIABLE) or _token(settings.board_token_file),
         environ=settings.environ,
     )
+
+
+def _host(name: str | None) -> str | None:
+    """What entries may have as theirs. Raises MustMend for what their reader would not take."""
+    if name is None or (0 < len(name) <= LONGEST_HOST and name.isprintable()):
+        return name
+    message = (
+        f"host is {name[:80]!r}; it must be a name of at most {LONGEST_HOST} printable characters"
+    )
+    raise MustMend(message)
 
 
 def _token(path: Path | None) -> str | None:

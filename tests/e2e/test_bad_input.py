@@ -416,6 +416,9 @@ def test_what_nobody_knows_is_left_alone_and_noted_by_check(
         ("reconcile --once --grace -3", "grace is '-3'|expected one argument"),
         ("status --json --watch", "not allowed with argument"),
         ("status --watch --interval soon", "interval is 'soon'"),
+        ("check --her", "unrecognized arguments: --her"),
+        ("--host a\abox status", r"host is 'a\\x07box'; it must be a name"),
+        (f"--host {'x' * 256} status", "at most 255 printable characters"),
         ("--config /nowhere.yaml status", "config /nowhere.yaml is not there"),
     ],
 )
