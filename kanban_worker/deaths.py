@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from kanban_worker import resuming
 from kanban_worker.config import Settings
@@ -57,5 +58,11 @@ def _ended(decision: Decision, tick: Tick, before: Tick | None) -> str:
     noticed = f"{tick.report.at:%H:%M:%S %z}"
     seen = before and _name(decision) in location.by_name(before.world.tmux.values())
     if before and seen and before.report.at <= tick.report.at:  # else the clock was set back
-        return f"Ended between {before.report.at:%H:%M:%S} and {noticed}: {cause}."
+        return f"Ended between {_since(before.report.at, tick.report.at)} and {noticed}: {cause}."
     return f"Ended before {noticed}: {cause}."
+
+
+def _since(before: datetime, noticed: datetime) -> str:
+    """The earlier of two times, with its date where the later one is of another day."""
+    same_day = before.date() == noticed.astimezone(before.tzinfo).date()
+    return f"{before:%H:%M:%S}" if same_day else f"{before:%Y-%m-%d %H:%M:%S}"

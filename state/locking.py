@@ -15,6 +15,8 @@ from state.errors import CouldNot
 
 _POLL: Final = 0.05
 """Seconds between two tries."""
+_INTRODUCTION: Final = 1.0
+"""Seconds that a holder is given to say who it is: it says so just after it took the lock."""
 
 
 class Busy(CouldNot):
@@ -40,16 +42,24 @@ def alone(
         raise durable.could_not(f"folder {path.parent} could not be made", error) from None
     with _opened(path, owner) as file:
         if not _taken_within(file, path, timeout=timeout, sleep=sleep):
-            raise Busy(_holder(file))
+            raise Busy(_held_by(_introduced(file, sleep)))
         with suppress(OSError):  # a full disk; the lock holds all the same
             os.ftruncate(file.fileno(), 0)
             os.pwrite(file.fileno(), f"pid {os.getpid()}, {who}".encode("utf-8", "replace"), 0)
         yield
 
 
-def _holder(file: IO[bytes]) -> str:
-    told = file.read(200).decode("utf-8", "replace") or "another process"
-    who = "".join(each if each.isprintable() else " " for each in told)
+def _introduced(file: IO[bytes], sleep: Callable[[float], None]) -> str:
+    """What the holder wrote of itself; empty where it has not within a second."""
+    for _ in range(round(_INTRODUCTION / _POLL)):
+        if told := os.pread(file.fileno(), 200, 0):
+            return told.decode("utf-8", "replace")
+        sleep(_POLL)
+    return ""
+
+
+def _held_by(told: str) -> str:
+    who = "".join(each if each.isprintable() else " " for each in told) or "another process"
     return (
         f"this registry is watched already ({who}), and one monitor at a time may write. "
         "Look with --dry-run, or end that one first"

@@ -331,7 +331,8 @@ def test_a_death_is_said_with_when_what_of_and_how_to_resume(office: Office) -> 
     (own,) = re.findall("claude_session_id_own: ([0-9a-f-]{36})", desk.registry.read_text())
     first, when, resume = said.splitlines()
     assert first.endswith("Marked terminated.")
-    times = r"Ended between \d\d:\d\d:\d\d and \d\d:\d\d:\d\d [+-]\d{4}: session-closed\."
+    date, time = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d:\d\d"
+    times = rf"Ended between ({date} )?{time} and {time} [+-]\d{{4}}: session-closed\."
     assert re.fullmatch(times, when)
     assert resume == f"Resume: cd {desk.workspace(name)} && claude --resume {own}"
 

@@ -6,7 +6,7 @@ import re
 import shlex
 import signal
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -156,6 +156,9 @@ def test_a_registry_from_the_future_is_a_persons_edit_for_one_tick_and_no_more(
     figure("clock", "a registry saved 1 h from now: left alone for 1 tick")
 
 
+TOLD = re.compile(r"Ended between (?P<date>\S+ )?(?P<from>\S+) and (?P<to>\S+) ")
+
+
 @pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forward", "back"])
 def test_a_death_is_never_told_to_have_taken_place_backwards(desk: Desk, step: float) -> None:
     desk.write(*desk.starts(*LIVE))
@@ -167,6 +170,23 @@ def test_a_death_is_never_told_to_have_taken_place_backwards(desk: Desk, step: f
     vigil.run()
 
     (said,) = vigil.said
-    when = re.search(r"Ended between (\S+) and (\S+)", said)
+    when = TOLD.search(said)
     assert (when is None) == (step < 0)
-    assert when is None or when[1] < when[2] or when[2] < "01"
+    assert when is None or when["date"] or when["from"] < when["to"]
+
+
+def test_a_death_over_midnight_is_told_with_the_date_that_is_over(desk: Desk) -> None:
+    desk.write(*desk.starts(*LIVE))
+    hours = Hours()
+    today = hours.clock()
+    midnight = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    hours.set_clock((midnight - today).total_seconds() - 50)
+    vigil = Vigil(desk, hours, seconds=100)
+    hours.at(35, lambda: desk.fleet.kill(LIVE[0]))
+
+    vigil.run()
+
+    (said,) = vigil.said
+    assert (when := TOLD.search(said))
+    assert when["date"] == f"{today:%Y-%m-%d} "
+    assert when["from"] > when["to"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,31 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(CouldNot, match="state"), locking.alone(tmp_path / "state/x", who="me"):
         pytest.fail("it holds nothing")
+
+
+def test_the_second_waits_for_the_first_to_say_who_it_is(tmp_path: Path) -> None:
+    """The name is written just after the lock is taken."""
+    path = tmp_path / "monitor.lock"
+    with locking.held(path, timeout=0, sleep=time.sleep):
+
+        def introduces(_seconds: float) -> None:
+            path.write_text("pid 1, late")
+
+        with (
+            pytest.raises(locking.Busy, match="pid 1, late"),
+            locking.alone(path, who="another", sleep=introduces),
+        ):
+            pytest.fail("both hold it")
+
+
+def test_one_that_never_says_who_it_is_is_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.lock"
+    waits: list[float] = []
+    with (
+        locking.held(path, timeout=0, sleep=time.sleep),
+        pytest.raises(locking.Busy, match="another process"),
+        locking.alone(path, who="another", sleep=waits.append),
+    ):
+        pytest.fail("both hold it")
+
+    assert sum(waits) == pytest.approx(1)
