@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconcile import names
-from reconcile.desired import Entry, Registry
+from reconcile.case import Case
+from reconcile.desired import TERMINATED, Entry, Registry, Scalar, SetKey
+from reconcile.drift import Change, Drift, DriftClass
 from reconcile.identity import CLOCK_SLACK
 from reconcile.memory import Memory, Sighting
 from reconcile.observed import Boot, Listing, Pane, Place, Process, Server, Unknown, World
@@ -74,6 +76,31 @@ def withheld(entry: Entry, world: World, memory: Memory) -> Unknown | None:
         seen = sighting is not None and sighting.place == world.place.id
         return Unknown(world.away) if world.away is not None and not seen else None
     return Unknown("it was last seen elsewhere")
+
+
+def drift(case: Case, verdict: Gone) -> Drift:
+    """Class A. `terminated_at` is when it was noticed, to the second."""
+    entry = case.entry
+    after: Mapping[str, Scalar] = {
+        "status": TERMINATED,
+        "terminated_at": case.world.at.replace(microsecond=0),
+        "termination_mode": "auto-detected",
+        "termination_cause": verdict.cause,
+    }
+    before: Mapping[str, Scalar] = {"status": entry.status, "terminated_at": entry.terminated_at}
+    was = [f"pane {entry.pane_pid}" if entry.pane_pid else ""]
+    was.append(f"cmd {entry.pane_command}" if entry.pane_command else "")
+    known = ", ".join(filter(None, was))
+    return case.drift(
+        DriftClass.TMUX_GONE,
+        entry.created_at,
+        entry.pane_pid,
+        seen=f"tmux gone (was {known})" if known else "tmux gone",
+        done="Marked terminated.",
+        edits=tuple(SetKey(session=entry.name, key=key, value=after[key]) for key in after),
+        changes=tuple(Change(key=k, before=before.get(k), after=after[k]) for k in after),
+        evidence={"cause": verdict.cause, **verdict.evidence},
+    )
 
 
 # Seen here before: judged by its own server and boot alone. -------------------------------------

@@ -6,20 +6,27 @@ event. What could not be looked at makes no drift, only a notice.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from reconcile import flapping, gone, identity, ids, location, names, sightings, strangers
+from reconcile import (
+    flapping,
+    gone,
+    identity,
+    ids,
+    location,
+    names,
+    present,
+    sightings,
+    strangers,
+)
 from reconcile.case import Case, Finding, Later
-from reconcile.desired import RUNNING, TERMINATED, Entry, Registry, Scalar, SetKey
+from reconcile.desired import RUNNING, TERMINATED, Entry, Registry
 from reconcile.drift import (
     FOREVER,
     LETTERS,
-    Change,
     Drift,
-    DriftClass,
     Judgement,
     Notice,
     NoticeKind,
@@ -29,9 +36,7 @@ from reconcile.location import Disputed, How, Located, Sessions
 from reconcile.memory import Life, Memory, Sighting
 from reconcile.observed import (
     Agent,
-    Inside,
     Pane,
-    Place,
     Process,
     Session,
     SessionName,
@@ -145,20 +150,20 @@ class _Look:
         self.lives[name] = flapping.life(entry, session, self._world)
         if entry.status == TERMINATED:
             if not entry.fresh:
-                yield from _judge_risen(case, session)
+                yield from present.risen(case, session)
             return
         before = self._memory.sightings.get(name)
-        if not _is_ours(case, session):
-            yield _not_ours(case)
+        if not present.is_ours(case, session):
+            yield present.not_ours(case)
             return
         if seen := sightings.after(entry, session, case.world, self._memory):
             self.sightings[name] = seen
             yield Later(seen.at + sightings.RENEWED)
         if session.name not in names.as_listed(entry.name):
-            yield _renamed(case, found)
+            yield present.renamed(case, found)
             # Its tmux ids say that it is the one: a pane may have been moved to an older session.
             case = replace(case, entry=replace(entry, created_at=None))
-        yield from _judge_present(case, session, sightings.of_session(before, session, case.world))
+        yield from present.judge(case, session, sightings.of_session(before, session, case.world))
 
     def _judge_missing(self, case: Case) -> Iterator[Finding]:
         name = names.key(case.entry.name)
@@ -169,7 +174,7 @@ class _Look:
         verdict = gone.from_absence(case.entry, self._registry, self._world, self._memory)
         if isinstance(verdict, gone.Gone):
             self.lives[name] = flapping.DOWN
-            yield _tmux_gone(case, verdict)
+            yield gone.drift(case, verdict)
             return
         self._unlocated.append(case.entry)
         self.lives[name] = None
@@ -240,175 +245,6 @@ def _is_recorded(case: Case, found: Located) -> bool:
         return False  # pids are used again
     kinds = {within.agent.kind} if isinstance(within.agent, Agent) else set[str]()
     return gone.may_be(case.entry, within.process, kinds, case.registry)
-
-
-def _renamed(case: Case, found: Located) -> Notice:
-    """The session lives under another name: one finding, and no second entry for it."""
-    name = found.session.name
-    if found.how is How.PANE:
-        text = f"its pane is now in tmux session {name}"
-    else:
-        text = f"its session is now called {name} in tmux"
-    return case.notice(NoticeKind.RENAMED, f"{text} (name the entry so, or the session back)", name)
-
-
-def _judge_risen(case: Case, session: Session) -> Iterator[Finding]:
-    """What lives on beside the agent's dead pane is not the session that was ended."""
-    pane = identity.agent_pane(session, case.entry, case.world)
-    ended = case.entry.terminated_at
-    if pane.dead:
-        return
-    # One in the future was written before the clock was set back: it does not tell how long ago.
-    if ended and -identity.CLOCK_SLACK <= case.world.at - ended <= case.policy.grace:
-        yield Later(ended + case.policy.grace)
-    else:
-        text = (
-            f"registered as terminated, but its session is alive (pane process {pane.pid}); "
-            f"if it is the entry's own: agent-sessions adopt {shlex.quote(case.entry.name)}"
-        )
-        yield case.notice(NoticeKind.ALIVE, text, session.created_at)
-
-
-def _tmux_gone(case: Case, verdict: gone.Gone) -> Drift:
-    """Class A. `terminated_at` is when it was noticed, to the second."""
-    entry = case.entry
-    after: Mapping[str, Scalar] = {
-        "status": TERMINATED,
-        "terminated_at": case.world.at.replace(microsecond=0),
-        "termination_mode": "auto-detected",
-        "termination_cause": verdict.cause,
-    }
-    before: Mapping[str, Scalar] = {"status": entry.status, "terminated_at": entry.terminated_at}
-    was = [f"pane {entry.pane_pid}" if entry.pane_pid else ""]
-    was.append(f"cmd {entry.pane_command}" if entry.pane_command else "")
-    known = ", ".join(filter(None, was))
-    return case.drift(
-        DriftClass.TMUX_GONE,
-        entry.created_at,
-        entry.pane_pid,
-        seen=f"tmux gone (was {known})" if known else "tmux gone",
-        done="Marked terminated.",
-        edits=tuple(SetKey(session=entry.name, key=key, value=after[key]) for key in after),
-        changes=tuple(Change(key=k, before=before.get(k), after=after[k]) for k in after),
-        evidence={"cause": verdict.cause, **verdict.evidence},
-    )
-
-
-def _judge_present(case: Case, session: Session, sighting: Sighting | None) -> Iterator[Finding]:
-    pane = identity.agent_pane(session, case.entry, case.world)
-    changed = identity.differences(case.entry, session, pane, case.world)
-    if pane.dead and (pane.pid == case.entry.pane_pid or not changed):
-        yield _judge_dead(case, pane)
-        return
-    restarted = identity.is_restarted(case.entry, session, pane, case.world)
-    exited = identity.has_exited(case.entry, session, pane, case.world, sighting)
-    if restarted:
-        yield _restarted(case, session, pane, changed)
-        case = replace(case, entry=_renewed(case.entry, session, pane))
-    elif changed and not exited:
-        text = f"not the session that was registered: {'; '.join(changed)}"
-        yield case.notice(NoticeKind.IDENTITY, text, session.created_at, *changed)
-    inside = identity.inside(session, pane, case.world)
-    if inside.hidden:
-        text = f"cannot see what runs in it: {inside.hidden.why}"
-        notice = case.notice(NoticeKind.BLIND, text, inside.hidden.why)
-        yield replace(notice, perhaps_gone=any(pane.dead for pane in session.panes))
-        return
-    if exited:
-        settled = session.created_at + case.policy.grace
-        notice = case.notice(NoticeKind.SHELL, _exit(inside, session, pane), pane.pid)
-        yield notice if case.world.at > settled else Later(settled)
-    moved = None if changed and not restarted else ids.id_materialised(case, session, pane)
-    if isinstance(moved, Notice | Drift):
-        yield moved
-    yield from ids.judge_shared(case, session)
-    yield from ids.judge_recorded(case, session, moved)
-
-
-def _judge_dead(case: Case, pane: Pane) -> Finding:
-    """The agent's pane is dead, and tmux still shows it."""
-    why = gone.withheld(case.entry, case.world, case.memory)
-    if why is None:
-        return _tmux_gone(case, gone.from_dead_pane(pane))
-    text = f"its pane {pane.pane_id} is dead, but {why.why}"
-    return replace(case.notice(NoticeKind.BLIND, text, why.why), perhaps_gone=True)
-
-
-def _exit(inside: Inside, session: Session, pane: Pane) -> str:
-    if inside.shell_only:
-        return f"agent exited, shell remains (pane process {pane.pid})"
-    living = sum(not each.dead for each in session.panes)
-    return f"agent exited; {living} other {'pane remains' if living == 1 else 'panes remain'}"
-
-
-def _is_ours(case: Case, session: Session) -> bool:
-    """Whether an entry may be changed for what runs under its name here.
-
-    Where the registry is not at home, a name alone says nothing: another host has its own session
-    of that name. So the session must have been seen here before, or be the recorded process.
-    """
-    world, entry = case.world, case.entry
-    sighting = case.memory.sightings.get(names.key(entry.name))
-    here = isinstance(world.place, Place) and world.place
-    if here and (world.away is None or (sighting and sighting.place == here.id)):
-        return True
-    pane = identity.agent_pane(session, entry, world)
-    recorded = entry.pane_pid is not None and entry.created_at is not None
-    return recorded and not identity.differences(entry, session, pane, world)
-
-
-def _not_ours(case: Case) -> Notice:
-    place = case.world.place
-    why = case.world.away if isinstance(place, Place) else place.why
-    text = f"a session of this name runs here, and nothing shows that it is the entry's: {why}"
-    return case.notice(NoticeKind.OTHER_HOST, text, why)
-
-
-def _restarted(case: Case, session: Session, pane: Pane, changed: Sequence[str]) -> Drift:
-    """The entry follows its agent into another pane process; no id is touched by that."""
-    before, after = case.entry, _renewed(case.entry, session, pane)
-    command = _command(case, session, pane)
-    edits: list[SetKey] = []
-    if before.pane_pid is not None:
-        edits.append(_in_pane(before, "pid", after.pane_pid))
-    if before.pane_command and command not in {"", before.pane_command}:
-        edits.append(_in_pane(before, "cmd", command))
-    if before.created_at:
-        at = session.created_at.astimezone(case.world.at.tzinfo)
-        edits.append(SetKey(session=before.name, key="created_at", value=at))
-    was: Mapping[str, Scalar] = {
-        "pane.pid": before.pane_pid,
-        "pane.cmd": before.pane_command,
-        "created_at": before.created_at,
-    }
-    return case.drift(
-        DriftClass.RESTARTED,
-        session.created_at,
-        pane.pid,
-        seen=f"restarted in the same workspace: {'; '.join(changed)}",
-        done="The entry follows.",
-        edits=tuple(edits),
-        changes=tuple(Change(key=e.path, before=was[e.path], after=e.value) for e in edits),
-        evidence={"socket": session.socket, "pane": pane.pane_id, "pid": pane.pid},
-    )
-
-
-def _in_pane(entry: Entry, key: str, value: Scalar) -> SetKey:
-    return SetKey(session=entry.name, key=key, value=value, inside="pane")
-
-
-def _renewed(entry: Entry, session: Session, pane: Pane) -> Entry:
-    """The entry as it is once it follows."""
-    return replace(
-        entry,
-        pane_pid=pane.pid if entry.pane_pid is not None else None,
-        created_at=session.created_at if entry.created_at else None,
-    )
-
-
-def _command(case: Case, session: Session, pane: Pane) -> str:
-    agent = identity.inside(session, pane, case.world).agent
-    return agent.process.command if isinstance(agent, Agent) else ""
 
 
 def _blindness(world: World) -> Iterator[Finding]:

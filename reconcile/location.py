@@ -129,6 +129,8 @@ class Sessions:
             return Disputed(f"several tmux servers have a session of this name: {found}", (*named,))
         best = next((session for session in named if session.alive), named[0])
         if owners := self._other_owners(entry, best):
+            if sighting:  # and its own session is listed no more, so another took over its name
+                return None
             why = f"the session of this name is that of entry {owners[0]}, which was renamed"
             return Disputed(why, (best,))
         return Located(best, How.NAME)

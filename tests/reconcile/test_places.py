@@ -623,6 +623,25 @@ def test_when_two_swap_their_names_each_entry_keeps_its_own_session() -> None:
     assert not notices(judged(world, ENTRY, ended, memory=SEEN), NoticeKind.DISPUTED)
 
 
+def test_a_death_is_told_though_another_session_took_over_the_name() -> None:
+    """One session ends, and the user gives its name to the other."""
+    other = replace(ENTRY, name=RENAMED, pane_pid=2, own_id=None)
+    there = replace(SIGHTING, session_id="$2", pane_id="%2", pane_pid=2, agent=None)
+    memory = replace(SEEN, sightings={NAME: SIGHTING, RENAMED: there})
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(replace(SESSION, id="$2", panes=(SECOND,)))},
+        inside={(SOCKET, "%2"): RUNS_CLAUDE},
+        conversations={},
+    )
+
+    found = judged(world, ENTRY, other, memory=memory)
+
+    assert [(each.kind, each.session) for each in found.drifts] == [(DriftClass.TMUX_GONE, NAME)]
+    (renamed,) = notices(found, NoticeKind.RENAMED)
+    assert renamed.session == RENAMED
+
+
 def test_two_entries_whose_panes_were_joined_in_one_session_get_nothing_written() -> None:
     name = SessionName("lab-y-creator-claude")
     other = replace(ENTRY, name=name, pane_pid=2, own_id=None)
