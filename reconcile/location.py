@@ -114,10 +114,13 @@ class Sessions:
             others = self._other_owners(entry, seen.session)
             why = f"its session is also that of {', '.join(others)}"
             return Disputed(why, (seen.session,)) if others else seen
-        named = self.named(entry)
+        if named := self.named(entry):
+            return self._of_those_named(entry, named)
+        return None if self._sighting_here(entry) else self._by_process(entry)
+
+    def _of_those_named(self, entry: Entry, named: Sequence[Session]) -> Location:
+        """The entry's session among those of its name; another one may have taken the name over."""
         sighting = self._sighting_here(entry)
-        if not named:
-            return self._by_process(entry) if sighting is None else None
         servers = {session.socket for session in named}
         if sighting and sighting.socket in servers:
             named = [session for session in named if session.socket == sighting.socket]
@@ -128,12 +131,11 @@ class Sessions:
             found = ", ".join(sorted(servers))
             return Disputed(f"several tmux servers have a session of this name: {found}", (*named,))
         best = next((session for session in named if session.alive), named[0])
-        if owners := self._other_owners(entry, best):
-            if sighting:  # and its own session is listed no more, so another took over its name
-                return None
+        owners = self._other_owners(entry, best)
+        if owners and sighting is None:
             why = f"the session of this name is that of entry {owners[0]}, which was renamed"
             return Disputed(why, (best,))
-        return Located(best, How.NAME)
+        return None if owners else Located(best, How.NAME)
 
     def _other_owners(self, entry: Entry, session: Session) -> Sequence[SessionName]:
         """Which other running entries were last seen in a session, or in a pane of it."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,18 +11,18 @@ from pathlib import Path
 from kanban_worker import agents, holders, processes
 from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import Adapter, Hooked, LiveAgent, PaneUse, Seen, Shown
-from kanban_worker.observe import missing
+from kanban_worker.observe import fleet as fleets
+from kanban_worker.observe import missing, paths, sharers
+from kanban_worker.observe.fleet import Fleet
 from kanban_worker.observe.servers import Servers
-from kanban_worker.processes import Found, LivingPane, Processes
-from kanban_worker.recorded import Followed, Records, Wanted
+from kanban_worker.processes import Found, Processes
+from kanban_worker.recorded import Followed, Records
 from kanban_worker.tmux import Tmux
-from reconcile import identity, location, names
-from reconcile.desired import RUNNING, Entry, Registry
-from reconcile.location import How, Located, Sessions
-from reconcile.memory import Memory, Sighting
+from reconcile import identity, names
+from reconcile.desired import RUNNING, Registry
+from reconcile.memory import Memory
 from reconcile.observed import (
     Answer,
-    Bound,
     Conversation,
     Inside,
     Listing,
@@ -39,24 +37,10 @@ from reconcile.resume import Holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fleet:
-    """What follows from one registry, one set of listings and where things were seen before."""
-
-    registry: Registry
-    sightings: Mapping[SessionName, Sighting]
-    listings: Mapping[str, Answer[Listing]]
-    followed: Sequence[Followed]
-    panes: Sequence[LivingPane]
-    missing: Sequence[Entry]
-    """The running entries of this place whose session no listing certainly shows."""
-    wanted: Wanted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Insides:
     """What follows from a look into the panes of one fleet."""
 
-    fleet: _Fleet
+    fleet: Fleet
     found: Mapping[tuple[str, str], Found]
     inside: Mapping[tuple[str, str], Inside]
     agents: Mapping[SessionName, LiveAgent]
@@ -101,7 +85,7 @@ class Observer:
         self._home = str(home)
         self._environ = environ
         self._clock = clock
-        self._records = Records(adapters, self._expanded)
+        self._records = Records(adapters, lambda path: paths.expanded(path, self._home))
         self._processes = Processes()
         self._boot = processes.boot()  # which outlives this process
         self._server_processes: Mapping[Server, ProcessId] = {}
@@ -148,7 +132,7 @@ class Observer:
             world,
             inside=within.inside,
             conversations=conversations,
-            sharers=self._sharers(within, held),
+            sharers=sharers.of(within.agents, within.kinds, held, listings.values()),
             environs=within.environs,
             artefacts=artefacts,
             expiring=self._records.expiring(fleet.wanted, artefacts, world.at),
@@ -172,48 +156,10 @@ class Observer:
         )
         return {each.socket for each in seen if each and each.place == self.place.id}
 
-    def _fleet(self, registry: Registry, memory: Memory, world: World) -> _Fleet:
-        last = self._last and self._last.fleet
-        if (
-            last
-            and last.registry == registry
-            and last.sightings == memory.sightings
-            and _identical(last.listings, world.tmux)
-        ):
-            return last
-        sessions = Sessions(world, registry, memory)
-        followed: list[Followed] = []
-        absent: list[Entry] = []
-        for entry in registry.entries:
-            if not location.is_judged(entry) or sessions.is_elsewhere(entry):
-                continue
-            found = sessions.of(entry)
-            if isinstance(found, Located):
-                followed.append(Followed(found.session, entry))
-            unsure = found is None or (isinstance(found, Located) and found.how is How.PROCESS)
-            if unsure and entry.status == RUNNING:
-                absent.append(entry)
-        followed += self._strangers(registry, sessions, followed)
-        return _Fleet(
-            registry=registry,
-            sightings=memory.sightings,
-            listings=world.tmux,
-            followed=followed,
-            panes=_living_panes(sessions, followed),
-            missing=absent,
-            wanted=self._records.wanted(registry),
-        )
-
-    def _strangers(
-        self, registry: Registry, sessions: Sessions, followed: Sequence[Followed]
-    ) -> Iterator[Followed]:
-        """The sessions that would be registered."""
-        taken = {form for entry in registry.entries for form in names.as_listed(entry.name)}
-        known = {location.key(each.session) for each in followed}
-        for name, named in sessions.by_name.items():
-            free = [each for each in named if location.key(each) not in known]
-            if free and name not in taken and names.registrable(name, self._patterns):
-                yield Followed(next((s for s in free if s.alive), free[0]), None)
+    def _fleet(self, registry: Registry, memory: Memory, world: World) -> Fleet:
+        if self._last and self._last.fleet.is_of(registry, memory, world):
+            return self._last.fleet
+        return fleets.of(registry, memory, world, self._patterns, self._records.wanted(registry))
 
     # What runs in them. --------------------------------------------------------------------------
 
@@ -224,7 +170,7 @@ class Observer:
                 kinds.setdefault(each.agent.kind, []).append(each.agent)
         return kinds
 
-    def _insides(self, fleet: _Fleet, world: World) -> _Insides:
+    def _insides(self, fleet: Fleet, world: World) -> _Insides:
         found = self._processes.look(fleet.panes, _server_pids(fleet.listings), world.at)
         if self._last and self._last.fleet is fleet and self._last.found is found:
             return self._last
@@ -238,7 +184,7 @@ class Observer:
             kinds=self._kinds(found.values()),
             environs={name: moved for name, each in living.items() if (moved := self._moved(each))},
             recorded_environs=_environs(fleet, living),
-            real_paths=self._real_paths(fleet, living),
+            real_paths=paths.real(fleet, living, self._home),
         )
 
     def _moved(self, agent: LiveAgent) -> Mapping[str, str]:
@@ -283,34 +229,10 @@ class Observer:
         found = self._tmux.shown(panes, text=use is PaneUse.TEXT)
         return {panes[pane]: shown for pane, shown in found.items()}
 
-    def _sharers(
-        self, within: _Insides, held: Mapping[SessionName, Conversation]
-    ) -> Mapping[SessionName, tuple[str, ...]]:
-        """For each session, who else holds the conversation that its agent holds."""
-        by_id: dict[tuple[str, str], list[LiveAgent]] = {}
-        for kind, living in within.kinds.items():
-            for agent in living:
-                one = held.get(agent.session)
-                if isinstance(one, Bound):
-                    by_id.setdefault((kind, one.id.casefold()), []).append(agent)
-        shared = {
-            agent.session: tuple(
-                _who(other, within.fleet.listings.values()) for other in same if other is not agent
-            )
-            for same in by_id.values()
-            if len(same) > 1
-            for agent in same
-        }
-        return {
-            name: shared[agent.session]
-            for name, agent in within.agents.items()
-            if agent.session in shared
-        }
-
     # What is asked for the missing alone. --------------------------------------------------------
 
     def _with_missing(
-        self, world: World, fleet: _Fleet, hidden: Mapping[str, Unknown], owner: int | None
+        self, world: World, fleet: Fleet, hidden: Mapping[str, Unknown], owner: int | None
     ) -> World:
         here = self.place.id if isinstance(self.place, Place) else None
         seen = [fleet.sightings.get(names.key(entry.name)) for entry in fleet.missing]
@@ -349,71 +271,6 @@ class Observer:
             kind, fresh, world, self._hooks, home=Path(self._home), environ=self._environ
         )
 
-    # Paths. --------------------------------------------------------------------------------------
-
-    def _real_paths(
-        self, fleet: _Fleet, living: Mapping[SessionName, LiveAgent]
-    ) -> Mapping[str, str]:
-        """Symlinks cost a system call for each part, so only what differs is resolved."""
-        real: dict[str, str] = {}
-        for each in fleet.followed:
-            workspace = each.entry and each.entry.workspace
-            if not workspace:
-                continue
-            real[workspace] = self._expanded(workspace)
-            if real[workspace] not in _seen_in(each, living.get(each.session.name)):
-                real[workspace] = _real(real[workspace])
-                real[each.session.directory] = _real(each.session.directory)
-        for entry in fleet.missing:
-            for path in filter(None, (entry.workspace, entry.pane_cwd)):
-                real[path] = _real(self._expanded(path))
-        return real
-
-    def _expanded(self, path: str) -> str:
-        """`~` is the home of whom the registry belongs to: ours."""
-        return self._home + path[1:] if path == "~" or path.startswith("~/") else path
-
-
-def _real(path: str) -> str:
-    """A path without links; as it is, when it can be none: a registry may hold any text."""
-    if not path:  # tmux 3.0a tells no directory of a session, and realpath would take ours for it
-        return path
-    try:
-        return os.path.realpath(path)
-    except ValueError:  # a NUL, or half a surrogate pair
-        return path
-
-
-def _seen_in(followed: Followed, agent: LiveAgent | None) -> tuple[str, str]:
-    return (followed.session.directory, agent.cwd if agent else "")
-
-
-def _living_panes(sessions: Sessions, followed: Sequence[Followed]) -> list[LivingPane]:
-    """Every living pane; in those that nobody asked for, an agent may still claim an id.
-
-    A pane that several sessions show (`new-session -t`, `link-window`) is looked into once,
-    for the one that is followed.
-    """
-    entries = {id(each.session): each.entry for each in followed}
-    panes: dict[tuple[str, str], LivingPane] = {}
-    for session in sessions.all():
-        for pane in session.panes:
-            entry = entries.get(id(session))
-            living = LivingPane(
-                socket=session.socket,
-                pane=pane,
-                wanted=entry.agent if entry else None,
-                followed=id(session) in entries,
-            )
-            if not pane.dead and (living.followed or living.key not in panes):
-                panes[living.key] = living
-    return list(panes.values())
-
-
-def _identical(one: Mapping[str, Answer[Listing]], other: Mapping[str, Answer[Listing]]) -> bool:
-    """Whether tmux printed the same for each socket; then its listing is the same object."""
-    return one.keys() == other.keys() and all(one[socket] is other[socket] for socket in one)
-
 
 def _server_pids(listings: Mapping[str, Answer[Listing]]) -> list[int]:
     return [
@@ -435,7 +292,7 @@ def _agents(
 
 
 def _environs(
-    fleet: _Fleet, agents: Mapping[SessionName, LiveAgent]
+    fleet: Fleet, agents: Mapping[SessionName, LiveAgent]
 ) -> Mapping[SessionName, Mapping[str, str]]:
     """By the entry's name, the variables that its agent was started with, where it was seen."""
     seen = {name: each.environ for name, each in fleet.sightings.items() if each.agent}
@@ -444,21 +301,3 @@ def _environs(
         if each.entry and agent and agent.environ:
             seen[names.key(each.entry.name)] = agent.environ
     return seen
-
-
-def _who(agent: LiveAgent, listings: Iterable[Answer[Listing]]) -> str:
-    """An agent as a person may find it."""
-    socket, pane_id = processes.pane_of(agent.session)
-    sessions = itertools.chain.from_iterable(
-        answer.sessions.values() for answer in listings if isinstance(answer, Listing)
-    )
-    showing = [
-        session
-        for session in sessions
-        if session.socket == socket and any(pane.pane_id == pane_id for pane in session.panes)
-    ]
-    if not showing:
-        return f"process {agent.family[0].pid}"
-    # A window may be linked: told of another session, the same finding would be a new one.
-    oldest = min(showing, key=location.age)
-    return f"process {agent.family[0].pid} in tmux session {oldest.name}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from kanban_worker import holders
 from kanban_worker.agents.shape import LiveAgent, Member
-from kanban_worker.observe import observer
+from kanban_worker.observe import sharers
 from reconcile.observed import Listing, Pane, Session, SessionName, World
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -38,5 +38,5 @@ def test_of_several_sessions_with_its_window_the_oldest_one_is_told_in_any_order
 
     for order in itertools.permutations(linked):
         listing = Listing(server=None, sessions={each.name: each for each in order})
-        assert observer._who(AGENT, [listing]) == "process 8 in tmux session b"
+        assert sharers.told(AGENT, [listing]) == "process 8 in tmux session b"
         assert holders._panes(World(at=AT, tmux={"/s": listing})) == {7: "b"}
