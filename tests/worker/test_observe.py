@@ -110,7 +110,6 @@ class TestFollowed:
             pytest.param("notes", [entry("notes", status="terminated")], True, id="as terminated"),
             pytest.param(X, [entry(status="paused")], False, id="with a person's own status"),
             pytest.param(X, [entry(status=None)], False, id="without a status"),
-            pytest.param("a_b_c", [entry("a.b:c")], True, id="with dots and colons in its name"),
             pytest.param("foo2", [entry("foo")], False, id="a name that begins with another"),
         ],
     )
@@ -123,6 +122,18 @@ class TestFollowed:
         watcher.look(registry(*entries))
 
         assert (SessionName(name) in watcher.agents) is followed
+
+    def test_one_that_is_written_with_dots_and_colons_is_where_tmux_rewrites_them(
+        self, fleet: Fleet
+    ) -> None:
+        """Elsewhere a session may be called so, and that one is another."""
+        fleet.start("a_b_c", agent="claude")
+        watcher = observer(fleet.socket)
+
+        watcher.look(registry(entry("a.b:c")))
+
+        rewritten = tmux_versions.listed("a.b:c", tmux_versions.here()[0])
+        assert (SessionName("a_b_c") in watcher.agents) is (rewritten == "a_b_c")
 
     def test_every_living_pane_is_looked_into_all_the_same(self, fleet: Fleet) -> None:
         fleet.start("notes", agent="claude")
