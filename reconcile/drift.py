@@ -125,6 +125,8 @@ class Judgement:
     """Where the session of each entry was last seen, this look included."""
     elsewhere: frozenset[SessionName] = frozenset()
     """The entries of other places, which are not judged here."""
+    hidden: int = 0
+    """How many entries may have ended at a server that does not answer, which is said but once."""
     until: datetime = FOREVER
     """Up to this time the same sight gives the same judgement."""
 

@@ -60,7 +60,10 @@ def judge(world: World, registry: Registry | None, memory: Memory, policy: Polic
     findings += look.judge_strangers()
     findings += ids.judge_expiring(world, registry)
     found = Judgement(
-        lives=look.lives, sightings=look.sightings, elsewhere=frozenset(look.elsewhere)
+        lives=look.lives,
+        sightings=look.sightings,
+        elsewhere=frozenset(look.elsewhere),
+        hidden=look.hidden,
     )
     return _sorted(findings, found, world.at)
 
@@ -72,6 +75,7 @@ class _Look:
         self.lives: dict[SessionName, Life | None] = {}
         self.sightings: dict[SessionName, Sighting] = {}
         self.elsewhere: set[SessionName] = set()
+        self.hidden = 0
         self._world, self._registry = world, registry
         self._memory, self._policy = memory, policy
         self._sessions = Sessions(world, registry, memory)
@@ -178,7 +182,9 @@ class _Look:
             return
         self._unlocated.append(case.entry)
         self.lives[name] = None
-        if verdict not in self._said:  # which is said once, not for each entry
+        if verdict in self._said:  # once, not for each entry
+            self.hidden += 1
+        else:
             text = f"not listed by tmux, but {verdict.why}"
             notice = case.notice(NoticeKind.BLIND, text, verdict.why)
             yield replace(notice, perhaps_gone=True)

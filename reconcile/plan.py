@@ -171,7 +171,7 @@ def _of_server(drift: Drift, changed: Sequence[str], memory: Memory) -> str | No
 def _together(deaths: int, judgement: Judgement, world: World, registry: Registry) -> str | None:
     """Whether too many ended at once, or none is left."""
     # A wave is no smaller because not all of it could be seen.
-    doubts = sum(notice.perhaps_gone for notice in judgement.notices)
+    doubts = judgement.hidden + sum(notice.perhaps_gone for notice in judgement.notices)
     here = (entry for entry in registry.entries if entry.name not in judgement.elsewhere)
     running = sum(entry.status == RUNNING for entry in here)
     if deaths + doubts >= STORM_AT_LEAST and (deaths + doubts) * 2 >= running:

@@ -47,7 +47,10 @@ def judge(
     inside = identity.inside(session, pane, world)
     held = world.conversations.get(session.name)
     owner = next((each for each in missing if _may_be(each, pane, inside, held, registry)), None)
+    running = inside.agent.process if isinstance(inside.agent, Agent) else inside.process
     hidden = inside.hidden or (world.place if isinstance(world.place, Unknown) else None)
+    if isinstance(running, Process) and not (running.cwd or session.directory):
+        hidden = hidden or Unknown("its directory cannot be read")
     if missing and hidden is None and isinstance(held, Unknown):
         hidden = held
     fault = names.fault_of(session.name)
@@ -74,10 +77,10 @@ def judge(
             session=session.name,
             message=f"{session.name}: {text}",
         )
-    elif isinstance(inside.agent, Agent):
-        yield _unregistered(session, pane, inside.agent.process, inside.agent.kind, world)
-    elif isinstance(inside.process, Process):  # else it ended after the listing was made
-        yield _unregistered(session, pane, inside.process, names.agent_of(session.name), world)
+    elif isinstance(running, Process):  # else it ended after the listing was made
+        agent = inside.agent.kind if isinstance(inside.agent, Agent) else None
+        kind = agent or names.agent_of(session.name)
+        yield _unregistered(session, pane, running, kind, world)
 
 
 def _may_be(

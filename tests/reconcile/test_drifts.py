@@ -10,6 +10,7 @@ import pytest
 from examples import (
     AT,
     BORN,
+    CLAUDE,
     DEAD_PANE,
     ENTRY,
     GONE,
@@ -359,6 +360,27 @@ def test_a_session_is_not_registered_when(world: World, registry: Registry) -> N
     found = judge.judge(world, registry, Memory(), Policy())
 
     assert drifts(found, DriftClass.UNREGISTERED) == []
+
+
+@pytest.mark.parametrize("session_path", ["", "/srv/x"], ids=["nor by tmux", "but by tmux"])
+def test_where_a_process_does_not_tell_its_directory(session_path: str) -> None:
+    """It may have ended this moment; tmux 3.0a tells no directory of a session either."""
+    nowhere = replace(CLAUDE, cwd="")
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(replace(SESSION, directory=session_path))},
+        inside={
+            (SOCKET, "%1"): Inside(process=nowhere, agent=Agent(kind="claude", process=nowhere))
+        },
+    )
+
+    found = judged(world)
+
+    registered = [each.workspace for each in drifts(found, DriftClass.UNREGISTERED)]
+    assert registered == ([session_path] if session_path else [])
+    why = "cannot see what runs in it: its directory cannot be read"
+    told = [f"{NAME}: tmux found but not in YAML; {why}"]
+    assert [each.message for each in found.notices] == ([] if session_path else told)
 
 
 def test_of_two_servers_with_such_a_session_a_living_one_is_registered() -> None:

@@ -24,6 +24,7 @@ from examples import (
     SEEN,
     SERVER,
     SESSION,
+    SIGHTING,
     SOCKET,
     WORLD,
     YOUNG_SERVER,
@@ -242,6 +243,22 @@ def test_one_whose_agent_cannot_be_seen_counts_for_a_wave_when(hidden: Pane, hel
     plan = planned(world, *fleet(2), ENTRY)
 
     assert [note.notice.perhaps_gone for note in plan.notes] == [held]
+    assert set(actions(plan)) == {Action.HELD if held else Action.UPDATED}
+
+
+@pytest.mark.parametrize(("hidden", "held"), [(1, True), (0, False)])
+def test_those_at_a_server_that_does_not_answer_count_for_a_wave(hidden: int, held: bool) -> None:  # noqa: FBT001
+    """Of two servers one shows two dead panes, and the other says nothing of the rest."""
+    dead = [replace(SESSION, name=each.name, panes=(DEAD_PANE,)) for each in fleet(2)]
+    there = replace(SIGHTING, socket=SECOND_SOCKET)
+    world = replace(
+        GONE, tmux={SOCKET: listing(NOTES, *dead), SECOND_SOCKET: Unknown("it does not answer")}
+    )
+
+    plan = planned(
+        world, *fleet(2), *[ENTRY] * hidden, memory=replace(SEEN, sightings={ENTRY.name: there})
+    )
+
     assert set(actions(plan)) == {Action.HELD if held else Action.UPDATED}
 
 
