@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import descriptors
 import fences
 import hermes
 from kanban_worker.boards import server as asked
@@ -421,7 +422,7 @@ def test_some_hundred_looks_and_comments_leave_nothing_open(way: Way) -> None:
 
 
 def _held(process: psutil.Process) -> tuple[int, int, int]:
-    return process.num_fds(), threading.active_count(), len(process.children())
+    return descriptors.held(), threading.active_count(), len(process.children())
 
 
 def test_sqlite_says_locked_in_the_words_that_are_looked_for(fence: fences.Fence) -> None:

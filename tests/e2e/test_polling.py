@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import commandline
+import descriptors
 from desk import Desk
 from fences import Fence
 from kanban_worker import cli, config
@@ -165,14 +166,14 @@ def test_two_hundred_ticks_leave_nothing_behind(desk: Desk) -> None:
         watching.tick(dry_run=False)
     me = psutil.Process()
     # Python's threads: the process has others, which a parallel test runner starts as it likes.
-    before = (me.num_fds(), threading.active_count(), me.children())
+    before = (descriptors.held(), threading.active_count(), me.children())
     written = commandline.everything_below(desk.registry.parent, desk.cache, desk.state)
 
     for _ in range(200):
         tick = watching.tick(dry_run=False)
         assert not tick.troubles
 
-    assert (me.num_fds(), threading.active_count(), me.children()) == before
+    assert (descriptors.held(), threading.active_count(), me.children()) == before
     after = commandline.everything_below(desk.registry.parent, desk.cache, desk.state)
     assert after == written, "quiet ticks write nothing"
 

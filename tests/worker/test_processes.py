@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import descriptors
 import fences
 from fleet import Fleet
 from kanban_worker import processes, procfs, recognise
@@ -502,9 +503,9 @@ class TestFromLookToLook:
     @on_linux
     def test_descriptors_stay_flat_and_go_with_the_sessions(self, fleet: Fleet) -> None:
         fleet.start("keeper", agent="sleep")
-        watch, ourselves = Watch(fleet), psutil.Process()
+        watch = Watch(fleet)
         watch.look()
-        before = ourselves.num_fds()
+        before = descriptors.held()
         for name in "abc":
             fleet.start(name, agent="claude")
         watch.look()
@@ -512,20 +513,20 @@ class TestFromLookToLook:
         for _ in range(200):
             watch.look()
 
-        assert ourselves.num_fds() == before + 3
+        assert descriptors.held() == before + 3
         for name in "abc":
             fleet.kill(name)
         watch.look()
-        assert ourselves.num_fds() == before
+        assert descriptors.held() == before
 
     @on_linux
     def test_descriptors_of_a_look_that_is_made_once_go_with_it(self, fleet: Fleet) -> None:
         fleet.start("keeper", agent="claude")
-        before = psutil.Process().num_fds()
+        before = descriptors.held()
 
         Watch(fleet).look()
 
-        assert psutil.Process().num_fds() == before
+        assert descriptors.held() == before
 
     def test_where_there_is_no_pidfd_an_exit_is_seen_all_the_same(
         self, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
@@ -570,12 +571,12 @@ class TestStill:
 
     @on_linux
     def test_a_reused_pid_is_not_watched(self, child: subprocess.Popen[bytes]) -> None:
-        ends, before = processes._Ends(), psutil.Process().num_fds()
+        ends, before = processes._Ends(), descriptors.held()
         reused = member(child.pid, start_ticks="1")
 
         ends.watch([reused])
 
-        assert psutil.Process().num_fds() == before
+        assert descriptors.held() == before
         assert ends.seen() == {reused}
 
     @on_linux

@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import descriptors
 import fences
 import tmux_versions
 import tmux_words
@@ -369,13 +370,13 @@ class TestDeadline:
         self, stopped: Fleet
     ) -> None:
         watcher, ourselves = Tmux([str(stopped.socket)], deadline=0.05), psutil.Process()
-        before = ourselves.num_fds()
+        before = descriptors.held()
         why(watcher.look()[str(stopped.socket)])
 
         for _ in range(5):
             why(watcher.look()[str(stopped.socket)])
 
-        assert ourselves.num_fds() <= before + 4  # what one call holds
+        assert descriptors.held() <= before + 4  # what one call holds
         assert threading.active_count() <= 2
         assert len(ourselves.children()) <= 1
         if tmux_versions.here()[1].keeps_stdout:
@@ -383,7 +384,7 @@ class TestDeadline:
         psutil.Process(stopped.server_pid).resume()
         retry_until(lambda: threading.active_count() == 1, what="the end of the call")
         assert ourselves.children() == []
-        assert ourselves.num_fds() == before
+        assert descriptors.held() == before
 
     def test_a_wrapper_that_is_called_tmux_does_not_hold_it_up(
         self, stopped: Fleet, tmp_path: Path
