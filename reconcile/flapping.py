@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconcile import identity
+from reconcile import identity, names
 from reconcile.desired import Entry
-from reconcile.drift import LETTERS, Notice, NoticeKind, finding_id
+from reconcile.drift import LETTERS, Drift, DriftClass, Notice, NoticeKind, finding_id
 from reconcile.memory import Life, Memory
 from reconcile.observed import Session, SessionName, World
 
 MOST = 3
-"""More changes than this within the window are no work of a person."""
+"""More round trips (up, down, up) than this within the window are no work of a person."""
+RESTLESS = 2
+"""From so many on a death is believed once it lasts: the session may be back at the next look."""
 WINDOW = timedelta(minutes=10)
+LASTS = timedelta(seconds=60)
 WHY = f"it goes up and down; held until it is steady for {WINDOW // timedelta(minutes=1)} minutes"
+WHY_NOT_DEAD = f"it goes up and down; believed when it lasts for {LASTS.total_seconds():g} s"
 DOWN = Life()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsteady:
+    """Which sessions go up and down."""
+
+    flapping: frozenset[SessionName] = frozenset()
+    """Nothing is written or said of these, but for a death that lasts."""
+    restless: frozenset[SessionName] = frozenset()
+    """Those that flap among them: what ends or exits may be back in a moment."""
+
+    def why_held(self, drift: Drift, age: timedelta) -> str:
+        """Why nothing is written for a drift that was first seen so long ago; "" if it may be."""
+        name = names.key(drift.session)
+        if drift.kind is not DriftClass.TMUX_GONE:
+            return WHY if name in self.flapping else ""
+        return WHY_NOT_DEAD if name in self.restless and age < LASTS else ""
+
+
+def unsteady(memory: Memory, flaps: Iterable[Notice], at: datetime) -> Unsteady:
+    """The sessions that flap, by their notices, and those that came back often enough for doubt."""
+    flapping = frozenset(notice.session for notice in flaps if notice.session)
+    often = (name for name, each in memory.lives.items() if len(each.returns) >= RESTLESS)
+    restless = {name for name in often if len(_recent(memory.lives[name].returns, at)) >= RESTLESS}
+    return Unsteady(flapping=flapping, restless=flapping | restless)
 
 
 def life(entry: Entry, session: Session, world: World) -> Life | None:
@@ -39,7 +68,7 @@ def after(memory: Memory, seen: Mapping[SessionName, Life | None], at: datetime)
         for name, now in seen.items()
         if now is not None and not _same(before.get(name), now)
     }
-    over = [name for name in before if name not in seen and not _recent(before[name].changes, at)]
+    over = [name for name in before if name not in seen and not _recent(before[name].returns, at)]
     if not moved and not over:
         return memory
     kept = {name: each for name, each in before.items() if name not in over}
@@ -51,27 +80,26 @@ def _same(before: Life | None, now: Life) -> bool:
 
 
 def _moved(before: Life | None, now: Life, at: datetime) -> Life:
-    """One that was made anew between two looks went down and up, though nobody saw it down."""
+    """One that was made anew between two looks was down in between, though nobody saw it down."""
     if before is None:
-        came = () if now.made is None else _recent((now.made,), at)
-        return replace(now, changes=came)
-    times = 2 if before.made and now.made else 1
-    return replace(now, changes=(*_recent(before.changes, at), *[at] * times))
+        return now
+    returned = (at,) if now.made else ()
+    return replace(now, returns=(*_recent(before.returns, at), *returned))
 
 
-def _recent(changes: Iterable[datetime], at: datetime) -> tuple[datetime, ...]:
-    """The changes within the window; a step of the clock may have left one in the future."""
-    return tuple(change for change in changes if abs(at - change) <= WINDOW)
+def _recent(returns: Iterable[datetime], at: datetime) -> tuple[datetime, ...]:
+    """Those within the window; a step of the clock may have left one in the future."""
+    return tuple(each for each in returns if abs(at - each) <= WINDOW)
 
 
 def notices(memory: Memory, at: datetime) -> Iterator[Notice]:
-    """One for each session that flaps, from too many changes up to a whole window without one."""
+    """One for each session that flaps, from too many round trips up to a window without any."""
     letter = LETTERS[NoticeKind.FLAPPING]
     flapped = {key for key in memory.open if key.startswith(letter)}
     for name, each in memory.lives.items():
-        if len(each.changes) <= MOST and not flapped:  # as most of hundreds, at each tick
+        if len(each.returns) <= MOST and not flapped:  # as most of hundreds, at each tick
             continue
-        recent = len(_recent(each.changes, at))
+        recent = len(_recent(each.returns, at))
         if recent > MOST or (recent and finding_id(letter, name) in flapped):
             yield Notice(
                 id=finding_id(letter, name),

@@ -74,8 +74,8 @@ class Life:
     """When its session was made; None: none lived."""
     pid: int | None = None
     """The agent's pane's: a session may be made anew within one second, or its agent be."""
-    changes: tuple[datetime, ...] = ()
-    """The last times at which that was another one than before, oldest first."""
+    returns: tuple[datetime, ...] = ()
+    """The last times at which it was there again, or another one was, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:
             for name, each in memory.sources.items()
         },
         lives={
-            name: replace(each, changes=tuple(map(time, each.changes)))
+            name: replace(each, returns=tuple(map(time, each.returns)))
             for name, each in memory.lives.items()
         },
         sightings={

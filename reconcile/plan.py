@@ -10,7 +10,7 @@ than was meant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,8 +24,9 @@ from reconcile.drift import (
     Judgement,
     Notice,
 )
+from reconcile.flapping import Unsteady
 from reconcile.memory import Memory, Remembered
-from reconcile.observed import Listing, SessionName, Unknown, World
+from reconcile.observed import Listing, Unknown, World
 from reconcile.policy import Policy
 
 STORM_AT_LEAST = 3
@@ -75,8 +76,7 @@ class Plan:
     decisions: tuple[Decision, ...]
     notes: tuple[Note, ...]
     memory: Memory
-    flapping: frozenset[SessionName] = frozenset()
-    """Of these sessions nothing else is said."""
+    unsteady: Unsteady = field(default_factory=Unsteady)
 
     @property
     def writes(self) -> tuple[Decision, ...]:
@@ -125,7 +125,7 @@ def plan(
     if registry is not None:
         memory = flapping.after(memory, judgement.lives, world.at)
     flaps = tuple(flapping.notices(memory, world.at))
-    unsteady = frozenset(notice.session for notice in flaps if notice.session)
+    unsteady = flapping.unsteady(memory, flaps, world.at)
     waves = _waves(judgement, world, registry, memory)
     decisions = tuple(
         _decide(drift, waves.get(drift.id), unsteady, world, memory, policy)
@@ -142,7 +142,7 @@ def plan(
         decisions=decisions,
         notes=notes,
         memory=_seen(_sighted(_remember(decisions, notes, missed, memory), judgement), world),
-        flapping=unsteady,
+        unsteady=unsteady,
     )
 
 
@@ -185,27 +185,26 @@ def _together(deaths: int, judgement: Judgement, world: World, registry: Registr
 def _decide(
     drift: Drift,
     wave: str | None,
-    unsteady: frozenset[SessionName],
+    unsteady: Unsteady,
     world: World,
     memory: Memory,
     policy: Policy,
 ) -> Decision:
-    held = _first_held(drift, wave, world, memory)
-    why, soon = "", True
-    if names.key(drift.session) in unsteady:
-        why, soon = flapping.WHY, False
-    elif drift.fresh:
-        why = FRESH
-    elif held is not None and world.at - held < policy.confirm_after:
+    held, since = _first_held(drift, wave, world, memory), _since(drift.id, world, memory)
+    why, soon = unsteady.why_held(drift, world.at - since), False
+    if not why and drift.fresh:
+        why, soon = FRESH, True
+    elif not why and held is not None and world.at - held < policy.confirm_after:
         seconds = f"{policy.confirm_after.total_seconds():g} s"
         why = f"{wave or 'seen in a wave'}; believed when it is still so {seconds} later"
+        soon = True
     action = Action.FLAGGED if not drift.edits else Action.HELD if why else Action.UPDATED
     return Decision(
         drift=drift,
         action=action,
         why=why if action is Action.HELD else "",
         new=drift.id not in memory.open,
-        since=_since(drift.id, world, memory),
+        since=since,
         first_held=held,
         soon=soon and action is Action.HELD,
     )

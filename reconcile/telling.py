@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
-from reconcile import names, report, wording
+from reconcile import flapping, names, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
-from reconcile.drift import Drift, NoticeKind, finding_id
+from reconcile.drift import Drift, DriftClass, NoticeKind, finding_id
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
 from reconcile.observed import SessionName
-from reconcile.plan import Action, Plan
+from reconcile.plan import Action, Note, Plan
 from reconcile.policy import Policy
 
 AT_MOST = 5
@@ -109,7 +109,8 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
     """What is worth a comment: not what may be over in a moment."""
     for decision in plan.decisions:
         lasts = decision.action is not Action.HELD or at - decision.since >= policy.grace
-        if lasts and not _flaps(decision.drift.session, plan):
+        dead = decision.drift.kind is DriftClass.TMUX_GONE and decision.action is Action.UPDATED
+        if dead or (lasts and _key(decision.drift.session) not in plan.unsteady.flapping):
             yield (
                 decision.drift.id,
                 Unsaid(
@@ -121,14 +122,22 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
                 ),
             )
     for note in plan.notes:
-        kind, flaps = note.notice.kind, _flaps(note.notice.session, plan)
-        lasts = kind is not NoticeKind.BLIND or at - note.since >= policy.grace
-        if kind is NoticeKind.FLAPPING or (lasts and not flaps):
+        if note.notice.kind is NoticeKind.FLAPPING or _lasts(note, plan, policy, at):
             yield note.notice.id, Unsaid(text=note.notice.message, at=at)
 
 
-def _flaps(session: SessionName | None, plan: Plan) -> bool:
-    return session is not None and names.key(session) in plan.flapping
+def _lasts(note: Note, plan: Plan, policy: Policy, at: datetime) -> bool:
+    """Whether what is noticed is there long enough to be no passing thing."""
+    name = _key(note.notice.session)
+    if name in plan.unsteady.flapping:
+        return False
+    if note.notice.kind is NoticeKind.BLIND:
+        return at - note.since >= policy.grace
+    return name not in plan.unsteady.restless or at - note.since >= flapping.LASTS
+
+
+def _key(session: SessionName | None) -> SessionName | None:
+    return session and names.key(session)
 
 
 def _awaited(drift: Drift) -> Awaited:

@@ -121,7 +121,7 @@ def _of_life(life: Life) -> Mapping[str, object]:
     return {
         "made": life.made and life.made.isoformat(),
         "pid": life.pid,
-        "changes": [each.isoformat() for each in life.changes],
+        "returns": [each.isoformat() for each in life.returns],
     }
 
 
@@ -130,7 +130,8 @@ def _life(data: _Json) -> Life:
     return Life(
         made=None if made is None else _moment(made),
         pid=None if pid is None else int(pid),
-        changes=tuple(map(_moment, data["changes"])),
+        # An older ledger has the times of all changes instead, which say something else.
+        returns=tuple(map(_moment, data.get("returns", ()))),
     )
 
 

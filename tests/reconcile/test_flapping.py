@@ -75,16 +75,29 @@ def flapping(found: Plan) -> list[str]:
     return [n.notice.message for n in found.notes if n.notice.kind is NoticeKind.FLAPPING]
 
 
-def test_three_changes_are_a_persons_work() -> None:
+def flapped(times: int = 4) -> Story:
+    """A session that was up, and came back so many times."""
     story = Story()
+    story.looks([UP, *[DOWN, UP] * times])
+    return story
 
-    found = story.looks([UP, DOWN, UP, DOWN])
 
+def test_three_round_trips_are_a_persons_work() -> None:
+    assert flapping(flapped(3).look(UP)) == []
+
+
+def test_a_session_whose_agent_was_started_again_and_then_ended_is_dead_at_once() -> None:
+    story = Story()
+    young = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, created_at=AT))})
+    again = replace(young, tmux={SOCKET: listing(replace(SESSION, created_at=AT + HALF_A_MINUTE))})
+
+    found = story.looks([young, again, DOWN])
+
+    assert [each.drift.kind for each in found.writes] == [DriftClass.TMUX_GONE]
     assert flapping(found) == []
-    assert found.writes
 
 
-def test_the_fourth_change_in_ten_minutes_is_one_notice_and_nothing_more_is_said() -> None:
+def test_the_fourth_round_trip_in_ten_minutes_is_one_notice_and_nothing_more_is_said() -> None:
     story = Story()
 
     found = story.looks([UP, DOWN, UP, DOWN, UP, DOWN, UP] * 3)
@@ -97,45 +110,54 @@ def test_the_fourth_change_in_ten_minutes_is_one_notice_and_nothing_more_is_said
     assert story.writes == 2
 
 
-def test_a_death_is_held_while_the_session_flaps_and_written_when_it_stays_down() -> None:
-    story = Story()
-    (held,) = story.looks([UP, DOWN, UP, DOWN, UP, DOWN]).decisions
+def test_from_the_second_round_trip_on_a_death_is_believed_once_it_lasts_for_a_minute() -> None:
+    story = flapped(2)
+    (held,) = story.look(DOWN).decisions
     assert held.action is Action.HELD
-    assert held.why == "it goes up and down; held until it is steady for 10 minutes"
+    assert held.why == "it goes up and down; believed when it lasts for 60 s"
     assert not held.soon
-
-    still = story.look(DOWN, timedelta(minutes=10))
-    steady = story.look(DOWN, timedelta(seconds=1))
-
-    assert flapping(still)
-    assert not still.writes
-    assert not flapping(steady)
-    assert [each.drift.kind for each in steady.writes] == [DriftClass.TMUX_GONE]
-
-
-def test_it_is_held_until_a_whole_window_is_without_a_change() -> None:
-    story = Story()
-    story.looks([UP, DOWN, UP, DOWN, UP])
-
-    for world in (DOWN, UP) * 10:
-        assert flapping(story.look(world, timedelta(minutes=9)))
-
-
-def test_a_death_that_is_held_for_long_is_not_said_while_the_session_flaps() -> None:
-    story = Story()
-    story.looks([UP, DOWN, UP, DOWN, UP, DOWN])
     said = list(story.said)
 
-    (held,) = story.look(DOWN, timedelta(minutes=5)).decisions
+    still = story.look(DOWN, timedelta(seconds=59))
+    over = story.look(DOWN, timedelta(seconds=1))
 
-    assert held.action is Action.HELD
-    assert story.said == said
+    assert not still.writes
+    assert [each.drift.kind for each in over.writes] == [DriftClass.TMUX_GONE]
+    assert story.said[len(said) :] == [said[-1]]
+
+
+def test_a_death_that_lasts_is_said_and_written_also_while_the_session_flaps() -> None:
+    story = flapped()
+    story.look(DOWN)
+
+    found = story.look(DOWN, timedelta(minutes=1))
+
+    assert flapping(found)
+    assert [each.drift.kind for each in found.writes] == [DriftClass.TMUX_GONE]
+    assert sum("tmux gone" in text for text in story.said) == 3
+
+
+def test_a_death_counts_from_when_the_session_was_last_seen_up() -> None:
+    story = flapped()
+    story.look(DOWN)
+    story.look(UP)
+
+    assert not story.look(DOWN, timedelta(minutes=1)).writes
+
+
+def test_it_flaps_until_a_whole_window_is_without_a_round_trip() -> None:
+    story = flapped()
+
+    for world in (DOWN, UP) * 10:
+        assert flapping(story.look(world, timedelta(minutes=5)))
+    assert flapping(story.look(UP, timedelta(minutes=10)))
+    assert not flapping(story.look(UP, timedelta(seconds=1)))
 
 
 def test_each_session_that_flaps_has_a_notice_of_its_own() -> None:
     still, other = (SessionName(f"lab-{letter}-creator-claude") for letter in "ab")
     up = Life(made=SESSION.created_at, pid=PID)
-    flaps = replace(up, changes=(AT,) * 4)
+    flaps = replace(up, returns=(AT,) * 4)
     memory = replace(KNOWN, lives={still: up, NAME: flaps, other: flaps})
 
     found = list(flapping_module.notices(memory, AT))
@@ -150,8 +172,8 @@ def test_one_that_flaps_makes_no_other_one_flap(changes: int) -> None:
     steady = SessionName("lab-a-creator-claude")
     up = Life(made=SESSION.created_at, pid=PID)
     lives = {
-        steady: replace(up, changes=(AT,) * changes),
-        NAME: replace(up, changes=(AT,) * 4),
+        steady: replace(up, returns=(AT,) * changes),
+        NAME: replace(up, returns=(AT,) * 4),
     }
     memory = replace(KNOWN, lives=lives)
     (flaps,) = flapping_module.notices(memory, AT)
@@ -162,7 +184,7 @@ def test_one_that_flaps_makes_no_other_one_flap(changes: int) -> None:
 
 def test_while_one_session_moves_the_others_are_not_forgotten() -> None:
     other = SessionName("lab-b-creator-claude")
-    lives = {other: Life(made=SESSION.created_at, pid=PID, changes=(AT,))}
+    lives = {other: Life(made=SESSION.created_at, pid=PID, returns=(AT,))}
     story = Story(memory=replace(KNOWN, lives=lives))
 
     story.look(UP)
@@ -173,13 +195,13 @@ def test_while_one_session_moves_the_others_are_not_forgotten() -> None:
 def test_an_ended_session_that_comes_and_goes_flaps_as_well() -> None:
     story = Story(entry=replace(ENTRY, status="terminated", terminated_at=AT))
 
-    assert flapping(story.looks([UP, DOWN] * 3))
+    assert flapping(story.looks([UP, DOWN] * 5))
 
 
 def test_a_session_whose_pane_is_dead_is_down() -> None:
     dead = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, panes=(DEAD_PANE,)))})
 
-    assert flapping(Story().looks([UP, dead] * 3))
+    assert flapping(Story().looks([UP, dead] * 5))
 
 
 def test_of_several_panes_the_recorded_one_tells_and_another_may_come_and_go() -> None:
@@ -191,7 +213,7 @@ def test_of_several_panes_the_recorded_one_tells_and_another_may_come_and_go() -
             inside={(SOCKET, "%1"): recorded, (SOCKET, "%2"): RUNS_CLAUDE},
         )
 
-    assert flapping(Story().looks([beside(2, RUNS_CLAUDE), beside(2, RUNS_SHELL)] * 3))
+    assert flapping(Story().looks([beside(2, RUNS_CLAUDE), beside(2, RUNS_SHELL)] * 5))
     assert not flapping(Story().looks([beside(pid, RUNS_CLAUDE) for pid in range(2, 9)]))
 
 
@@ -203,7 +225,7 @@ def test_panes_that_change_places_around_the_agents_are_no_change_of_it() -> Non
 
     other = replace(PANE, pane_id="%2", pid=2)
 
-    assert not flapping(Story().looks([looking(PANE, other), looking(other, PANE)] * 3))
+    assert not flapping(Story().looks([looking(PANE, other), looking(other, PANE)] * 5))
 
 
 @pytest.mark.parametrize("gap", [timedelta(minutes=4), timedelta(hours=1)])
@@ -229,20 +251,12 @@ def test_a_session_made_anew_between_two_looks_went_down_and_up() -> None:
     story = Story(entry=replace(ENTRY, pane_pid=None, created_at=None))
     again = [
         replace(WORLD, tmux={SOCKET: listing(replace(SESSION, panes=(replace(PANE, pid=pid),)))})
-        for pid in (1, 2, 3)
+        for pid in range(1, 6)
     ]
 
-    assert not flapping(story.looks(again[:2]))
-    assert len(story.memory.lives[NAME].changes) == 2
-    assert flapping(story.look(again[2]))
-
-
-def test_a_session_made_moments_before_it_was_first_seen_came_up() -> None:
-    story = Story()
-    young = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, created_at=AT))})
-
-    assert not flapping(story.looks([young, DOWN, young]))
-    assert flapping(story.look(DOWN))
+    assert not flapping(story.looks(again[:4]))
+    assert len(story.memory.lives[NAME].returns) == 3
+    assert flapping(story.look(again[4]))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +277,7 @@ def test_what_could_not_be_seen_is_no_change(unsure: World) -> None:
     found = story.looks([UP, unsure] * 5)
 
     assert not flapping(found)
-    assert story.memory.lives[NAME].changes == ()
+    assert story.memory.lives[NAME].returns == ()
 
 
 def test_without_a_registry_nothing_is_forgotten() -> None:
@@ -282,7 +296,7 @@ def test_a_name_that_left_the_registry_is_forgotten_when_the_window_is_over() ->
     story.looks([UP, DOWN, UP])
 
     story.look(DOWN, registered=False)
-    assert len(story.memory.lives[NAME].changes) == 2
+    assert len(story.memory.lives[NAME].returns) == 1
     story.look(DOWN, timedelta(minutes=10), registered=False)
 
     assert story.memory.lives == {}
@@ -308,7 +322,7 @@ def test_a_persons_own_status_is_not_followed() -> None:
 
 def test_changes_that_a_clock_step_left_in_the_future_do_not_count() -> None:
     ahead = tuple(AT + timedelta(hours=1, seconds=number) for number in range(4))
-    life = Life(made=SESSION.created_at, pid=PID, changes=ahead)
+    life = Life(made=SESSION.created_at, pid=PID, returns=ahead)
     story = Story(memory=replace(KNOWN, lives={NAME: life}))
 
     assert not flapping(story.look(DOWN))
@@ -333,7 +347,7 @@ def test_a_name_is_compared_as_tmux_writes_it() -> None:
         conversations={},
     )
 
-    found = story.looks([up, DOWN] * 4)
+    found = story.looks([up, DOWN] * 5)
 
     assert flapping(found)
     assert not found.writes

@@ -44,7 +44,7 @@ LIVES = st.builds(
     Life,
     made=st.none() | TIMES,
     pid=st.none() | st.integers(1, 2**31),
-    changes=st.lists(TIMES, max_size=3).map(tuple),
+    returns=st.lists(TIMES, max_size=3).map(tuple),
 )
 PROCESSES = st.builds(ProcessId, pid=st.integers(1, 2**31), start=TEXTS)
 SIGHTINGS = st.builds(

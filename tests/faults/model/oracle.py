@@ -29,7 +29,8 @@ from verdicts import GRACE, Case, Finding, Key, Past
 MOMENT = timedelta(seconds=5)
 SECOND_LOOK = timedelta(seconds=10)
 MANY = 3
-FLAPS, WINDOW = 3, timedelta(minutes=10)
+FLAPS, RESTLESS, WINDOW = 3, 2, timedelta(minutes=10)
+LASTS = timedelta(seconds=60)
 
 Living = tuple[datetime, int] | tuple[()] | None
 """When the session that lives was made, and its pane's pid; empty: none does; None: unsure."""
@@ -40,32 +41,33 @@ class Steadiness:
     """How often the sessions of entries that are judged came and went."""
 
     lives: dict[str, Living] = field(default_factory=dict)
-    changes: dict[str, list[datetime]] = field(default_factory=dict)
+    returns: dict[str, list[datetime]] = field(default_factory=dict)
 
     def unsteady(
         self, watched: Mapping[str, Living], at: datetime, before: Mapping[Key, object]
     ) -> set[str]:
-        """More than 3 changes between up and down within 10 minutes, until it is steady as long."""
+        """More than 3 round trips within 10 minutes, until it is steady as long."""
         for name, now in watched.items():
             if now is not None:
                 self._see(name, now, at)
-        recent = {
-            name: sum(abs(at - change) <= WINDOW for change in changes)
-            for name, changes in self.changes.items()
-        }
+        recent = {name: self._recent(name, at) for name in self.returns}
         for name in [each for each in self.lives if each not in watched and not recent[each]]:
-            del self.lives[name], self.changes[name]
+            del self.lives[name], self.returns[name]
         flapping = {name for name in recent if ("flapping", name, "") in before}
         return {name for name, count in recent.items() if count > FLAPS * (name not in flapping)}
 
+    def is_restless(self, name: str, at: datetime) -> bool:
+        """Whether a death is believed only once it lasts."""
+        return self._recent(name, at) >= RESTLESS
+
+    def _recent(self, name: str, at: datetime) -> int:
+        return sum(abs(at - each) <= WINDOW for each in self.returns.get(name, ()))
+
     def _see(self, name: str, now: tuple[datetime, int] | tuple[()], at: datetime) -> None:
-        """One that was made anew was down in between; the first one came when it was made."""
-        before = self.lives.get(name)
-        changes = self.changes.setdefault(name, [])
-        if before is None:
-            changes += now[:1]
-        elif now != before:
-            changes += [at, at] if now and before else [at]
+        """One that was made anew was down in between."""
+        before, returns = self.lives.get(name), self.returns.setdefault(name, [])
+        if before is not None and now not in {(), before}:
+            returns.append(at)
         self.lives[name] = now
 
 
@@ -301,8 +303,12 @@ class Oracle:
         waits = key in self.held and sight.at - self.held[key] < SECOND_LOOK
         ended = moment(sight.entries.get(name, {}).get("terminated_at"))
         just_ended = ended is not None and abs(sight.at - ended) <= MOMENT
+        restless = name in unsteady
+        if key[0] == "A":
+            lasts = sight.at - self.since[key] >= LASTS
+            restless = (restless or self.steadiness.is_restless(name, sight.at)) and not lasts
         if finding.writes is not None:
-            held = name in unsteady or name in self.edited or waits or just_ended
+            held = restless or name in self.edited or waits or just_ended
             finding.action = "held" if held else "updated"
         else:
             finding.action = "flagged" if finding.is_drift else "notice"
@@ -310,10 +316,11 @@ class Oracle:
     def _say(self, finding: Finding, unsteady: set[str], sight: Sight) -> None:
         """Once while it is open. What may be over in a moment is said when it lasts two minutes.
 
-        Of a session that flaps nothing else is said.
+        Of a session that flaps nothing else is said, but for a death that lasts.
         """
         kind, name, _ = finding.key
-        flaps = kind != "flapping" and name in unsteady
+        dead = kind == "A" and finding.action == "updated"
+        flaps = kind != "flapping" and name in unsteady and not dead
         blinks = finding.action == "held" or kind == "cannot-see"
         lasts = sight.at - self.since[finding.key] >= GRACE
         finding.said = finding.key not in self.told and not flaps and (lasts or not blinks)
