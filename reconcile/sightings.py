@@ -114,7 +114,8 @@ def of_process(before: Sighting | None, agent: ProcessId | None, world: World) -
     """The sighting, if it was one of this very process; None of any other."""
     if before is None or agent is None or before.agent != agent:
         return None
-    here = isinstance(world.place, Place) and before.place == world.place.id
+    # Of an entry that was set aside the place is not kept, and its agent may run on.
+    here = isinstance(world.place, Place) and before.place in {"", world.place.id}
     return before if here and before.boot == (world.boot.id if world.boot else "") else None
 
 

@@ -623,6 +623,15 @@ def test_when_two_swap_their_names_each_entry_keeps_its_own_session() -> None:
     assert not notices(judged(world, ENTRY, ended, memory=SEEN), NoticeKind.DISPUTED)
 
 
+def test_an_entry_that_runs_again_knows_what_its_agent_was_proven_to_hold() -> None:
+    """It was set aside for a while, so where it was does not count; its agent ran on."""
+    aside = replace(SIGHTING, place=PlaceId(""), conversation=NEXT, proof=Proof.PID_FILE)
+    world = replace(WORLD, conversations={NAME: Bound(id=OWN, proof=Proof.ARGUMENT, written=True)})
+    memory = replace(SEEN, sightings={NAME: aside})
+
+    assert judged(world, replace(ENTRY, own_id=NEXT), memory=memory).drifts == ()
+
+
 def test_a_death_is_told_though_another_session_took_over_the_name() -> None:
     """One session ends, and the user gives its name to the other."""
     other = replace(ENTRY, name=RENAMED, pane_pid=2, own_id=None)
