@@ -279,11 +279,16 @@ def _resume_plan_options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a session of the registry (default: all that ended)",
     )
-    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print a list of objects")
+    shape.add_argument(
+        "--tmux", action="store_true", help="print a shell script that brings them all back"
+    )
     parser.add_argument(
         "--since",
         metavar="T",
-        help="only what ended since: a time (2026-11-21T10:00) or an age (30m, 2h, 7d)",
+        help="only what ended since: a time (2026-11-21T10:00) or an age (30m, 2h, 7d); "
+        "by default within a day, or with the last boot",
     )
 
 
@@ -301,7 +306,14 @@ def _undo_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _adopt_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("session", metavar="SESSION", help="its name in the registry")
+    parser.add_argument(
+        "session", metavar="SESSION", nargs="+", help="its name in the registry; several at once"
+    )
+    parser.add_argument(
+        "--wait",
+        metavar="S",
+        help="wait so many seconds for it to live, and for its conversation to be proven",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
 
 

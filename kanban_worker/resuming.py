@@ -31,7 +31,7 @@ def plan(
     look = _Look(settings=settings, tick=tick, sessions=tick.sessions())
     drifts = [decision.drift for decision in tick.report.decisions]
     for entry in tick.registry.entries:
-        how = resume.ended(entry, drifts)
+        how = resume.ended(entry, drifts) or resume.left(entry, tick.world, look.sessions)
         if how if asked is None else names.key(entry.name) in asked:
             looked = look.at(entry)
             yield resume.decide(

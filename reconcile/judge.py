@@ -128,7 +128,7 @@ class _Look:
         name = names.key(entry.name)
         before = self._memory.sightings.get(name)
         if before and entry.status != RUNNING:
-            before = sightings.kept(before, self._world)
+            before = sightings.kept(before, entry, self._world)
         if before:
             self.sightings[name] = before
 

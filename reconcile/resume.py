@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from reconcile import identity
-from reconcile.desired import TERMINATED, Entry
+from reconcile import gone, identity
+from reconcile.desired import RUNNING, TERMINATED, Entry
 from reconcile.drift import Drift, DriftClass
-from reconcile.location import Disputed, How, Sessions
+from reconcile.location import Disputed, How, Located, Sessions
 from reconcile.observed import (
     Ambiguous,
     Answer,
@@ -23,7 +23,9 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Listing,
     Missing,
+    Session,
     SessionName,
     Unknown,
     Unproven,
@@ -83,6 +85,8 @@ class Resumption:
     blind: bool
     """Whether there is no command because something could not be looked at."""
     ended: Ended | None
+    alive: Session | None = None
+    """The session of its name that lives with nothing but shells in it: to be resumed there."""
 
 
 def ended(entry: Entry, drifts: Iterable[Drift]) -> Ended | None:
@@ -102,6 +106,36 @@ def ended(entry: Entry, drifts: Iterable[Drift]) -> Ended | None:
                 cause=cause if isinstance(cause, str) else None,
             )
     return None
+
+
+def left(entry: Entry, world: World, sessions: Sessions) -> Ended | None:
+    """How an agent ended whose session lives, with nothing but shells in it; None if none did.
+
+    Its session was left for its shell, or was brought back without it, at a new server or boot.
+    """
+    if entry.status != RUNNING or entry.own_id is None:
+        return None
+    session = _shell_of(entry, world, sessions)
+    if session is None:
+        return None
+    answer = world.tmux.get(session.socket)
+    server = answer.server if isinstance(answer, Listing) else None
+    if world.boot and gone.booted_since(entry, world):
+        return Ended(at=world.boot.at, cause=gone.Cause.HOST_REBOOT)
+    made = entry.created_at
+    if server and made and server.started_at > made + identity.CLOCK_SLACK:
+        return Ended(at=server.started_at, cause=gone.Cause.SERVER_DIED)
+    return Ended(at=None, cause="agent-exited")
+
+
+def _shell_of(entry: Entry, world: World, sessions: Sessions) -> Session | None:
+    """The living session of an entry, if certainly nothing but shells is in it."""
+    found = sessions.of(entry)
+    if not isinstance(found, Located) or found.how is How.PROCESS:
+        return None
+    living = [pane for pane in found.session.panes if not pane.dead]
+    shells = [identity.inside(found.session, pane, world).shell_only for pane in living]
+    return found.session if shells and all(shells) else None
 
 
 def directory_of(entry: Entry) -> str | None:
@@ -134,6 +168,7 @@ def decide(
         why=f"could not look: {why.why}" if isinstance(why, Unknown) else why,
         blind=blind,
         ended=how,
+        alive=_shell_of(entry, world, sessions),
     )
 
 
@@ -174,7 +209,7 @@ def _alive(entry: Entry, world: World, sessions: Sessions) -> Reason:
         return found.why
     if found is not None and found.how is not How.PROCESS:
         pane = identity.agent_pane(found.session, entry, world)
-        if not pane.dead:
+        if not pane.dead and _shell_of(entry, world, sessions) is None:
             return f"its session is alive (pane process {pane.pid})"
     return next((answer for answer in world.tmux.values() if isinstance(answer, Unknown)), None)
 

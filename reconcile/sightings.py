@@ -26,6 +26,8 @@ from reconcile.proofs import is_at_least
 
 RENEWED = timedelta(minutes=5)
 """How old the time of a sighting may become while nothing else of it changes."""
+KEPT = timedelta(days=7)
+"""For so long after its end it is known on which tmux server a session was."""
 
 
 def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sighting | None:
@@ -67,15 +69,19 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
     return seen
 
 
-def kept(before: Sighting, world: World) -> Sighting | None:
-    """What is kept of the sighting of an entry that runs no more: the folder to resume it in.
+def kept(before: Sighting, entry: Entry, world: World) -> Sighting | None:
+    """What is kept of the sighting of an entry that runs no more: where to resume it.
+
+    Its agent's folder for good, and its tmux server for a while.
 
     When it runs again it may do so at a server that nobody asked, so its death must not be judged
     by where it was.
     """
     if not isinstance(world.place, Place) or before.place not in {"", world.place.id}:
         return before
-    return replace(before, place=PlaceId("")) if before.environ else None
+    ended = entry.terminated_at
+    recent = ended is not None and abs(world.at - ended) <= KEPT
+    return replace(before, place=PlaceId("")) if before.environ or recent else None
 
 
 def _renewed(before: Sighting, world: World) -> Sighting:

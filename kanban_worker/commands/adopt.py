@@ -4,69 +4,157 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, plain
+from kanban_worker.cli import Exit, complain, plain
 from kanban_worker.tick import Monitor, Tick
-from reconcile import identity, location, names
-from reconcile.desired import RUNNING, Entry, Scalar, SetKey
+from reconcile import adoption, identity, location, names
+from reconcile.adoption import Back
+from reconcile.desired import Entry, Scalar, SetKey
 from reconcile.drift import finding_id
 from reconcile.location import Disputed
-from reconcile.observed import Agent, Pane, Place, Process, Session, Unknown
+from reconcile.observed import Agent, ConversationId, Pane, Session, Unknown
 from state import journal
 from state.document import Moved
-from state.errors import CouldNot, MustMend
+from state.errors import CouldNot, MonitorError, MustMend
 from state.journal import KeyChange, Record
 from state.text import scalars
 
 _KIND = "adopt"
-_ENDING = ("terminated_at", "termination_mode", "termination_cause")
+_PAUSE = 1.0
+"""Seconds between two looks of `--wait`."""
+
+
+class _Absent(MustMend):
+    """It does not live, or its agent does not yet: that may change while somebody waits."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One name that was asked for, and what came of it so far."""
+
+    name: str
+    adopted: bool = False
+    own: ConversationId | None = None
+    """What the entry recorded when it was adopted: a monitor may follow the agent meanwhile."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes one change that `undo` takes back; a running monitor may go on beside it."""
+    """Writes a change for each that `undo` takes back; a running monitor may go on beside it."""
     settings = config.load(arguments, os.environ, Path.home())
-    monitor = Monitor(settings)
-    tick = monitor.tick(dry_run=True)
-    entry = _entry(arguments.session, tick)
-    session = _session(entry, tick)
-    pane = identity.agent_pane(session, entry, tick.world)
-    edits = list(_edits(entry, session, pane, tick))
-    before = _before(entry)
-    told = "; ".join(
-        f"{edit.path} {_shown(before.get(edit.path))} → {_shown(edit.value)}" for edit in edits
+    wait = config.seconds("wait", arguments.wait) if arguments.wait else None
+    return _Adoption(Monitor(settings), settings.places.journal, arguments.dry_run, wait).run(
+        list(dict.fromkeys(arguments.session))
     )
-    if not edits:
-        print(plain(f"{entry.name}: it is the entry's own already; nothing to write"))
-        return Exit.OK
-    if arguments.dry_run:
-        print(plain(f"{entry.name}: can be adopted: {told}. Not written: dry run."))
-        return Exit.OK
-    document = monitor.registry.read(monitor.now())
-    record = Record(
-        at=tick.world.at,
-        session=entry.name,
-        drift=finding_id("O", entry.name, session.created_at, pane.pid),
-        drift_class=_KIND,
-        changes=tuple(
-            KeyChange(key=edit.path, before=before.get(edit.path), after=edit.value)
-            for edit in edits
-        ),
-        evidence={"socket": session.socket, "pane": pane.pane_id, "pid": pane.pid},
-    )
-    outcome = monitor.registry.write(document, edits, [record])
-    if isinstance(outcome, Moved):
-        raise CouldNot("the registry was saved meanwhile. Nothing was written. Run it again")
-    for refusal in outcome.refused.values():
-        raise refusal
-    monitor.home.settle(tick.world.at)
-    written = journal.last_write(settings.places.journal, document.real_path)
-    print(plain(f"{entry.name}: adopted: {told}."))
-    if written:
-        print(plain(f"To take it back: agent-sessions undo {written[-1].change}"))
-    return Exit.OK
+
+
+@dataclass(slots=True)
+class _Adoption:
+    """The names that were asked for, looked at until each is settled or the time ran out."""
+
+    monitor: Monitor
+    journal: Path
+    dry_run: bool
+    wait: float | None
+    sleep: Callable[[float], None] = time.sleep
+    _worst: Exit = field(default=Exit.OK)
+
+    def run(self, asked: list[str]) -> Exit:
+        """The worst of what came of them."""
+        until = time.monotonic() + (self.wait or 0)
+        pending = [_Asked(name) for name in asked]
+        while pending:
+            tick = self.monitor.tick(dry_run=True)
+            patient = time.monotonic() < until
+            pending = [each for each in pending if self._goes_on(each, tick, patient=patient)]
+            if pending:
+                self.sleep(_PAUSE)
+        return self._worst
+
+    def _goes_on(self, asked: _Asked, tick: Tick, *, patient: bool) -> bool:
+        """Whether there is still something to wait for; else it was said what came of it."""
+        try:
+            return self._look(asked, tick, patient=patient)
+        except _Absent as error:
+            if patient:
+                return True
+            self._failed(error)
+        except MonitorError as error:
+            self._failed(error)
+        return False
+
+    def _failed(self, error: MonitorError) -> None:
+        complain(str(error))
+        worse = Exit.MUST_MEND if isinstance(error, MustMend) else Exit.COULD_NOT
+        self._worst = max(self._worst, worse)
+
+    def _look(self, asked: _Asked, tick: Tick, *, patient: bool) -> bool:
+        entry = _entry(asked.name, tick)
+        session = _session(entry, tick)
+        pane = identity.agent_pane(session, entry, tick.world)
+        _check_kind(entry, session, pane, tick, wanted=self.wait is not None)
+        if not asked.adopted:
+            asked.adopted, asked.own = True, entry.own_id
+            self._adopt(entry, session, pane, tick)
+        if self.wait is None or self.dry_run:
+            return False
+        found = adoption.returned(asked.own, session, pane, tick.world)
+        if found.back is Back.AWAITED and patient:
+            return True
+        if found.back in {Back.OWN, Back.UNPROVABLE}:
+            print(plain(f"{entry.name}: {found.why}"), flush=True)
+            return False
+        ran_out = f" (after {self.wait:g} s)" if found.back is Back.AWAITED else ""
+        raise CouldNot(f"{entry.name}: {found.why}{ran_out}. See: agent-sessions why {entry.name}")
+
+    def _adopt(self, entry: Entry, session: Session, pane: Pane, tick: Tick) -> None:
+        edits = adoption.edits(entry, session, pane, tick.world)
+        if isinstance(edits, Unknown):
+            why = f"cannot see what runs in it: {edits.why}"
+            raise CouldNot(f"{entry.name}: {why}. Nothing was written")
+        before = adoption.before(entry)
+        told = "; ".join(
+            f"{edit.path} {_shown(before.get(edit.path))} → {_shown(edit.value)}" for edit in edits
+        )
+        if not edits:
+            print(plain(f"{entry.name}: it is the entry's own already; nothing to write"))
+        elif self.dry_run:
+            print(plain(f"{entry.name}: can be adopted: {told}. Not written: dry run."))
+        else:
+            change = self._write(entry, session, pane, edits, tick)
+            print(plain(f"{entry.name}: adopted: {told}."), flush=True)
+            if change:
+                print(plain(f"To take it back: agent-sessions undo {change}"), flush=True)
+
+    def _write(
+        self, entry: Entry, session: Session, pane: Pane, edits: tuple[SetKey, ...], tick: Tick
+    ) -> str | None:
+        """The id of the change. Raises CouldNot, MustMend."""
+        before = adoption.before(entry)
+        document = self.monitor.registry.read(self.monitor.now())
+        record = Record(
+            at=tick.world.at,
+            session=entry.name,
+            drift=finding_id("O", entry.name, session.created_at, pane.pid),
+            drift_class=_KIND,
+            changes=tuple(
+                KeyChange(key=edit.path, before=before.get(edit.path), after=edit.value)
+                for edit in edits
+            ),
+            evidence={"socket": session.socket, "pane": pane.pane_id, "pid": pane.pid},
+        )
+        outcome = self.monitor.registry.write(document, edits, [record])
+        if isinstance(outcome, Moved):
+            raise CouldNot("the registry was saved meanwhile. Nothing was written. Run it again")
+        for refusal in outcome.refused.values():
+            raise refusal
+        self.monitor.home.settle(tick.world.at)
+        written = journal.last_write(self.journal, document.real_path)
+        return written[-1].change if written else None
 
 
 def _entry(name: str, tick: Tick) -> Entry:
@@ -101,45 +189,19 @@ def _session(entry: Entry, tick: Tick) -> Session:
     blind = [each.why for each in tick.world.tmux.values() if isinstance(each, Unknown)]
     if blind:
         raise CouldNot(f"cannot see what runs: {blind[0]}. Nothing was written")
-    raise MustMend(f"no session {entry.name} lives in tmux. See: agent-sessions status")
+    raise _Absent(f"no session {entry.name} lives in tmux. See: agent-sessions status")
 
 
-def _edits(entry: Entry, session: Session, pane: Pane, tick: Tick) -> Iterator[SetKey]:
-    """What differs. Raises CouldNot where what runs there cannot be seen."""
-    inside = identity.inside(session, pane, tick.world)
-    running = inside.agent.process if isinstance(inside.agent, Agent) else inside.process
-    if pane.dead or inside.hidden or not isinstance(running, Process):
-        why = inside.hidden.why if inside.hidden else "its pane is dead"
-        raise CouldNot(f"{entry.name}: cannot see what runs in it: {why}. Nothing was written")
-    wanted: list[tuple[str | None, str, Scalar]] = [
-        (None, "status", RUNNING),
-        ("pane", "pid", pane.pid),
-        ("pane", "cmd", running.command or None),
-        ("pane", "cwd", running.cwd or None),
-        (None, "created_at", session.created_at.astimezone(tick.world.at.tzinfo)),
-    ]
-    place = tick.world.place
-    if entry.host and isinstance(place, Place) and not place.is_called(entry.host):
-        wanted.append((None, "host", min(place.hosts)))
-    wanted += [(None, key, None) for key in _ENDING if _before(entry).get(key) is not None]
-    for inside_key, key, value in wanted:
-        edit = SetKey(session=entry.name, key=key, value=value, inside=inside_key)
-        if _before(entry).get(edit.path) != value:
-            yield edit
-
-
-def _before(entry: Entry) -> dict[str, Scalar]:
-    return {
-        "status": entry.status,
-        "host": entry.host,
-        "created_at": entry.created_at,
-        "terminated_at": entry.terminated_at,
-        "termination_mode": entry.termination_mode,
-        "termination_cause": entry.termination_cause,
-        "pane.pid": entry.pane_pid,
-        "pane.cmd": entry.pane_command,
-        "pane.cwd": entry.pane_cwd,
-    }
+def _check_kind(entry: Entry, session: Session, pane: Pane, tick: Tick, *, wanted: bool) -> None:
+    """Raises MustMend where an agent of another kind runs, or none though one is `wanted`."""
+    agent = identity.inside(session, pane, tick.world).agent
+    if isinstance(agent, Agent) and entry.agent and agent.kind != entry.agent:
+        raise MustMend(
+            f"{entry.name}: {agent.kind} runs in it, and the entry is of {entry.agent}. "
+            "Nothing was written. Mend `agent:` in the entry, or end that session"
+        )
+    if wanted and agent is None:
+        raise _Absent(f"{entry.name}: no agent runs in it. Nothing was written")
 
 
 def _shown(value: Scalar) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kanban_worker import config, resuming
+from kanban_worker import config, resume_script, resuming
 from kanban_worker.cli import Exit, complain, escapes, plain
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick
 from reconcile import names
-from reconcile.observed import SessionName
+from reconcile.gone import Cause
+from reconcile.observed import SessionName, World
 from reconcile.report import SourceState
 from reconcile.resume import Resumption
 from state import paths
@@ -30,20 +31,28 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints a block, or a JSON object, for each session that ended; 3 when one is in the dark."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
-    since = _since(arguments.since, monitor.now()) if arguments.since is not None else None
+    now = monitor.now()
+    since = _since(arguments.since, now) if arguments.since is not None else None
     tick = monitor.tick(dry_run=True)
     for text in sorted(_troubles(tick)):
         complain(text)
     if tick.report.sources["registry"].state is SourceState.UNKNOWN:
         return _status(tick, ())
     asked = _asked(arguments.session, tick, settings)
-    found = [each for each in resuming.plan(tick, settings, asked) if _recent(each, since)]
+    plan = resuming.plan(tick, settings, asked)
+    found = [each for each in plan if asked or _recent(each, since, tick.world)]
     home = settings.places.home
-    if arguments.json:
+    if arguments.tmux:
+        print(
+            resume_script.script(
+                _with_sockets(found, tick), adopt=_adopt(arguments), environ=os.environ
+            )
+        )
+    elif arguments.json:
         rows = [_row(each, home) for each in found]
         print(json.dumps(rows, indent=2, ensure_ascii=escapes()))
     else:
-        nothing = "no session has ended" + (f" since {since.isoformat(' ')}" if since else "")
+        nothing = f"no session has ended {_span(since)}"
         print("\n\n".join(map(_block, found)) or nothing)
     return _status(tick, found)
 
@@ -61,6 +70,12 @@ def _since(text: str, now: datetime) -> datetime:
             "See: agent-sessions resume-plan --help"
         )
     return found
+
+
+def _span(since: datetime | None) -> str:
+    if since is None:
+        return "within a day, or with the last boot (longer ago: --since)"
+    return f"since {since.isoformat(' ')}"
 
 
 def _asked(wanted: Iterable[str], tick: Tick, settings: Settings) -> frozenset[str] | None:
@@ -103,10 +118,34 @@ def _row(each: Resumption, home: Path) -> Mapping[str, object]:
     }
 
 
-def _recent(each: Resumption, since: datetime | None) -> bool:
-    """Whether it ended since; one whose time nobody knows may have."""
-    at = each.ended.at if each.ended else None
-    return since is None or at is None or at >= since
+def _recent(each: Resumption, since: datetime | None, world: World) -> bool:
+    """Whether it ended since; one whose time nobody knows may have.
+
+    By default: within a day, or with the boot before this one, however long ago that was.
+    """
+    how = each.ended
+    if how is None or how.at is None:
+        return True
+    if since is not None:
+        return how.at >= since
+    rebooted = how.cause == Cause.HOST_REBOOT and world.boot and how.at >= world.boot.at
+    return bool(rebooted) or how.at >= world.at - timedelta(days=1)
+
+
+def _with_sockets(found: Iterable[Resumption], tick: Tick) -> list[tuple[Resumption, str | None]]:
+    """Each with its tmux server: where its shell lives, else where it was last seen."""
+    seen = tick.sessions()
+    entries = {entry.name: seen.sighting(entry) for entry in tick.registry.entries}
+    sockets = {name: sighting.socket for name, sighting in entries.items() if sighting}
+    return [(each, resume_script.socket_of(each, sockets)) for each in found]
+
+
+def _adopt(arguments: argparse.Namespace) -> list[str]:
+    """The command that the script ends with, for the same registry."""
+    registry = (
+        ["--registry", str(Path(arguments.registry).absolute())] if arguments.registry else []
+    )
+    return ["agent-sessions", "adopt", *registry]
 
 
 def _troubles(tick: Tick) -> set[str]:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import psutil
@@ -21,9 +22,11 @@ from reconcile.resume import Resumption
 
 API, DOCS, AGY = "lab-api-creator-claude", "lab-docs-creator-claude", "lab-y-creator-agy"
 CODEX = "lab-z-creator-codex"
+NOTHING = "no session has ended within a day, or with the last boot (longer ago: --since)\n"
 OWN = "87dc548e-0000-4000-8000-0000000031f2"
 OTHER = "33333333-0000-4000-8000-00000000000c"
-ENDED = "2026-11-20T10:00:00+09:00"
+AN_HOUR_AGO = datetime.now(timezone(timedelta(hours=9))) - timedelta(hours=1)
+ENDED = AN_HOUR_AGO.isoformat(timespec="seconds")
 
 
 def lives(desk: Desk, name: str, own: str = OWN, **keys: str) -> str:
@@ -94,7 +97,7 @@ def test_an_ended_session_has_the_line_that_resumes_it(desk: Desk, name: str, co
     done.complaints(0)
     head, when, line = done.out.splitlines()
     assert head == name
-    assert when.startswith("  ended 2026-11-20 ")
+    assert when.startswith(f"  ended {AN_HOUR_AGO.astimezone():%Y-%m-%d} ")
     assert when.endswith(", cause: tmux-server-died")
     assert line == f"  cd ~/lab/{folder} && {command}"
     assert commandline.everything_below(desk.fence.home) == before, "it only looks"
@@ -171,7 +174,7 @@ def test_living_sessions_and_a_person_s_words_are_left_out(desk: Desk) -> None:
     desk.write(*desk.starts(API, agent="claude"), ended(desk, DOCS, status="paused"))
 
     assert plan(desk) == []
-    assert desk.run("resume-plan").out == "no session has ended\n"
+    assert desk.run("resume-plan").out == NOTHING
     rows = plan(desk, API, DOCS)
     assert [row["why"] for row in rows] == [
         "it is not known to have ended (the registry says: running)",
@@ -312,7 +315,7 @@ def test_a_session_that_may_have_ended_is_complained_of(desk: Desk) -> None:
         done = desk.run("resume-plan")
         outside.kill()
 
-    assert (done.status, done.out) == (3, "no session has ended\n")
+    assert (done.status, done.out) == (3, NOTHING)
     assert "still runs, in no session" in done.complaints()
 
 
