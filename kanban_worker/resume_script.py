@@ -36,7 +36,7 @@ busy() { # server words, ID
         { parent[$1] = $2; name[$1] = $3 }
         END {
             for (pid in name) {
-                if (name[pid] ~ /(^|[-\/])(nu|fish|(|a|ba|c|da|k|mk|tc|z)sh)$/) continue
+                if (name[pid] ~ /(^|[-\/])(nu|(a|ba|c|da|fi|k|mk|tc|z)?sh)$/) continue
                 if (name[pid] ~ /^gitstatusd/) continue # of a shell prompt
                 steps = 0
                 for (up = pid; up in parent && !(up in pane) && steps < 99; up = parent[up]) steps++

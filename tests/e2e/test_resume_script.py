@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,114 @@ def test_everybody_is_back_in_its_own_conversation_exactly_once(desk: Desk, prog
     assert again.stdout.count("nothing to write") == len(EVERYBODY)
     assert "terminated" not in desk.registry.read_text()
     assert "no session has ended" in desk.run("resume-plan").out
+
+
+def test_a_session_that_came_back_as_a_bare_shell_gets_its_agent_in_a_new_window(
+    desk: Desk, programs: Path
+) -> None:
+    """As tmux-resurrect and the like bring sessions back: by name, with a shell."""
+    before = fleet(desk)
+    desk.fleet.kill_server(signal.SIGKILL)
+    desk.fleet.start(ONE, agent="shell", cwd=desk.fence.home / "lab/shared")
+    desk.fleet.start(AGY, agent="shell", cwd=desk.workspace(AGY))
+    desk.saved(60)
+
+    done = run(script(desk), programs)
+
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert done.stdout.count("started in a new window, beside its shell") == 2
+    assert done.stdout.count("back in its own conversation") == len(EVERYBODY)
+    assert {name: own(desk, name) for name in EVERYBODY} == before
+    assert len(processes(desk)) == len(EVERYBODY) + 2
+    running = processes(desk)
+    assert run(script(desk, *EVERYBODY), programs).returncode == 0
+    assert processes(desk) == running
+
+
+def test_an_agent_that_was_left_for_its_shell_is_told_and_brought_back(
+    desk: Desk, programs: Path
+) -> None:
+    name = ONE
+    place = desk.workspace(name)
+    pid = desk.fleet.start(name, agent="claude", cwd=place, wrapper=True, options=["--prompted"])
+    desk.write(desk.entry(name, pid=pid, pane="null"))
+    desk.once()
+    before = own(desk, name)
+    desk.fleet.send(name, "quit")
+
+    told = desk.run("resume-plan").out
+    done = run(script(desk), programs)
+
+    assert "cause: agent-exited" in told
+    assert f"claude --resume {before}" in told
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert f"back in its own conversation {before}" in done.stdout
+
+
+def test_what_a_shell_could_misread_is_a_comment_and_never_a_command(desk: Desk) -> None:
+    touched = desk.fence.root / "touched"
+    evil = f"x\\n touch {touched}\\n"
+    ended = {"status": "terminated", "terminated_at": datetime.now().astimezone().isoformat()}
+    ids = {"claude_session_id_own": "87dc548e-0000-4000-8000-0000000031f2"}
+    desk.write(
+        desk.entry(f'"{evil}creator"', agent="claude", **ended, **ids),
+        desk.entry("lab-b-creator-claude", workspace=f'"/{evil}"', **ended, **ids),
+        desk.entry("lab-c-creator-claude", termination_cause=f'"{evil}"', **ended, **ids),
+    )
+
+    text = desk.run("resume-plan", "--tmux").out
+    done = run(text, desk.fence.root)
+
+    assert done.returncode == 0, done.stderr
+    assert not touched.exists()
+    assert all(line.startswith("#") for line in text.splitlines() if "touch " in line)
+
+
+class TestAdopt:
+    def test_of_several_the_others_are_adopted_and_each_trouble_is_one_line(
+        self, desk: Desk
+    ) -> None:
+        desk.write(*desk.starts(ONE, TWO, agent="claude"), desk.entry(ODD), desk.entry(AGY))
+        desk.once()
+        desk.fleet.start(AGY, agent="claude", cwd=desk.workspace(AGY))
+        desk.fleet.kill(TWO)
+        desk.fleet.start(TWO, agent="claude", cwd=desk.workspace("lab-new-creator-claude"))
+        desk.saved(60)
+        desk.run("adopt", ONE)
+
+        done = desk.run("adopt", "nobody", ODD, AGY, ONE, TWO)
+
+        mend = "Nothing was written. Mend `agent:` in the entry, or end that session"
+        assert done.status == 64
+        assert [line.partition(": ")[2] for line in done.err.splitlines()] == [
+            'no entry "nobody" in the registry. See: agent-sessions status',
+            f"no session {ODD} lives in tmux. See: agent-sessions status",
+            f"{AGY}: claude runs in it, and the entry is of agy. {mend}",
+        ]
+        assert f"{ONE}: it is the entry's own already" in done.out
+        assert f"{TWO}: adopted: " in done.out
+
+    def test_another_conversation_is_said_and_ends_with_3(self, desk: Desk) -> None:
+        before = fleet(desk)
+        desk.fleet.kill(ONE)
+        desk.once()
+        desk.fleet.start(ONE, agent="claude", cwd=desk.fence.home / "lab/shared")
+
+        done = desk.run("adopt", "--wait", "20", ONE)
+
+        assert done.status == 3
+        assert "another conversation runs in it: " in done.complaints()
+        assert before[ONE][:4] in done.complaints()
+
+    def test_the_time_runs_out_where_no_agent_comes(self, desk: Desk) -> None:
+        fleet(desk)
+        desk.fleet.kill(ONE)
+        desk.once()
+        desk.fleet.start(ONE, agent="shell", cwd=desk.fence.home / "lab/shared")
+        before = desk.registry.read_text()
+
+        done = desk.run("adopt", "--wait", "2", ONE)
+
+        assert done.status == 64
+        assert f"{ONE}: no agent runs in it" in done.complaints()
+        assert desk.registry.read_text() == before

@@ -20,6 +20,7 @@ from examples import (
     KNOWN,
     NAME,
     NEXT,
+    NEXT_BOOT,
     NOTICED,
     OWN,
     PID,
@@ -29,6 +30,7 @@ from examples import (
     SOCKET,
     WORKSPACE,
     WORLD,
+    YOUNG_SERVER,
     judged,
     listing,
 )
@@ -415,3 +417,64 @@ def test_the_order_of_the_registry_does_not_matter(looked: Looked, others: list[
     entry = replace(DEAD, name=SessionName("third"))
 
     assert decide(entry, *others, looked=looked) == decide(entry, *reversed(others), looked=looked)
+
+
+# An agent that ended though its session lives. --------------------------------------------------
+
+SHELL = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL}, conversations={})
+
+
+def left(world: World = SHELL, entry: Entry = ENTRY) -> Ended | None:
+    return resume.left(entry, world, Sessions(world, Registry(entries=(entry,)), KNOWN))
+
+
+def test_an_agent_that_was_left_for_its_shell_has_ended() -> None:
+    assert left() == Ended(at=None, cause="agent-exited")
+
+
+def test_one_whose_session_came_back_bare_ended_with_the_boot_or_the_server_before() -> None:
+    session = replace(SESSION, created_at=AT)
+    booted = replace(SHELL, boot=NEXT_BOOT, tmux={SOCKET: listing(session)})
+    served = replace(SHELL, tmux={SOCKET: listing(session, server=YOUNG_SERVER)})
+
+    assert left(booted) == Ended(at=NEXT_BOOT.at, cause="host-reboot")
+    assert left(served) == Ended(at=YOUNG_SERVER.started_at, cause="tmux-server-died")
+
+
+@pytest.mark.parametrize(
+    ("world", "entry"),
+    [
+        pytest.param(WORLD, ENTRY, id="its agent runs"),
+        pytest.param(GONE, ENTRY, id="its session is gone"),
+        pytest.param(SHELL, replace(ENTRY, own_id=None), id="it has no conversation"),
+        pytest.param(SHELL, DEAD, id="it is known to have ended"),
+        pytest.param(
+            replace(SHELL, tmux={SOCKET: listing(replace(SESSION, panes=(DEAD_PANE,)))}),
+            ENTRY,
+            id="its pane is dead",
+        ),
+        pytest.param(
+            replace(SHELL, tmux={SOCKET: listing(replace(SESSION, name=OTHER))}),
+            ENTRY,
+            id="only its pid is found",
+        ),
+    ],
+)
+def test_no_agent_was_left_for_its_shell_where(world: World, entry: Entry) -> None:
+    assert left(world, entry) is None
+
+
+def test_an_ended_session_that_came_back_as_a_shell_is_resumed_there() -> None:
+    risen = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL})
+
+    found = decide(world=risen)
+
+    assert found.command == COMMAND
+    assert found.alive == SESSION
+    assert decide().alive is None
+
+
+def test_of_an_unnumbered_server_a_bare_session_tells_only_that_its_agent_left() -> None:
+    nameless = replace(SHELL, tmux={SOCKET: listing(SESSION, server=None)})
+
+    assert left(nameless) == Ended(at=None, cause="agent-exited")
