@@ -14,8 +14,6 @@ from reconcile.observed import Session, SessionName, World
 
 MOST = 3
 """More round trips (up, down, up) than this within the window are no work of a person."""
-RESTLESS = 2
-"""From so many on a death is believed once it lasts: the session may be back at the next look."""
 WINDOW = timedelta(minutes=10)
 LASTS = timedelta(seconds=60)
 WHY = f"it goes up and down; held until it is steady for {WINDOW // timedelta(minutes=1)} minutes"
@@ -30,7 +28,7 @@ class Unsteady:
     flapping: frozenset[SessionName] = frozenset()
     """Nothing is written or said of these, but for a death that lasts."""
     restless: frozenset[SessionName] = frozenset()
-    """Those that flap among them: what ends or exits may be back in a moment."""
+    """Those that flap, and those that were down and are back: they may be back in a moment."""
 
     def why_held(self, drift: Drift, age: timedelta) -> str:
         """Why nothing is written for a drift that was first seen so long ago; "" if it may be."""
@@ -41,11 +39,12 @@ class Unsteady:
 
 
 def unsteady(memory: Memory, flaps: Iterable[Notice], at: datetime) -> Unsteady:
-    """The sessions that flap, by their notices, and those that came back often enough for doubt."""
+    """The sessions that flap, by their notices, and those that came back moments ago."""
     flapping = frozenset(notice.session for notice in flaps if notice.session)
-    often = (name for name, each in memory.lives.items() if len(each.returns) >= RESTLESS)
-    restless = {name for name in often if len(_recent(memory.lives[name].returns, at)) >= RESTLESS}
-    return Unsteady(flapping=flapping, restless=flapping | restless)
+    back = {
+        name for name, each in memory.lives.items() if each.risen and _is_recent(each.risen, at)
+    }
+    return Unsteady(flapping=flapping, restless=flapping | back)
 
 
 def life(entry: Entry, session: Session, world: World) -> Life | None:
@@ -83,13 +82,19 @@ def _moved(before: Life | None, now: Life, at: datetime) -> Life:
     """One that was made anew between two looks was down in between, though nobody saw it down."""
     if before is None:
         return now
-    returned = (at,) if now.made else ()
-    return replace(now, returns=(*_recent(before.returns, at), *returned))
+    recent = _recent(before.returns, at)
+    if now.made is None:
+        return replace(now, returns=recent, risen=before.risen)
+    return replace(now, returns=(*recent, at), risen=before.risen if before.made else at)
 
 
 def _recent(returns: Iterable[datetime], at: datetime) -> tuple[datetime, ...]:
-    """Those within the window; a step of the clock may have left one in the future."""
-    return tuple(each for each in returns if abs(at - each) <= WINDOW)
+    return tuple(each for each in returns if _is_recent(each, at))
+
+
+def _is_recent(moment: datetime, at: datetime) -> bool:
+    """Whether it is within the window; a step of the clock may have left it in the future."""
+    return abs(at - moment) <= WINDOW
 
 
 def notices(memory: Memory, at: datetime) -> Iterator[Notice]:

@@ -76,6 +76,8 @@ class Life:
     """The agent's pane's: a session may be made anew within one second, or its agent be."""
     returns: tuple[datetime, ...] = ()
     """The last times at which it was there again, or another one was, oldest first."""
+    risen: datetime | None = None
+    """When it was last there again after it had been seen down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +172,7 @@ def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:
             for name, each in memory.sources.items()
         },
         lives={
-            name: replace(each, returns=tuple(map(time, each.returns)))
+            name: replace(each, returns=tuple(map(time, each.returns)), risen=known(each.risen))
             for name, each in memory.lives.items()
         },
         sightings={

@@ -122,16 +122,18 @@ def _of_life(life: Life) -> Mapping[str, object]:
         "made": life.made and life.made.isoformat(),
         "pid": life.pid,
         "returns": [each.isoformat() for each in life.returns],
+        "risen": life.risen and life.risen.isoformat(),
     }
 
 
 def _life(data: _Json) -> Life:
-    made, pid = data["made"], data["pid"]
+    made, pid, risen = data["made"], data["pid"], data.get("risen")
     return Life(
         made=None if made is None else _moment(made),
         pid=None if pid is None else int(pid),
         # An older ledger has the times of all changes instead, which say something else.
         returns=tuple(map(_moment, data.get("returns", ()))),
+        risen=None if risen is None else _moment(risen),
     )
 
 

@@ -25,7 +25,7 @@ def memory(at: datetime) -> Memory:
             "tmux": Health(state="unknown", since=at, error="why", error_at=at),
             "agy": Health(state="absent", since=at),
         },
-        lives={SessionName("a"): Life(made=AT, pid=1, returns=(at, at))},
+        lives={SessionName("a"): Life(made=AT, pid=1, returns=(at, at), risen=at)},
         sightings={SessionName("a"): replace(SIGHTING, at=at)},
     )
 

@@ -45,6 +45,7 @@ LIVES = st.builds(
     made=st.none() | TIMES,
     pid=st.none() | st.integers(1, 2**31),
     returns=st.lists(TIMES, max_size=3).map(tuple),
+    risen=st.none() | TIMES,
 )
 PROCESSES = st.builds(ProcessId, pid=st.integers(1, 2**31), start=TEXTS)
 SIGHTINGS = st.builds(

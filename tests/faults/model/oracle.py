@@ -29,7 +29,7 @@ from verdicts import GRACE, Case, Finding, Key, Past
 MOMENT = timedelta(seconds=5)
 SECOND_LOOK = timedelta(seconds=10)
 MANY = 3
-FLAPS, RESTLESS, WINDOW = 3, 2, timedelta(minutes=10)
+FLAPS, WINDOW = 3, timedelta(minutes=10)
 LASTS = timedelta(seconds=60)
 
 Living = tuple[datetime, int] | tuple[()] | None
@@ -42,6 +42,8 @@ class Steadiness:
 
     lives: dict[str, Living] = field(default_factory=dict)
     returns: dict[str, list[datetime]] = field(default_factory=dict)
+    risen: dict[str, datetime] = field(default_factory=dict)
+    """When each was last up again after it had been seen down."""
 
     def unsteady(
         self, watched: Mapping[str, Living], at: datetime, before: Mapping[Key, object]
@@ -53,12 +55,13 @@ class Steadiness:
         recent = {name: self._recent(name, at) for name in self.returns}
         for name in [each for each in self.lives if each not in watched and not recent[each]]:
             del self.lives[name], self.returns[name]
+            self.risen.pop(name, None)
         flapping = {name for name in recent if ("flapping", name, "") in before}
         return {name for name, count in recent.items() if count > FLAPS * (name not in flapping)}
 
     def is_restless(self, name: str, at: datetime) -> bool:
-        """Whether a death is believed only once it lasts."""
-        return self._recent(name, at) >= RESTLESS
+        """Whether it was down and is back: a death is believed only once it lasts."""
+        return name in self.risen and abs(at - self.risen[name]) <= WINDOW
 
     def _recent(self, name: str, at: datetime) -> int:
         return sum(abs(at - each) <= WINDOW for each in self.returns.get(name, ()))
@@ -68,6 +71,8 @@ class Steadiness:
         before, returns = self.lives.get(name), self.returns.setdefault(name, [])
         if before is not None and now not in {(), before}:
             returns.append(at)
+            if not before:
+                self.risen[name] = at
         self.lives[name] = now
 
 
