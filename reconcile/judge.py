@@ -6,7 +6,7 @@ event. What could not be looked at makes no drift, only a notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -195,10 +195,14 @@ class _Look:
             ]
             if len(living) > 1:
                 yield strangers.several(name, living)
-            elif living and (free := self._free(living[0])):
-                mistakable = self._sessions.is_mistakable(free)
-                world = _unnamed(self._world, free) if mistakable else self._world
-                yield from strangers.judge(free, world, self._registry, missing)
+            elif living:
+                yield from self._judge_stranger(*living, missing=missing)
+
+    def _judge_stranger(self, session: Session, *, missing: Sequence[Entry]) -> Iterator[Finding]:
+        if free := self._free(session):
+            mistakable = self._sessions.is_mistakable(free)
+            world = _unnamed(self._world, free) if mistakable else self._world
+            yield from strangers.judge(free, world, self._registry, missing)
 
     def _free(self, session: Session) -> Session | None:
         """A session without the panes that another one shows as well; None where nothing is left.
