@@ -6,7 +6,7 @@ event. What could not be looked at makes no drift, only a notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -52,19 +52,19 @@ def judge(world: World, registry: Registry | None, memory: Memory, policy: Polic
     Without a registry (it could not be read) nothing but blindness can be told.
     """
     findings: list[Finding] = list(_blindness(world))
-    if registry is None:
-        return _sorted(findings, Judgement(sightings=memory.sightings), world.at)
-    look = _Look(world, registry, memory, policy)
-    for entry in registry.entries:
-        findings += look.judge_entry(entry)
-    findings += look.judge_strangers()
-    findings += ids.judge_expiring(world, registry)
-    found = Judgement(
-        lives=look.lives,
-        sightings=look.sightings,
-        elsewhere=frozenset(look.elsewhere),
-        hidden=look.hidden,
-    )
+    found = Judgement(sightings=memory.sightings)
+    if registry is not None:
+        look = _Look(world, registry, memory, policy)
+        for entry in registry.entries:
+            findings += look.judge_entry(entry)
+        findings += look.judge_strangers()
+        findings += ids.judge_expiring(world, registry)
+        found = Judgement(
+            lives=look.lives,
+            sightings=look.sightings,
+            elsewhere=frozenset(look.elsewhere),
+            hidden=look.hidden,
+        )
     return _sorted(findings, found, world.at)
 
 
@@ -135,7 +135,6 @@ class _Look:
     def _judge_elsewhere(self, case: Case) -> Iterator[Finding]:
         """A session here under the name of another host's entry is somebody's mistake."""
         here = self._sessions.named(case.entry)
-        self._taken.update(map(location.key, here))
         if any(session.alive for session in here):
             whose = f"of host {case.entry.host}" if case.entry.host else "of another host"
             text = f"a session of this name runs here, but the entry is {whose}; it is left alone"
@@ -200,12 +199,16 @@ class _Look:
             living = [
                 each for each in named if each.alive and location.key(each) not in self._taken
             ]
-            if len({each.socket for each in living}) > 1:
-                yield strangers.several(living)
-            elif living and (free := self._free(living[0])):
-                mistakable = self._sessions.is_mistakable(free)
-                world = _unnamed(self._world, free) if mistakable else self._world
-                yield from strangers.judge(free, world, self._registry, missing)
+            if len(living) > 1:
+                yield strangers.several(name, living)
+            elif living:
+                yield from self._judge_stranger(*living, missing=missing)
+
+    def _judge_stranger(self, session: Session, *, missing: Sequence[Entry]) -> Iterator[Finding]:
+        if free := self._free(session):
+            mistakable = self._sessions.is_mistakable(free)
+            world = _unnamed(self._world, free) if mistakable else self._world
+            yield from strangers.judge(free, world, self._registry, missing)
 
     def _free(self, session: Session) -> Session | None:
         """A session without the panes that another one shows as well; None where nothing is left.
@@ -231,13 +234,9 @@ def _agents_panes(session: Session, pane: Pane, world: World) -> Iterable[str]:
 
 
 def _unnamed(world: World, session: Session) -> World:
-    """The world without what is told of a session by its name, which may be of another one."""
+    """The world for one session, without what is told by its name: that may be of another one."""
     why = Unknown(f"several tmux servers have a session called {session.name}")
-    return replace(
-        world,
-        conversations={**world.conversations, session.name: why},
-        environs={key: each for key, each in world.environs.items() if key != session.name},
-    )
+    return replace(world, conversations={session.name: why}, environs={})
 
 
 def _is_recorded(case: Case, found: Located) -> bool:

@@ -49,8 +49,6 @@ class Disputed:
 
 Location = Located | Disputed | None
 
-NOT_ASKED = Unknown("it was not asked")
-
 
 class Sessions:
     """The sessions of one look, and which entry each belongs to."""
@@ -59,15 +57,19 @@ class Sessions:
         """Read place and listings of the world alone: the rest may not be known yet."""
         self.by_name: Mapping[SessionName, Sequence[Session]] = by_name(world.tmux.values())
         self._listings = world.tmux
+        answers = world.tmux.items()
+        self._versions = {at: each.version for at, each in answers if isinstance(each, Listing)}
         self._place, self._home_since = world.place, world.home_since
         self._sightings = memory.sightings
-        self._by_id = {(each.socket, each.id): each for each in self.all() if each.id}
+        self._by_id = {(each.socket, each.id): each for each in self.all()}
         # A pane in a linked window or a grouped session is in several: the oldest one counts, so
         # that nothing depends on what other sessions are called.
         self._by_pane: dict[tuple[str, str], Session] = {}
+        self._by_pid: dict[int | None, list[Session]] = {}
         for session, pane in sorted(self._panes(), key=lambda both: age(both[0])):
             self._by_pane.setdefault((session.socket, pane.pane_id), session)
-        self._registry = registry
+            if not pane.dead:
+                self._by_pid.setdefault(pane.pid, []).append(session)
         self._exact = {entry.name for entry in registry.entries}
         self._names: set[SessionName] = set()
         self._owners: dict[tuple[str, SessionName], list[SessionName]] = {}
@@ -75,8 +77,8 @@ class Sessions:
             self._names.update(names.as_listed(entry.name))
             if seen := self._seen(entry):
                 self._owners.setdefault(key(seen.session), []).append(entry.name)
-        self._by_pid: dict[int, list[Session]] | None = None
-        self._recorders: Counter[int | None] | None = None
+        running = (entry for entry in registry.entries if entry.status == RUNNING)
+        self._recorders = Counter(entry.pane_pid for entry in running)
 
     def all(self) -> Iterator[Session]:
         """Every session of every server that was asked."""
@@ -124,25 +126,29 @@ class Sessions:
         servers = {session.socket for session in named}
         if sighting and sighting.socket in servers:
             named = [session for session in named if session.socket == sighting.socket]
-        elif sighting and isinstance(self._listings.get(sighting.socket, NOT_ASKED), Unknown):
+        elif sighting and self._is_silent(sighting.socket):
             why = f"it was last seen at another tmux server ({sighting.socket}), which says nothing"
             return Disputed(why, (*named,))
         elif len(servers) > 1:
             found = ", ".join(sorted(servers))
             return Disputed(f"several tmux servers have a session of this name: {found}", (*named,))
-        best = next((session for session in named if session.alive), named[0])
-        owners = self._other_owners(entry, best)
+        first = named[0]
+        owners = self._other_owners(entry, first)
         if owners and sighting is None:
             why = f"the session of this name is that of entry {owners[0]}, which was renamed"
-            return Disputed(why, (best,))
-        return None if owners else Located(best, How.NAME)
+            return Disputed(why, (first,))
+        return None if owners else Located(first, How.NAME)
+
+    def _is_silent(self, socket: str) -> bool:
+        """Whether nobody can tell what a tmux server has: it gave no answer, or was not asked."""
+        return socket not in self._listings or isinstance(self._listings[socket], Unknown)
 
     def _other_owners(self, entry: Entry, session: Session) -> Sequence[SessionName]:
         """Which other running entries were last seen in a session, or in a pane of it."""
         return sorted(name for name in self._owners.get(key(session), ()) if name != entry.name)
 
     def named(self, entry: Entry) -> Sequence[Session]:
-        """The sessions of its name: exactly, else as their server's version rewrites it."""
+        """The sessions of its name: exactly, then as their server's version rewrites it."""
         return [
             session
             for form in names.as_listed(entry.name)
@@ -153,12 +159,8 @@ class Sessions:
     def _is_rewritten(self, entry: Entry, form: SessionName, socket: str) -> bool:
         """Whether a server lists the entry's session so, and no entry is written exactly so."""
         return form not in self._exact and form in names.as_listed(
-            entry.name, self._version(socket)
+            entry.name, self._versions[socket]
         )
-
-    def _version(self, socket: str) -> str:
-        answer = self._listings.get(socket)
-        return answer.version if isinstance(answer, Listing) else ""
 
     def _seen(self, entry: Entry) -> Located | None:
         """The very session, or the very pane, of the entry's sighting, if it is still listed."""
@@ -182,18 +184,14 @@ class Sessions:
 
     def _by_process(self, entry: Entry) -> Located | None:
         """The one session that holds the recorded pane's pid, unless it may be another entry's."""
-        if entry.pane_pid is None or entry.status != RUNNING:
+        if entry.status != RUNNING:
             return None
-        if self._by_pid is None or self._recorders is None:
-            self._by_pid = {}
-            running = (each for each in self._registry.entries if each.status == RUNNING)
-            self._recorders = Counter(each.pane_pid for each in running)
-            for session, pid in {(s, pane.pid) for s, pane in self._panes() if not pane.dead}:
-                self._by_pid.setdefault(pid, []).append(session)
         found = self._by_pid.get(entry.pane_pid, [])
         free = [s for s in found if s.name not in self._names and key(s) not in self._owners]
-        alone = len(free) == 1 and self._recorders[entry.pane_pid] == 1
-        return Located(free[0], How.PROCESS) if alone else None
+        match free:
+            case [session] if self._recorders[entry.pane_pid] == 1:
+                return Located(session, How.PROCESS)
+        return None
 
     def _panes(self) -> Iterator[tuple[Session, Pane]]:
         return ((session, pane) for session in self.all() for pane in session.panes)

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconcile import flapping, gone, names
-from reconcile.desired import RUNNING, Edit, Registry
+from reconcile.desired import RUNNING, Edit, Entry, Registry
 from reconcile.drift import (
     LETTERS,
     Drift,
@@ -126,7 +126,8 @@ def plan(
         memory = flapping.after(memory, judgement.lives, world.at)
     flaps = tuple(flapping.notices(memory, world.at))
     unsteady = flapping.unsteady(memory, flaps, world.at)
-    waves = _waves(judgement, world, registry, memory)
+    entries = registry.entries if registry is not None else ()
+    waves = _waves(judgement, world, entries, memory)
     decisions = tuple(
         _decide(drift, waves.get(drift.id), unsteady, world, memory, policy)
         for drift in judgement.drifts
@@ -141,24 +142,23 @@ def plan(
     return Plan(
         decisions=decisions,
         notes=notes,
-        memory=_seen(_sighted(_remember(decisions, notes, missed, memory), judgement), world),
+        memory=_seen(_remember(decisions, notes, missed, judgement, memory), world),
         unsteady=unsteady,
     )
 
 
 def _waves(
-    judgement: Judgement, world: World, registry: Registry | None, memory: Memory
-) -> Mapping[FindingId, str]:
-    """Why deaths are not believed at first sight; those that are believed are left out."""
+    judgement: Judgement, world: World, entries: Sequence[Entry], memory: Memory
+) -> Mapping[FindingId, str | None]:
+    """Why deaths are not believed at first sight; None of one that is believed."""
     deaths = [drift for drift in judgement.drifts if drift.kind is DriftClass.TMUX_GONE]
-    if not deaths or registry is None:
+    if not deaths:
         return {}
     changed = gone.changed_servers(world, memory)
-    together = _together(len(deaths), judgement, world, registry)
+    together = _together(len(deaths), judgement, world, entries)
     if gone.changed_boot(world, memory):
         changed, together = [], "the host was started anew"
-    found = {each.id: _of_server(each, changed, memory) or together for each in deaths}
-    return {one: why for one, why in found.items() if why}
+    return {each.id: _of_server(each, changed, memory) or together for each in deaths}
 
 
 def _of_server(drift: Drift, changed: Sequence[str], memory: Memory) -> str | None:
@@ -168,11 +168,13 @@ def _of_server(drift: Drift, changed: Sequence[str], memory: Memory) -> str | No
     return f"the tmux server of {own[0]} is another one than before" if own else None
 
 
-def _together(deaths: int, judgement: Judgement, world: World, registry: Registry) -> str | None:
+def _together(
+    deaths: int, judgement: Judgement, world: World, entries: Sequence[Entry]
+) -> str | None:
     """Whether too many ended at once, or none is left."""
     # A wave is no smaller because not all of it could be seen.
     doubts = judgement.hidden + sum(notice.perhaps_gone for notice in judgement.notices)
-    here = (entry for entry in registry.entries if entry.name not in judgement.elsewhere)
+    here = (entry for entry in entries if entry.name not in judgement.elsewhere)
     running = sum(entry.status == RUNNING for entry in here)
     if deaths + doubts >= STORM_AT_LEAST and (deaths + doubts) * 2 >= running:
         doubtful = f", {doubts} more in doubt" if doubts else ""
@@ -232,22 +234,20 @@ def _remember(
     decisions: tuple[Decision, ...],
     notes: tuple[Note, ...],
     missed: str,
+    judgement: Judgement,
     memory: Memory,
 ) -> Memory:
-    """What is open as long as nothing is written, and what this look may have missed."""
+    """What is open as long as nothing is written, and what this look may have missed.
+
+    And where each entry's session was seen.
+    """
     open_now = {key: each for key, each in memory.open.items() if key[0] in missed}
     for note in notes:
         open_now[note.notice.id] = _again(note.notice.id, note.since, None, memory)
     for decision in decisions:
         key = decision.drift.id
         open_now[key] = _again(key, decision.since, decision.first_held, memory)
-    return replace(memory, open=open_now)
-
-
-def _sighted(memory: Memory, judgement: Judgement) -> Memory:
-    """The memory with where each entry's session is; the very same one while none of it changed."""
-    same = memory.sightings == judgement.sightings
-    return memory if same else replace(memory, sightings=judgement.sightings)
+    return replace(memory, open=open_now, sightings=judgement.sightings)
 
 
 def _seen(memory: Memory, world: World) -> Memory:

@@ -25,7 +25,8 @@ def judge(case: Case, session: Session, sighting: Sighting | None) -> Iterator[F
     exited = identity.has_exited(case.entry, session, pane, case.world, sighting)
     if restarted:
         yield restarts.drift(case, session, pane, changed)
-        case = replace(case, entry=restarts.renewed(case.entry, session, pane))
+        # The entry follows: what was recorded of the former process is no difference any more.
+        case = replace(case, entry=replace(case.entry, pane_pid=None, created_at=None))
     elif changed and not exited:
         text = f"not the session that was registered: {'; '.join(changed)}"
         yield case.notice(NoticeKind.IDENTITY, text, session.created_at, *changed)
@@ -98,10 +99,11 @@ def is_ours(case: Case, session: Session) -> bool:
     Where the registry is not at home, a name alone says nothing: another host has its own session
     of that name. So the session must have been seen here before, or be the recorded process.
     """
-    world, entry = case.world, case.entry
+    world, entry, place = case.world, case.entry, case.world.place
     sighting = case.memory.sightings.get(names.key(entry.name))
-    here = isinstance(world.place, Place) and world.place
-    if here and (world.away is None or (sighting and sighting.place == here.id)):
+    if isinstance(place, Place) and (
+        world.away is None or (sighting and sighting.place == place.id)
+    ):
         return True
     pane = identity.agent_pane(session, entry, world)
     recorded = entry.pane_pid is not None and entry.created_at is not None

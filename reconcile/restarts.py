@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from reconcile import identity
 from reconcile.case import Case
@@ -14,16 +13,18 @@ from reconcile.observed import Agent, Pane, Session
 
 def drift(case: Case, session: Session, pane: Pane, changed: Sequence[str]) -> Drift:
     """The entry follows its agent into another pane process; no id is touched by that."""
-    before, after = case.entry, renewed(case.entry, session, pane)
-    command = _command(case, session, pane)
+    before = case.entry
+    agent = identity.inside(session, pane, case.world).agent
+    command = agent.process.command if isinstance(agent, Agent) else before.pane_command
     edits: list[SetKey] = []
     if before.pane_pid is not None:
-        edits.append(_in_pane(before, "pid", after.pane_pid))
-    if before.pane_command and command not in {"", before.pane_command}:
-        edits.append(_in_pane(before, "cmd", command))
+        edits.append(_in_pane(before, "pid", pane.pid))
     if before.created_at:
         at = session.created_at.astimezone(case.world.at.tzinfo)
         edits.append(SetKey(session=before.name, key="created_at", value=at))
+    # The last one: the card waits for the first, and looks for no command in the registry.
+    if before.pane_command and command not in {"", before.pane_command}:
+        edits.append(_in_pane(before, "cmd", command))
     was: Mapping[str, Scalar] = {
         "pane.pid": before.pane_pid,
         "pane.cmd": before.pane_command,
@@ -41,19 +42,5 @@ def drift(case: Case, session: Session, pane: Pane, changed: Sequence[str]) -> D
     )
 
 
-def renewed(entry: Entry, session: Session, pane: Pane) -> Entry:
-    """The entry as it is once it follows."""
-    return replace(
-        entry,
-        pane_pid=pane.pid if entry.pane_pid is not None else None,
-        created_at=session.created_at if entry.created_at else None,
-    )
-
-
 def _in_pane(entry: Entry, key: str, value: Scalar) -> SetKey:
     return SetKey(session=entry.name, key=key, value=value, inside="pane")
-
-
-def _command(case: Case, session: Session, pane: Pane) -> str:
-    agent = identity.inside(session, pane, case.world).agent
-    return agent.process.command if isinstance(agent, Agent) else ""

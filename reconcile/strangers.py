@@ -18,15 +18,15 @@ from reconcile.observed import (
     Place,
     Process,
     Session,
+    SessionName,
     Unknown,
     Unproven,
     World,
 )
 
 
-def several(living: Sequence[Session]) -> Notice:
+def several(name: SessionName, living: Sequence[Session]) -> Notice:
     """What is said of a name that several servers have: nobody can tell which one is meant."""
-    name = living[0].name
     where = ", ".join(sorted(each.socket for each in living))
     return Notice(
         id=finding_id(LETTERS[NoticeKind.DISPUTED], name, where),
@@ -98,14 +98,12 @@ def _may_be(
             ids = set()
     if ids & {entry.own_id, *entry.other_ids}:
         return True
-    running = [inside.process, inside.agent.process if isinstance(inside.agent, Agent) else None]
-    pids = {each.pid for each in running if isinstance(each, Process)} | {pane.pid}
-    if entry.pane_pid not in pids:
+    agents = [inside.agent] if isinstance(inside.agent, Agent) else []
+    if entry.pane_pid not in {pane.pid, *(each.process.pid for each in agents)}:
         return False
     if not isinstance(inside.process, Process):
         return True
-    kinds = {inside.agent.kind} if isinstance(inside.agent, Agent) else set[str]()
-    return gone.may_be(entry, inside.process, kinds, registry)
+    return gone.may_be(entry, inside.process, {each.kind for each in agents}, registry)
 
 
 def _unregistered(

@@ -15,10 +15,12 @@ from examples import (
     GONE,
     KNOWN,
     NAME,
+    NOTES,
     PANE,
     PID,
     RUNS_CLAUDE,
     RUNS_SHELL,
+    SECOND_SOCKET,
     SESSION,
     SOCKET,
     WORLD,
@@ -39,6 +41,7 @@ BLIND = replace(WORLD, tmux={SOCKET: Unknown("no answer")})
 HIDDEN = replace(
     WORLD, inside={(SOCKET, "%1"): Inside(process=Unknown("not ours"), agent=Unknown("not ours"))}
 )
+BESIDE = replace(SESSION, socket=SECOND_SOCKET)
 HALF_A_MINUTE = timedelta(seconds=30)
 
 
@@ -218,7 +221,7 @@ def test_a_session_whose_pane_is_dead_is_down() -> None:
 
 def test_of_several_panes_the_recorded_one_tells_and_another_may_come_and_go() -> None:
     def beside(pid: int, recorded: Inside) -> World:
-        panes = (PANE, replace(PANE, pane_id="%2", pid=pid))
+        panes = (replace(PANE, pane_id="%2", pid=pid), PANE)
         return replace(
             WORLD,
             tmux={SOCKET: listing(replace(SESSION, panes=panes))},
@@ -244,10 +247,11 @@ def test_panes_that_change_places_around_the_agents_are_no_change_of_it() -> Non
 def test_slow_changes_are_each_believed(gap: timedelta) -> None:
     story = Story()
 
-    found = [story.look(world, gap) for world in (UP, DOWN) * 10]
-
-    assert not any(map(flapping, found))
-    assert story.writes == 10
+    for _ in range(10):
+        up, down = story.look(UP, gap), story.look(DOWN, gap)
+        lasts = down if down.writes else story.look(DOWN, timedelta(minutes=1))
+        assert lasts.writes
+        assert not any(map(flapping, (up, down, lasts)))
 
 
 def test_an_agent_that_ends_in_its_shell_again_and_again_flaps_as_well() -> None:
@@ -281,10 +285,37 @@ def test_a_session_made_anew_between_two_looks_went_down_and_up() -> None:
             id="its server does not answer, and nothing shows that it ended",
         ),
         pytest.param(HIDDEN, id="what runs in it is hidden"),
+        pytest.param(replace(DOWN, place=Unknown("no id")), id="nobody knows which host this is"),
+        pytest.param(
+            replace(BLIND, tmux={**BLIND.tmux, SECOND_SOCKET: listing(BESIDE)}),
+            id="another server has a session of its name, and its own does not answer",
+        ),
     ],
 )
 def test_what_could_not_be_seen_is_no_change(unsure: World) -> None:
     story = Story()
+
+    found = story.looks([UP, unsure] * 5)
+
+    assert not flapping(found)
+    assert story.memory.lives[NAME].returns == ()
+
+
+@pytest.mark.parametrize(
+    "unsure",
+    [
+        pytest.param(
+            replace(BLIND, tmux={SECOND_SOCKET: listing(NOTES), **BLIND.tmux}),
+            id="one of two servers did not answer",
+        ),
+        pytest.param(
+            replace(DOWN, rivals=frozenset({SOCKET})), id="two servers share the path of one"
+        ),
+        pytest.param(replace(DOWN, tmux={}), id="no server was asked"),
+    ],
+)
+def test_an_ended_session_that_may_still_be_there_has_not_gone_while(unsure: World) -> None:
+    story = Story(entry=replace(ENTRY, status="terminated", terminated_at=AT))
 
     found = story.looks([UP, unsure] * 5)
 

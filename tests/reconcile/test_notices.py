@@ -13,6 +13,7 @@ from examples import (
     ENTRY,
     GONE,
     HERE,
+    KNOWN,
     LATER,
     NAME,
     NEXT,
@@ -21,8 +22,10 @@ from examples import (
     RUNS_CLAUDE,
     RUNS_SHELL,
     SECOND_SOCKET,
+    SEEN,
     SESSION,
     SHELL,
+    SIGHTING,
     SOCKET,
     WORLD,
     judged,
@@ -30,8 +33,8 @@ from examples import (
     notices,
 )
 from reconcile import judge
-from reconcile.desired import Entry
-from reconcile.drift import FOREVER, Judgement, Notice, NoticeKind
+from reconcile.desired import Entry, Registry
+from reconcile.drift import FOREVER, LETTERS, Judgement, Notice, NoticeKind, finding_id
 from reconcile.memory import Memory
 from reconcile.observed import (
     Ambiguous,
@@ -44,6 +47,7 @@ from reconcile.observed import (
     World,
 )
 from reconcile.policy import Policy
+from reconcile.sightings import RENEWED
 
 GRACE = timedelta(minutes=2)
 """The documented default."""
@@ -184,6 +188,15 @@ def test_a_judgement_holds_until_the_first_of_several_times() -> None:
     before = replace(ended, name=second.name, terminated_at=AT - timedelta(minutes=1))
 
     assert judged(world, ended, before).until == AT - timedelta(minutes=1) + GRACE
+
+
+def test_a_quiet_look_holds_until_its_sightings_are_to_be_renewed() -> None:
+    registry = Registry(entries=(ENTRY,))
+
+    found = judge.judge(WORLD, registry, SEEN, Policy())
+
+    assert found.until == SIGHTING.at + RENEWED
+    assert judge.judge(replace(WORLD, at=found.until), registry, SEEN, Policy()) == found
 
 
 def test_what_is_to_be_written_says_when_it_was_noticed_so_it_is_judged_anew() -> None:
@@ -378,6 +391,43 @@ def test_of_a_look_that_found_nothing_at_all_only_that_is_told() -> None:
     assert only(judged(World(at=AT, place=HERE), ENTRY), NoticeKind.BLIND).message == (
         "lab-x-creator-claude: not listed by tmux, but no tmux server was asked"
     )
+
+
+# What tells one finding from the next. ----------------------------------------------------------
+
+LATE = replace(WORLD, tmux={SECOND_SOCKET: listing(replace(SESSION, socket=SECOND_SOCKET))})
+AWAY = replace(WORLD, away="the registry is at home at laptop")
+DEAD = replace(AWAY, tmux={SOCKET: listing(replace(SESSION, panes=(DEAD_PANE,)))})
+RENAMED = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, name=judge.SessionName("notes")))})
+
+
+@pytest.mark.parametrize(
+    ("world", "entry", "memory", "letter", "keys"),
+    [
+        pytest.param(RENAMED, ENTRY, SEEN, "N", ["notes"], id="the new name of its session"),
+        pytest.param(WORLD, replace(ENTRY, host="laptop"), KNOWN, "H", ["laptop"], id="the host"),
+        pytest.param(
+            AWAY, replace(ENTRY, pane_pid=7), KNOWN, "H", [AWAY.away], id="why it is not ours"
+        ),
+        pytest.param(DEAD, ENTRY, KNOWN, "U", [DEAD.away], id="why a death is not believed"),
+        pytest.param(
+            LATE,
+            ENTRY,
+            SEEN,
+            "W",
+            [f"it was last seen at another tmux server ({SOCKET}), which says nothing"],
+            id="why a name is disputed",
+        ),
+    ],
+)
+def test_a_finding_is_another_one_and_told_anew_with(
+    world: World, entry: Entry, memory: Memory, letter: str, keys: list[str]
+) -> None:
+    (notice,) = judged(world, entry, memory=memory).notices
+
+    assert notice.id == finding_id(letter, NAME, *keys)
+    assert LETTERS[notice.kind] == letter
+    assert all(key in notice.message for key in keys)
 
 
 def test_two_ghosts_of_one_session_are_two_notices() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -230,6 +230,50 @@ def test_where_the_registry_is_not_at_home_a_session_that_differs_is_not_taken_f
     assert sightings(world, ENTRY, memory=KNOWN)[NAME].session_id == "$1"
 
 
+def test_where_the_registry_is_not_at_home_what_was_seen_here_is_its_own_though_it_differs() -> (
+    None
+):
+    world = replace(WORLD, away="it lives elsewhere")
+    entry = replace(ENTRY, pane_pid=7, agent="agy", own_id=None)
+
+    (own,) = judged(world, entry, memory=SEEN).notices
+    (others,) = judged(
+        world, replace(entry, host="devbox"), memory=seen(place=ELSEWHERE.id)
+    ).notices
+
+    assert own.kind is NoticeKind.IDENTITY
+    assert others.kind is NoticeKind.OTHER_HOST
+
+
+def test_where_the_registry_is_not_at_home_the_recorded_pane_proves_it_beside_another_agent() -> (
+    None
+):
+    process = Process(pid=SECOND.pid, started_at=BORN, command="agy", cwd="/srv")
+    world = replace(
+        MOVED_ON,
+        away="it lives elsewhere",
+        tmux={SOCKET: listing(replace(SESSION, panes=(SECOND, PANE), directory="/srv"))},
+        inside={
+            (SOCKET, "%1"): RUNS_CLAUDE,
+            (SOCKET, "%2"): Inside(process=process, agent=Agent(kind="agy", process=process)),
+        },
+    )
+
+    assert [each.kind for each in judged(world, ENTRY).drifts] == [DriftClass.ID_MATERIALISED]
+
+
+def test_where_the_place_is_unknown_a_name_alone_shows_nobody_whose_session_it_is() -> None:
+    world = replace(WORLD, place=Unknown("the machine id cannot be read"))
+
+    (_, notice) = judged(world, replace(ENTRY, pane_pid=7)).notices
+
+    assert notice.kind is NoticeKind.OTHER_HOST
+    assert notice.message == (
+        f"{NAME}: a session of this name runs here, and nothing shows that it is the entry's: "
+        "the machine id cannot be read"
+    )
+
+
 @pytest.mark.parametrize("lacks", ["pane_pid", "created_at"])
 def test_where_the_registry_is_not_at_home_a_name_and_a_workspace_prove_nothing(lacks: str) -> None:
     world = replace(MOVED_ON, away="it lives elsewhere")
@@ -441,7 +485,10 @@ def test_after_a_reboot_an_earlier_process_id_is_nobodys() -> None:
 
 
 def test_a_server_that_does_not_answer_is_told_once_and_nobody_is_dead() -> None:
-    assert doubts(replace(GONE, tmux={SOCKET: BLIND})) == ["cannot see: tmux gave no answer"]
+    world = replace(GONE, tmux={SOCKET: BLIND})
+
+    assert doubts(world) == ["cannot see: tmux gave no answer"]
+    assert sightings(world) == SEEN.sightings
 
 
 @pytest.mark.parametrize(
@@ -722,6 +769,12 @@ def test_a_session_that_was_renamed_before_it_was_ever_seen_is_found_by_the_reco
     assert sightings(PID_ALONE, memory=KNOWN)[NAME].session_id == "$1"
 
 
+def test_the_recorded_pid_finds_a_session_also_where_it_is_not_the_first_panes() -> None:
+    world = replace(PID_ALONE, tmux=moved(RENAMED, panes=(SECOND, PANE)).tmux)
+
+    assert [each.kind for each in judged(world, ENTRY).notices] == [NoticeKind.RENAMED]
+
+
 @pytest.mark.parametrize(
     ("world", "entries"),
     [
@@ -856,18 +909,58 @@ def test_the_entry_of_a_restarted_agent_follows_and_its_id_goes_on_in_the_same_l
         ("created_at", BORN, AT),
     ]
     assert drift.done == "The entry follows."
-    assert drift.seen.startswith(f"restarted in the same workspace: pane process was {PID}, is 9")
+    assert drift.seen == (
+        f"restarted in the same workspace: pane process was {PID}, is 9; "
+        f"created {BORN.isoformat()}, is {AT.isoformat()}"
+    )
+    assert drift.evidence == {"socket": SOCKET, "pane": "%1", "pid": 9}
 
 
-def test_of_a_restarted_agent_only_what_was_recorded_follows() -> None:
-    bare = replace(ENTRY, pane_pid=None, pane_command=None)
-    other = replace(ENTRY, created_at=None, pane_command="node")
+@pytest.mark.parametrize(
+    ("entry", "edits"),
+    [
+        pytest.param(
+            replace(ENTRY, pane_pid=None, pane_command=None),
+            [("created_at", AT)],
+            id="the time of creation alone",
+        ),
+        pytest.param(
+            replace(ENTRY, created_at=None, pane_command="node"),
+            [("pane.pid", 9), ("pane.cmd", "claude")],
+            id="another command",
+        ),
+        pytest.param(
+            replace(ENTRY, pane_command="node"),
+            [("pane.pid", 9), ("created_at", AT), ("pane.cmd", "claude")],
+            id="all of it, the command last",
+        ),
+    ],
+)
+def test_of_a_restarted_agent_only_what_was_recorded_follows(
+    entry: Entry, edits: list[tuple[str, object]]
+) -> None:
+    (drift,) = drifts(judged(RESTARTED, entry), DriftClass.RESTARTED)
 
-    (drift,) = drifts(judged(RESTARTED, bare), DriftClass.RESTARTED)
-    (again,) = drifts(judged(RESTARTED, other), DriftClass.RESTARTED)
+    found = [(each.path, each.value) for each in drift.edits if isinstance(each, SetKey)]
+    assert found == edits
 
-    assert [edit.key for edit in drift.edits if isinstance(edit, SetKey)] == ["created_at"]
-    assert [edit.key for edit in again.edits if isinstance(edit, SetKey)] == ["pid", "cmd"]
+
+def test_a_command_that_cannot_be_read_replaces_none() -> None:
+    silent = replace(ANEW, command="")
+    inside = Inside(process=silent, agent=Agent(kind="claude", process=silent))
+    world = replace(RESTARTED, inside={(SOCKET, "%1"): inside})
+
+    (drift,) = drifts(judged(world, ENTRY), DriftClass.RESTARTED)
+
+    assert [change.key for change in drift.changes] == ["pane.pid", "created_at"]
+
+
+def test_the_time_of_a_restart_is_written_in_the_zone_of_the_look() -> None:
+    world = replace(RESTARTED, at=AT.astimezone(timezone(timedelta(hours=9))))
+
+    (drift,) = drifts(judged(world, ENTRY), DriftClass.RESTARTED)
+
+    assert str(drift.changes[1].after) == "2026-11-20 19:00:00.123456+09:00"
 
 
 # The agent ended beside another pane. -----------------------------------------------------------
@@ -894,6 +987,20 @@ def test_an_agents_pane_that_was_killed_beside_an_editors_is_no_death(
     assert notice.kind is NoticeKind.SHELL
     remain = "2 other panes remain" if more else "1 other pane remains"
     assert notice.message == f"{NAME}: agent exited; {remain}"
+
+
+def test_an_agent_that_was_seen_has_exited_though_nothing_of_its_pane_is_recorded() -> None:
+    world = replace(
+        WORLD,
+        tmux={SOCKET: listing(replace(SESSION, panes=(SECOND,)))},
+        inside={(SOCKET, "%2"): EDITOR},
+        conversations={},
+    )
+
+    (notice,) = judged(world, NO_PID, memory=SEEN).notices
+
+    assert notice.kind is NoticeKind.SHELL
+    assert judged(world, NO_PID).notices == ()
 
 
 def test_an_ended_entry_that_lives_again_is_told_wherever_it_was_seen_before() -> None:

@@ -11,10 +11,12 @@ from examples import (
     AT,
     BOOT,
     DEAD_PANE,
+    ELSEWHERE,
     ENTRY,
     GONE,
     KNOWN,
     LATER,
+    NAME,
     NEXT_BOOT,
     NOTES,
     OWN,
@@ -23,6 +25,7 @@ from examples import (
     SECOND_SOCKET,
     SEEN,
     SERVER,
+    SERVER_PROCESS,
     SESSION,
     SIGHTING,
     SOCKET,
@@ -262,6 +265,33 @@ def test_those_at_a_server_that_does_not_answer_count_for_a_wave(hidden: int, he
     assert set(actions(plan)) == {Action.HELD if held else Action.UPDATED}
 
 
+def test_one_whose_dead_pane_may_not_be_believed_counts_for_a_wave() -> None:
+    """It was last seen at another place, though its entry is this host's."""
+    theirs = replace(SIGHTING, place=ELSEWHERE.id)
+    world = replace(surviving(), tmux={SOCKET: listing(replace(SESSION, panes=(DEAD_PANE,)))})
+    here = replace(ENTRY, host="devbox")
+
+    plan = planned(world, *fleet(2), here, memory=replace(KNOWN, sightings={NAME: theirs}))
+
+    assert [note.notice.perhaps_gone for note in plan.notes] == [True]
+    why = "2 of 3 running sessions ended together, 1 more in doubt"
+    assert {decision.why for decision in plan.decisions} == {
+        f"{why}; believed when it is still so 10 s later"
+    }
+
+
+def test_those_of_other_places_make_a_wave_no_smaller() -> None:
+    theirs = [
+        replace(ENTRY, name=SessionName(f"theirs-{place}"), host="laptop") for place in range(4)
+    ]
+
+    plan = planned(surviving(), *fleet(3), *theirs)
+
+    assert {decision.why for decision in plan.decisions} == {
+        "3 of 3 running sessions ended together; believed when it is still so 10 s later"
+    }
+
+
 def test_what_is_told_of_the_living_does_not_count_for_a_wave() -> None:
     risen = replace(ENTRY, status="terminated")
     world = replace(WORLD, recorded_pids={})
@@ -306,6 +336,17 @@ def test_even_one_death_is_held_after(world: World, memory: Memory, why: str) ->
 
     assert decision.action is Action.HELD
     assert decision.why == f"{why}; believed when it is still so 10 s later"
+
+
+def test_a_death_is_held_when_the_server_that_it_was_seen_on_is_another_one() -> None:
+    tmux = {SOCKET: listing(NOTES, server=YOUNG_SERVER), SECOND_SOCKET: None}
+    memory = replace(SEEN, servers={SECOND_SOCKET: SERVER, SOCKET: SERVER})
+    world = replace(GONE, tmux=tmux, remembered={SERVER_PROCESS: False})
+
+    assert only(planned(world, ENTRY, memory=memory)).why == (
+        f"the tmux server of {SOCKET} is another one than before; "
+        "believed when it is still so 10 s later"
+    )
 
 
 def test_a_death_that_its_own_server_tells_is_believed_while_another_server_has_ended() -> None:
@@ -524,6 +565,18 @@ OPEN = {f"{letter}-00000000": Remembered(since=AT, told=True) for letter in EVER
         pytest.param(replace(WORLD, rivals=frozenset({SOCKET})), EVERY, id="a server with a rival"),
         pytest.param(
             replace(WORLD, recorded_pids={7: Unknown("no access")}), "A", id="a recorded process"
+        ),
+        pytest.param(replace(WORLD, place=Unknown("no id")), EVERY, id="which host this is"),
+        pytest.param(
+            replace(WORLD, holders=Unknown("no")), "A", id="who holds a recorded conversation"
+        ),
+        pytest.param(
+            replace(WORLD, others={"/o": Unknown("no")}), "A", id="a server that only counts then"
+        ),
+        pytest.param(
+            replace(WORLD, remembered={SERVER_PROCESS: Unknown("no")}),
+            "A",
+            id="whether a server that was seen still runs",
         ),
         pytest.param(
             replace(WORLD, conversations={**WORLD.conversations, SessionName("b"): Unknown("no")}),

@@ -14,6 +14,7 @@ from examples import (
     AT,
     BORN,
     DEAD_PANE,
+    ELSEWHERE,
     ENTRY,
     GONE,
     HOME,
@@ -27,6 +28,7 @@ from examples import (
     RUNS_SHELL,
     SECOND_SOCKET,
     SESSION,
+    SIGHTING,
     SOCKET,
     WORKSPACE,
     WORLD,
@@ -37,6 +39,7 @@ from examples import (
 from reconcile import resume
 from reconcile.desired import Entry, Registry
 from reconcile.location import Sessions
+from reconcile.memory import Memory
 from reconcile.observed import (
     Ambiguous,
     Artefact,
@@ -47,6 +50,7 @@ from reconcile.observed import (
     Pane,
     SessionName,
     Unknown,
+    Unproven,
     World,
 )
 from reconcile.resume import Ended, Holder, Looked, Resumption
@@ -75,9 +79,10 @@ def decide(
     looked: Looked | None = LOOKED,
     how: Ended | None = HOW,
     world: World = GONE,
+    memory: Memory = KNOWN,
 ) -> Resumption:
     entries = (entry, *others)
-    sessions = Sessions(world, Registry(entries=entries), KNOWN)
+    sessions = Sessions(world, Registry(entries=entries), memory)
     return resume.decide(entry, how, looked, entries, world, sessions)
 
 
@@ -267,6 +272,18 @@ def test_what_is_another_hosts_or_may_be_another_session_is_not_resumed() -> Non
     )
 
 
+def test_what_was_last_seen_at_another_host_is_not_resumed_though_its_entry_names_none() -> None:
+    found = decide(memory=replace(KNOWN, sightings={NAME: replace(SIGHTING, place=ELSEWHERE.id)}))
+
+    assert (found.command, found.why) == (None, "it is another host's (it was last seen there)")
+
+
+def test_a_process_with_the_recorded_pid_in_a_session_of_another_name_is_no_life() -> None:
+    world = replace(GONE, tmux={SOCKET: listing(replace(SESSION, name=OTHER))})
+
+    assert decide(ENTRY, world=world).command == COMMAND
+
+
 # Whose id it is -----------------------------------------------------------------------------------
 
 
@@ -355,6 +372,19 @@ def test_who_certainly_holds_it_is_told_before_who_cannot_be_seen() -> None:
     found = decide(looked=replace(LOOKED, holders=(holder(BLIND), holder(bound(OWN)))))
 
     assert (found.why, found.blind) == ("it is held by process 7", False)
+
+
+@pytest.mark.parametrize(
+    ("held", "ids"),
+    [
+        pytest.param(Ambiguous((NEXT, OWN)), (NEXT, OWN), id="any of several"),
+        pytest.param(Unproven(likely=OWN), (OWN,), id="what is likely"),
+        pytest.param(Unproven(left=(OWN,)), (), id="something that nothing names"),
+        pytest.param(None, (), id="none"),
+    ],
+)
+def test_what_a_process_may_hold_is(held: Conversation, ids: tuple[ConversationId, ...]) -> None:
+    assert resume.possible(held) == ids
 
 
 # Laws ---------------------------------------------------------------------------------------------

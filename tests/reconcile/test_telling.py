@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples import AT, ENTRY, GONE, KNOWN, NAME, NEXT, OWN, WORLD, planned
+from examples import AT, ENTRY, GONE, KNOWN, LATER, NAME, NEXT, OWN, WORLD, planned
 from reconcile import telling
 from reconcile.desired import TERMINATED, Entry, Registry
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
@@ -202,6 +202,15 @@ class TestACrashBetweenIntentAndWrite:
             pytest.param(GONE, ENTRY, ENDED, id="a death"),
             pytest.param(WORLD, None, ENTRY, id="a new session"),
             pytest.param(WORLD, replace(ENTRY, own_id=None), ENTRY, id="a new id"),
+            pytest.param(
+                WORLD, replace(ENTRY, pane_pid=7, created_at=LATER), ENTRY, id="a new process"
+            ),
+            pytest.param(
+                WORLD,
+                replace(ENTRY, pane_pid=None, created_at=LATER, pane_command="node"),
+                replace(ENTRY, pane_pid=None),
+                id="a new process of which only time and command are recorded",
+            ),
         ],
     )
     def test_what_the_registry_shows_was_written(
