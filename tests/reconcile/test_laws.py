@@ -325,8 +325,8 @@ def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene:
         before = scene.memory.sightings.get(name)
         if before is None or before.proof is None or seen.agent != before.agent:
             continue
-        if before.boot != boot:  # a process of another boot has its pid by chance
-            continue
+        if before.boot != boot or before.place not in {"", seen.place}:
+            continue  # a process of another boot or place has its pid by chance
         if (seen.session_id, seen.server, seen.socket) != (
             before.session_id,
             before.server,
