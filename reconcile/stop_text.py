@@ -82,7 +82,7 @@ def _shown(text: str) -> str:
 _FENCE = re.compile(r"\s*(```|~~~)`*[^`]*$")
 _KEYS = re.compile(r"\s*([-*] )?(\[[A-Z]-[0-9a-f]{8}\]:?\s*)+", re.IGNORECASE)
 _NOT_SAID = re.compile(
-    r"\s*(>|&gt;|\||BLOCKED:|UNBLOCK:|SCHEDULED:|([-*+\u2022]\s+|\d{1,3}[.)]\s+)?"
+    r"\s*(>|&[gG][tT];|\||BLOCKED:|UNBLOCK:|SCHEDULED:|([-*+\u2022]\s+|\d{1,3}[.)]\s+)?"
     r"(\[[ xX\u2713\u2714-]?\]|[\u2610-\u2612\u2705\u2713\u2714]))"
 )
 """A quoted line, a table's row, what Hermes writes before a reason (always in capitals), a
