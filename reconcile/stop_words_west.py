@@ -12,10 +12,11 @@ ENGLISH = Words(
         shut down, shutdown, shut it/this/yourself/everything down, stand down, knock it off,
         cut it out, turn/switch yourself off, stop-monitoring, stop-watching, stopmonitoring,
         turn/switch/shut /the monitor/monitoring/watch/watcher/worker off/down""",
-    ends="""end, enough, no more, finish, cancel, kill, pause, disable, deactivate, suspend,
-        turn off, switch off, wrap up, shut off, turn/switch/shut it/this off""",
-    watch="""/the/this/my/our/your monitor/monitoring/watch/watcher/watching, observing,
-        tracking, checking, polling, reconciling""",
+    ends="""end, close, enough, no more, finish, cancel, kill, pause, disable, deactivate,
+        suspend, turn off, switch off, wrap up, shut off, turn/switch/shut it/this off""",
+    watch="""/the/this/my/our/your
+        monitor/monitoring/watch/watcher/watching/reconciling/reconciliation/reconcile_loop,
+        observing, tracking, checking, polling, the agent-sessions/agent-sessions-monitor""",
     scope="""/the/these/those/this/all/all_the/my/all_my/our/your
         session/sessions/agent/agents/tmux/host/hosts/machine/workspace/workspaces/lab/labs,
         /the/these/those/this/all/all_the/my/all_my/our/your
@@ -26,7 +27,7 @@ ENGLISH = Words(
         can/may/should/must/need_to/needs_to/have_to/has_to, i/we want/need/would_like/ask/asked
         you to, i'd/we'd like you to, i would ask you to, i think you/we can/may/should, let's,
         lets, let us, /i_think time/it's_time/its_time/it_is_time to, the monitor, worker, bot,
-        no need to go on""",
+        i_am/i'm/we_are/we're asking/telling you to, no need to go on""",
     wishes="i/we want/need/would_like to, i'd/we'd like to, it/this should",
     asks="can/could/would/will/won't you, can/could/shall/may/should we, would you mind",
     pleases="kindly, please please",
@@ -36,12 +37,14 @@ ENGLISH = Words(
         that's/that_is/it_is enough/all/it, you/we/i are/am done, you're/we're/i'm/all done,
         it's/it_is over/done""",
     rest="""it, this, that, these, those, all, all this, everything, here, there, yourself, you,
-        can, /the/this/that/my/our/your worker/bot/kanban/job/task/card/run/loop/work/board,
+        can, /the/this/that/my/our/your
+        worker/bot/kanban/job/task/card/run/loop/work/board/program/script/service/daemon,
         working, running, doing, of, on, in, over, for, with, at once, as soon as possible,
         right now/away, today, the moment/day/night, good, completely, entirely, altogether, any
-        more, anymore, at the moment, for now, this instant, straight away""",
+        more, anymore, at the moment, for now, from now on, right there, listening, this
+        instant, straight away""",
     reasons="""and, because, since, as we/i, while, until, till, i, i'm, i'll, i've, we, we're,
-        we'll, we've, they, they're, it's, before""",
+        we'll, we've, they, they're, it's""",
     goes_on="""go on, carry on, continue, resume, start, restart, never mind, nevermind, nvm,
         keep going/on/running/monitor/monitoring/watch/watching/tracking/checking/polling,
         ignore that/this/my, scratch that, forget it/that, cancel that, don't/dont/do_not/never
