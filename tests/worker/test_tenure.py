@@ -340,17 +340,16 @@ def test_a_person_who_points_at_a_finding_is_no_less_heard(text: str) -> None:
 
 def test_a_finding_that_a_person_points_at_is_said_all_the_same() -> None:
     """Only the finding's own text shows that it was said."""
-    room = Room(Deaf).begin("one")
-    room.board.deaf = True  # type: ignore[attr-defined]
-    room.pinboard.cards[CARD] = replace(room.pinboard.cards[CARD], comments=())
-    room.monitor.notebook.memory = replace(room.monitor.notebook.memory, card=None)
+    room = Room()
     room.pinboard.comment(CARD, "[D-00000000] what about this?")
-    later = restarted(room)
+    room.tenure.claim()
+    room.tenure.look()
+    room.monitor.notebook.memory = Memory(unsaid={"D-00000000": Unsaid(text="one", at=AT)})
 
-    assert not later.tenure.join()
-    later.goes_on(3)
+    assert not room.tenure.join()
+    room.goes_on(3)
 
-    assert later.said == ["[D-00000000] what about this?", "[D-00000000] one"]
+    assert room.said == ["[D-00000000] what about this?", "[D-00000000] one"]
 
 
 def test_what_another_card_was_told_is_told_this_one_but_not_twice() -> None:
