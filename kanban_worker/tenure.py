@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from kanban_worker.boards.card import MOST
 from kanban_worker.boards.shape import Board, Comment, CommentId, Look, Lost, NoRoute, Run
+from kanban_worker.listening import Listener, Reply
 from kanban_worker.tick import Monitor
-from reconcile import stop, telling
+from reconcile import own_words, telling
 from reconcile.observed import Unknown
 from reconcile.telling import Saying
 from state.errors import CouldNot, MonitorError
@@ -54,18 +55,17 @@ class Tenure:
         complain: Callable[[str], None],
     ) -> None:
         """Touches nothing yet. `tell` takes each line that is said, `complain` each trouble."""
-        self.stop: Comment | None = None
-        """The comment by which a person asked to stop."""
         self.said = 0
         """Comments made."""
         self._board, self._monitor, self._notebook = board, monitor, monitor.notebook
         self._timer, self._tell, self._complain = timer, tell, complain
         self._run: Run | None = None
         self._cursor = START
-        self._read = False
+        self._looks = 0
+        self._listener = Listener()
         self._own: set[CommentId] = set()
         self._tries: dict[str, int] = {}
-        self._named: frozenset[str] = frozenset()
+        self._findings: frozenset[str] = frozenset()
         self._looked_at = 0.0
         self._speaking, self._beating = Again(), Again()
         self._next_beat = 0.0
@@ -77,6 +77,11 @@ class Tenure:
         """This run. Only once it is claimed."""
         return self._board.run
 
+    @property
+    def stop(self) -> Comment | None:
+        """The comment by which a person asked to stop."""
+        return self._listener.stop
+
     def claim(self) -> Run:
         """Makes the card ours. Raises MonitorError; without a route for it goes on unclaimed."""
         try:
@@ -85,6 +90,9 @@ class Tenure:
             self._complain(str(error))
             run = self._board.run
         self._monitor.speak(self.look)
+        self._notebook.load()
+        marks = (mark.partition(":") for mark in self._notebook.memory.spoken)
+        self._own |= {CommentId(last) for kind, _, last in marks if kind == self._board.ids}
         return run
 
     # What people say. ---------------------------------------------------------------------------
@@ -112,7 +120,7 @@ class Tenure:
             raise Lost(message)
         self._hear(found.comments)
         self._cursor = found.comments[-1].id if found.comments else self._cursor
-        self._read = True
+        self._looks += 1
 
     def _behind(self, after: CommentId) -> Look | Unknown:
         """All comments behind one: a look has no more than some hundred of them."""
@@ -129,34 +137,51 @@ class Tenure:
                 return replace(found, comments=tuple(comments))
 
     def _hear(self, comments: Sequence[Comment]) -> None:
-        if not self._read:
-            self._named = telling.keys(each.body for each in comments)
+        if not self._looks:
+            self._findings = own_words.findings(each.body for each in comments)
             ids = [each.id for each in comments]
             heard = self.run.heard
-            comments = comments[ids.index(heard) + 1 if heard in ids else 0 :]
-        for comment in comments:
-            if self.stop is None and not self._is_own(comment) and stop.asks_to_stop(comment.body):
-                self.stop = comment
+            past = ids.index(heard) + 1 if heard in ids else 0
+            self._listener.hear(comments[:past], lambda _: False, past=True)
+            comments = comments[past:]
+        # Not by the author, for a person may have the worker's name, nor by a key alone.
+        said = self._said_now() if comments else frozenset()
+        self._listener.hear(
+            comments, lambda each: each.id in self._own or own_words.bare(each.body) in said
+        )
 
-    def _is_own(self, comment: Comment) -> bool:
-        """By id or key, not by author: a person at this machine may have the worker's name."""
-        return comment.id in self._own or bool(telling.keys([comment.body[:12]]))
+    def _said_now(self) -> frozenset[str]:
+        """What is being said: an earlier process may have, and not know the comment's id."""
+        memory = self._notebook.memory
+        sayings = telling.due(memory, self._monitor.now()) if memory.card == self.run.card else ()
+        return frozenset(text for saying in sayings if saying.tried for text in self._texts(saying))
+
+    def _texts(self, saying: Saying) -> frozenset[str]:
+        """What a comment looks like in the thread."""
+        kept = self._board.kept(saying.text)
+        return frozenset({own_words.bare(saying.text), own_words.bare(kept)})
 
     # What it is told. ---------------------------------------------------------------------------
 
     def join(self) -> bool:
-        """Lets the memory speak of this card, once the thread is known; whether that was news."""
+        """Lets the memory speak of this card, once the thread is known.
+
+        Whether another tick has to come first, and then this again: what another card was told is
+        to be told anew.
+        """
         before = self._notebook.memory
-        if not self._read or before.card == self.run.card:
+        if not self._looks or before.card == self.run.card:
             return False
+        another = before.card is not None
+        now = telling.anew(before) if another else telling.to(self.run.card, before, self._findings)
         try:
-            self._notebook.keep(telling.to(self.run.card, before, self._named))
+            self._notebook.keep(now)
         except MonitorError as error:
             self._trouble("join", f"nothing is said yet: {error}")
             self._notebook.memory = before
             return False
         self._trouble("join", "")
-        return True
+        return another
 
     def detail(self, lines: Mapping[str, tuple[str, ...]]) -> None:
         """Adds lines to what is yet to be said, by the finding's id."""
@@ -169,21 +194,12 @@ class Tenure:
         A comment counts as made once it is read back from the thread, at the next call: a board
         may lose what it has acknowledged (hermes-agent 0.19.0 does, when others write as well).
         """
-        memory = self._notebook.memory
-        joined = self._read and memory.card == self.run.card
-        if not joined or self._timer() < self._speaking.at:
-            return
-        sayings = telling.due(memory, self._monitor.now())
-        if not sayings:
+        if not self._looks or self._timer() < self._speaking.at:
             return
         try:
-            last = f"{self._board.ids}:{self._cursor}"
-            self._notebook.keep(telling.under_way(memory, sayings, last))
-            made = self._made([saying for saying in sayings if saying.tried])
-            for saying in sayings:
-                if self.stop is None:  # what is unsaid is kept, and a person waits
-                    self._say(saying, made)
-                    self.look_when_due()
+            for reply in self._listener.due(self._looks)[: telling.AT_MOST]:
+                self._answer(reply)
+            self._tell_findings()
         except Lost:
             raise
         except MonitorError as error:
@@ -193,6 +209,29 @@ class Tenure:
             self._speaking.worked()
             self._trouble("say", "")
 
+    def _answer(self, reply: Reply) -> None:
+        if reply.tries >= TRIES:
+            self._listener.leave(reply)
+        elif self.stop is None:
+            reply.look = self._looks
+            self._post(reply.text, again=reply.tries > 0)
+            reply.tries += 1
+
+    def _tell_findings(self) -> None:
+        memory = self._notebook.memory
+        if memory.card != self.run.card:
+            return
+        sayings = telling.due(memory, self._monitor.now())
+        if not sayings:
+            return
+        last = f"{self._board.ids}:{self._cursor}"
+        self._notebook.keep(telling.under_way(memory, sayings, last))
+        made = self._made([saying for saying in sayings if saying.tried])
+        for saying in sayings:
+            if self.stop is None:  # what is unsaid is kept, and a person waits
+                self._say(saying, made)
+                self.look_when_due()
+
     def _say(self, saying: Saying, made: Mapping[str, CommentId | None]) -> None:
         tries = self._tries.get(saying.key, 0)
         if saying.key in made or tries >= TRIES:
@@ -200,13 +239,18 @@ class Tenure:
             self._notebook.keep(telling.told(self._notebook.memory, saying, comment))
             self._tries.pop(saying.key, None)
             return
-        comment = self._board.say(saying.text)
+        self._post(saying.text, again=tries > 0)
+        self._tries[saying.key] = tries + 1
+
+    def _post(self, text: str, *, again: bool) -> None:
+        comment = self._board.say(text)
         if comment is not None:
             self._own.add(comment)
-        self._tries[saying.key] = tries + 1
-        if not tries:
+            mark = f"{self._board.ids}:{comment}"
+            self._notebook.memory = telling.spoke(self._notebook.memory, mark)
+        if not again:
             self.said += 1
-            self._tell(saying.text)
+            self._tell(text)
 
     def _made(self, tried: Sequence[Saying]) -> Mapping[str, CommentId | None]:
         """The comments of earlier tries that are on the card, by key."""
@@ -217,10 +261,10 @@ class Tenure:
             look = self._behind(CommentId(last) if kind == self._board.ids else START)
             if isinstance(look, Unknown):
                 raise CouldNot(look.why)
-            for key in {saying.key for saying in tried if saying.after == after}:
-                mark = f"[{key}]"
-                if comment := next((c for c in look.comments if c.body.startswith(mark)), None):
-                    found[key] = comment.id
+            ids = {own_words.bare(each.body): each.id for each in reversed(look.comments)}
+            for saying in (saying for saying in tried if saying.after == after):
+                if there := [ids[text] for text in self._texts(saying) if text in ids]:
+                    found[saying.key] = there[0]
         return found
 
     def beat(self, note: Callable[[], str], *, every: float) -> None:

@@ -193,7 +193,7 @@ class Watch:
     def _tick(self) -> float:
         """One tick; the seconds until the next one. Raises Lost."""
         found = self._tick_once()
-        if self._tenure.join():
+        while self._tenure.join():
             found = self._tick_once()  # what another card was told is told anew, at once
         interval = self._settings.interval or tick.default_interval(found)
         waiting = any(each.soon for each in found.report.decisions)

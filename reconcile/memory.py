@@ -130,7 +130,9 @@ class Memory:
     unsaid: Mapping[str, Unsaid] = field(default_factory=dict)
     """By the finding's id."""
     card: str | None = None
-    """The card that `told` speaks of."""
+    """The card that `told` speaks of; None: none, or one that is to be told everything anew."""
+    spoken: tuple[str, ...] = ()
+    """The ids of the last comments on that card, each behind its kind: `id:17`."""
     sources: Mapping[str, Health] = field(default_factory=dict)
     """By the source's name."""
     lives: Mapping[SessionName, Life] = field(default_factory=dict)
@@ -150,8 +152,8 @@ def at_place(memory: Memory, place: PlaceId) -> Memory:
         return memory
     if memory.place is None:
         return replace(memory, place=place)
-    told = Memory(unsaid=memory.unsaid, card=memory.card, sightings=memory.sightings)
-    return replace(told, place=place)
+    told = Memory(unsaid=memory.unsaid, card=memory.card, spoken=memory.spoken)
+    return replace(told, sightings=memory.sightings, place=place)
 
 
 def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:

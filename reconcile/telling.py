@@ -3,18 +3,17 @@
 A finding passes through the memory's `unsaid`. It is put there before anything is written for
 it; it may be said once its write has taken place; it leaves when the comment is on the card.
 Every comment begins with a key in brackets: the finding's id, or one `S-…` for several. After
-a crash between comment and ledger, that key in the card's own thread decides.
+a crash between comment and ledger, the card's own thread decides (`own_words`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
-from reconcile import flapping, names, report, wording
+from reconcile import flapping, names, own_words, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
 from reconcile.drift import Drift, DriftClass, NoticeKind, finding_id
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
@@ -34,7 +33,8 @@ LONGEST = 1000
 LONGEST_LISTED = 300
 """The same in a digest, which no board may have to cut."""
 
-_KEY = re.compile(r"\[([A-Z]-[0-9a-f]{8})\]")
+KNOWN = 1000
+"""Ids of its own comments that the memory keeps: the last ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +51,33 @@ class Saying:
     """Whether it may be on the card already."""
 
 
+def anew(memory: Memory) -> Memory:
+    """The memory as one that speaks of no card yet: a new one knows nothing of what another had."""
+    return replace(
+        memory,
+        card=None,
+        spoken=(),
+        open={
+            key: replace(each, told=key in memory.unsaid, comment_id=None)
+            for key, each in memory.open.items()
+        },
+        unsaid={key: replace(each, key=None, after=None) for key, each in memory.unsaid.items()},
+    )
+
+
 def to(card: str, memory: Memory, said: Collection[str]) -> Memory:
-    """The memory as it speaks of this card. Does nothing where it does already.
+    """The memory as it speaks of this card from now on.
 
-    What another card was told, this one was not. `said` is what this one's thread names: it
-    decides where the memory cannot know, for the ledger may have been deleted.
+    `said` are the findings that the card's thread tells already (`own_words.findings`): it decides
+    where the memory cannot know, for the ledger may have been deleted.
     """
-    if memory.card == card:
-        return memory
-    unsaid = {
-        key: replace(each, key=None, after=None)
-        for key, each in memory.unsaid.items()
-        if key not in said
-    }
-    found = {
-        key: replace(each, told=key in said or key in unsaid, comment_id=None)
-        for key, each in memory.open.items()
-    }
-    return replace(memory, card=card, open=found, unsaid=unsaid)
+    unsaid = {key: each for key, each in memory.unsaid.items() if not _is_said(key, each, said)}
+    return replace(memory, card=card, unsaid=unsaid)
 
 
-def keys(texts: Iterable[str]) -> frozenset[str]:
-    """The ids that comments name in brackets."""
-    return frozenset(key for text in texts for key in _KEY.findall(text))
+def _is_said(key: str, unsaid: Unsaid, said: Collection[str]) -> bool:
+    texts = (wording.safe(unsaid.text, longest) for longest in (LONGEST, LONGEST_LISTED))
+    return any(f"[{key}] {text}" in said for text in texts)
 
 
 def intended(
@@ -236,7 +240,7 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     return Saying(
         key=key,
         ids=tuple(several),
-        text=f"[{key}] " + "\n".join(lines),
+        text=own_words.comment(key, "\n".join(lines)),
         after=first.after,
         tried=first.key is not None,
     )
@@ -254,8 +258,7 @@ def _listed(several: Mapping[str, Unsaid], at: datetime) -> Iterator[str]:
 
 
 def _line(unsaid: Unsaid, at: datetime, longest: int) -> str:
-    late = at - unsaid.at > LATE
-    when = f" (found {unsaid.at:%Y-%m-%d %H:%M:%S %z}, said late)" if late else ""
+    when = own_words.late(unsaid.at) if at - unsaid.at > LATE else ""
     return wording.safe(unsaid.text, longest) + when
 
 
@@ -279,3 +282,8 @@ def told(memory: Memory, saying: Saying, comment: str | None) -> Memory:
     }
     rest = {key: each for key, each in memory.unsaid.items() if key not in saying.ids}
     return replace(memory, open={**memory.open, **found}, unsaid=rest)
+
+
+def spoke(memory: Memory, comment: str) -> Memory:
+    """The memory once the board told the id of a comment of ours: `id:17`."""
+    return replace(memory, spoken=(*memory.spoken, comment)[-KNOWN:])

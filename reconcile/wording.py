@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 HIDDEN = "***"
 
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 """Shown as nothing, though Unicode calls them letters or marks."""
 
 _PULL_REQUEST = re.compile(r"http(s?://github\.com/[^/\s]+/[^/\s]+/pull/\d)", re.IGNORECASE)
@@ -107,7 +107,7 @@ def _shown(text: str) -> Iterator[str]:
             yield " "
         elif category == "Cs":
             yield "\ufffd"
-        elif category not in {"Cc", "Cf"} and char not in _INVISIBLE:
+        elif category not in {"Cc", "Cf"} and char not in INVISIBLE:
             yield char
 
 

@@ -18,18 +18,23 @@ class Notebook:
         """What is known now; saved or not."""
         self._path, self._owner = path, owner
         self._recalled = False
+        self._forgotten: str | None = None
         self._saved: Memory | None = None
 
-    def recall(self) -> str | None:
-        """Loads what earlier processes found, once. Why it could not be used, where it could not.
+    def load(self) -> None:
+        """Loads what earlier processes found, once.
 
         Without it the monitor loses patience and history, nothing else.
         """
-        if self._recalled:
-            return None
-        kept = ledger.load(self._path)
-        self.memory, self._recalled = kept.memory, True
-        return kept.recovered_why
+        if not self._recalled:
+            kept = ledger.load(self._path)
+            self.memory, self._forgotten, self._recalled = kept.memory, kept.recovered_why, True
+
+    def recall(self) -> str | None:
+        """Loads it; why it could not be used, where it could not, the first time."""
+        self.load()
+        forgotten, self._forgotten = self._forgotten, None
+        return forgotten
 
     def keep(self, memory: Memory) -> None:
         """Knows this from now on, and saves it. Raises CouldNot; it is known all the same."""

@@ -135,6 +135,10 @@ class HermesCli:
             raise CouldNot(f"card {self._run.card} did not take the comment: {said.trouble}")
         return self._found(body.strip())
 
+    def kept(self, text: str) -> str:
+        """As `Board.kept`."""
+        return card.fit(text).strip()
+
     def heartbeat(self, note: str) -> None:
         """As `Board.heartbeat`. The claim is not extended: it lasts for `CLAIM_SECONDS`."""
         self._begin()

@@ -89,6 +89,10 @@ class Http:
             raise CouldNot(str(error)) from error
         return self._found(body.strip())
 
+    def kept(self, text: str) -> str:
+        """As `Board.kept`."""
+        return card.fit(text).strip()
+
     def heartbeat(self, note: str) -> None:
         """Raises NoRoute."""
         raise NoRoute(

@@ -134,6 +134,10 @@ class Memory:
         self._held()
         return self.pinboard.comment(self._run.card, card.fit(text), self._run.author)
 
+    def kept(self, text: str) -> str:
+        """As `Board.kept`."""
+        return card.fit(text).strip()
+
     def heartbeat(self, note: str) -> None:
         """As `Board.heartbeat`."""
         self._held()

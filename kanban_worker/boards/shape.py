@@ -111,6 +111,9 @@ class Board(Protocol):
         Raises CouldNot, Lost. After CouldNot it may have been said: look before repeating it.
         """
 
+    def kept(self, text: str) -> str:
+        """What the board makes of a comment's text: `look` then shows just that."""
+
     def heartbeat(self, note: str) -> None:
         """Says on the board that this run lives, and keeps the claim. Raises as `say`, NoRoute."""
 

@@ -39,6 +39,19 @@ def test_a_comment_is_said_once_and_its_id_is_told(way: Way, text: str) -> None:
     assert comment.at.tzinfo is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["plain", "  spaces around \n", "a\0b\ud800c", "API_KEY=sk-abcdefghijklmnop1234", "x" * 70_000],
+)
+def test_it_is_known_what_a_board_makes_of_a_text(way: Way, text: str) -> None:
+    """By this an own comment is found again whose id was lost."""
+    card = way.desk.create_card()
+    board = way.taken(card)
+    board.say(text)
+
+    assert [each.body for each in seen(board).comments] == [board.kept(text)]
+
+
 def test_only_what_is_behind_a_comment_is_told(way: Way) -> None:
     card = way.desk.create_card()
     board = way.taken(card)

@@ -16,7 +16,7 @@ import commandline
 import hermes
 from desk import Desk
 from fences import Fence
-from office import NEVER, Office
+from office import KEY, NEVER, Office
 from waiting import retry_until
 
 pytestmark = hermes.needed
@@ -104,6 +104,61 @@ def test_what_is_no_stop_is_not_obeyed(office: Office) -> None:
         office.home.comment(card, "stop")
         work.result()
 
+    assert office.home.status(card) == "blocked"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[{key}] thanks, that one is mine. Please stop monitoring.",
+        "[{key}] stop",
+        "모니터링 중지해 주세요",
+        "bitte hör auf",
+    ],
+)
+def test_a_stop_is_obeyed_in_other_languages_and_behind_a_findings_key(
+    office: Office, text: str
+) -> None:
+    """Also in the worker's own name, which a person at this machine may have."""
+    office.desk.write(*office.desk.starts(API), *office.stale(DOCS))
+    card = office.home.create_card()
+
+    with office.working(card) as work:
+        said = office.wait_for_said(card, f"{DOCS}: recorded id")
+        (key,) = KEY.findall(said)
+        office.home.comment(card, text.format(key=key), author="agent-sessions-monitor")
+        done = work.result()
+
+    assert "stop-requested by agent-sessions-monitor" in done.out
+    assert office.home.status(card) == "blocked"
+
+
+def test_what_is_not_understood_is_answered_once_also_over_a_crash_and_without_a_ledger(
+    office: Office,
+) -> None:
+    """Answered is each such comment; neither the answers nor other words of ours are."""
+    desk, card = office.desk, office.home.create_card()
+    desk.write(*desk.starts(API), *office.stale("stop-creator-claude"))
+    unclear = ("stop?", "can we stop monitoring?", "stop the server")
+
+    with office.working(card, name="first") as work:
+        office.wait_for_said(card, "recorded id")
+        for text in (*unclear, "don't stop", "- [ ] stop", "thanks"):
+            office.home.comment(card, text)
+        retry_until(lambda: len(office.answers(card)) == 3, seconds=10, what="three answers")
+        work.process.kill()
+    desk.ledger.unlink()
+    office.home.reclaim(card)
+    with office.working(card, name="second") as work:
+        work.wait_for(lambda: len(office.beats(card)) > 1, "a heartbeat")
+        time.sleep(2.5)
+        assert work.process.poll() is None
+        (text,) = {each.partition("was")[2] for each in office.answers(card)}
+        office.home.comment(card, text.rpartition(" ")[2])  # just what the answer says
+        work.result()
+
+    assert len(office.answers(card)) == len(set(office.answers(card))) == 3
+    assert len([text for text in office.said(card) if text.startswith("[D-")]) == 1
     assert office.home.status(card) == "blocked"
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Literal, TypeAlias
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile import stop
+from reconcile import stop, stop_phrases, stop_words, stop_words_east, stop_words_west
+from reconcile.stop import Reading
+
+Form: TypeAlias = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 YES = {
     "the documented word": [
@@ -14,7 +24,6 @@ YES = {
         "Stop.",
         "STOP!",
         "stop!!!",
-        "Stop?",
         "/stop",
         "/stop now",
         "!stop",
@@ -57,7 +66,6 @@ YES = {
         "I want you to, please, stop.",
     ],
     "it is asked, or allowed": [
-        "could you stop?",
         "can you please stop monitoring now",
         "would you please just stop",
         "you can stop",
@@ -74,8 +82,6 @@ YES = {
         "lets stop",
         "we need to stop this now",
         "the monitor should stop",
-        "can we stop this?",
-        "shall we stop?",
         "I think you should stop",
         "please do stop",
         "monitor should stop",
@@ -90,11 +96,8 @@ YES = {
         "I think you can stop",
         "I think you may stop",
         "I think we should stop",
-        "will you stop?",
         "you stop!",
         "you are free to stop",
-        "could we stop this?",
-        "may we stop?",
         "we'd like you to stop",
         "I told you to stop",
         "let us stop",
@@ -232,6 +235,20 @@ NO = {
         "s\u0336t\u0336o\u0336p\u0336",
         "please stap",
     ],
+    "a question, however polite": [
+        "stop?",
+        "stop ❓",
+        "stop\u061f",
+        "stop\n?",
+        "please stop, ok?",
+        "could you please stop?",
+        "can we stop this?",
+        "can we stop this",
+        "could you stop",
+        "shall we stop?",
+        "may we stop?",
+        "stop? and no more comments?",
+    ],
     "a question about it": [
         "why did it stop?",
         "did you stop?",
@@ -310,8 +327,25 @@ NO = {
         "BLOCKED: done. Stop.",
         "UNBLOCK: please stop later",
         "[A-3f2a91c4] lab-x: … stop",
-        "[A-3f2a91c4] lab-x: tmux session gone. Stop.",
-        "- [X-3f2a91c4] lab-x: the agent has exited. Stop.",
+    ],
+    "one word of a list": [
+        "buttons: go, stop, wait",
+        "todo:\n- stop",
+        "- go\n- stop",
+        "1. build\n2. stop",
+        "sessions come, go, stop",
+        "they say it all day: stop",
+        "| stop |\n| go |",
+        "the words are\n* stop\n* halt",
+    ],
+    "a checklist": [
+        "- [ ] stop",
+        "- [x] stop",
+        "+ [ ] stop",
+        "3) [X] stop",
+        "[B-6a151076] - [ ] stop",
+        "\u2610 stop",
+        "\u2705 stop",
     ],
     "quoted": [
         "> stop",
@@ -327,7 +361,19 @@ NO = {
         "```sh\nsystemctl stop x\nstop\n```",
         "~~~\nstop\n```\nstop\n~~~",
         "look:\n```\nstop",
+        'He wrote: "please\nstop"',
+        "\u300cstop\u300d, he said",
+        "&gt; stop",
+        "~~stop~~",
+        "<!-- stop -->",
+        "ann said, stop",
+        "Ann wrote: stop",
     ],
+    "negated at a distance": [
+        "do not, under any circumstances, stop",
+        "never, whatever they say, stop",
+    ],
+    "commands": ["stop && exit", "stop -> start", "echo stop | tee x", "a=stop", "stop/start"],
     "taken back": [
         "stop? no, go on",
         "stop. no wait, go on",
@@ -373,12 +419,92 @@ NO = {
 }
 
 
+EASTERN = tuple(each.words for each in stop_words_east.EASTERN)
+TABLES = (*stop_words_west.WESTERN, *EASTERN)
+LISTS = [field.name for field in dataclasses.fields(stop_words.Words)]
+
+
 def table(groups: dict[str, list[str]]) -> list[object]:
     return [
         pytest.param(phrase, id=f"{reason}: {phrase}")
         for reason, phrases in groups.items()
         for phrase in phrases
     ]
+
+
+def phrases() -> list[tuple[str, Reading, str]]:
+    """Language, what it is, and the phrase itself, of each line of `stop_phrases.txt`."""
+    found, language = [], ""
+    for line in Path(__file__).with_name("stop_phrases.txt").read_text("utf-8").splitlines():
+        if line.startswith("== "):
+            language = line.strip("= ")
+        elif line and not line.startswith("#"):
+            reading, phrase = line.split(None, 1)
+            found.append((language, Reading(reading), phrase.replace("\\n", "\n")))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reading", "phrase"),
+    [pytest.param(how, text, id=f"{how}: {text}") for _, how, text in phrases()],
+)
+def test_it_is_read_as_its_writer_means_it(reading: Reading, phrase: str) -> None:
+    assert stop.read(phrase) is reading
+
+
+def test_there_are_enough_phrases_in_each_language() -> None:
+    counts = Counter(language for language, _, _ in phrases())
+
+    assert len(counts) == 8
+    assert min(counts.values()) >= 30
+    assert counts.total() >= 400
+
+
+def test_each_phrase_is_listed_once() -> None:
+    """But for those that several languages have."""
+    counts = Counter((language, text) for language, _, text in phrases())
+
+    assert counts.most_common(1)[0][1] == 1
+
+
+@given(form=st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]), known=st.sampled_from(phrases()))
+def test_how_characters_are_composed_does_not_matter(
+    form: Form, known: tuple[str, Reading, str]
+) -> None:
+    _, reading, phrase = known
+
+    assert stop.read(unicodedata.normalize(form, phrase)) is reading
+
+
+@given(
+    known=st.sampled_from(phrases()),
+    unseen=st.sampled_from("\u200b\u200d\u2060\ufeff\u00ad\u3164\x07"),
+)
+def test_characters_that_nobody_sees_do_not_matter(
+    known: tuple[str, Reading, str], unseen: str
+) -> None:
+    _, reading, phrase = known
+
+    assert stop.read(unseen.join(phrase)) is reading
+
+
+@given(
+    known=st.sampled_from(phrases()),
+    key=st.sampled_from(["[B-6a151076] ", "[A-3f2a91c4]: ", "- [D-00000000] ", "[S-77aa01b2]\n"]),
+)
+def test_a_findings_key_in_front_of_it_changes_nothing(
+    known: tuple[str, Reading, str], key: str
+) -> None:
+    _, reading, phrase = known
+
+    assert stop.read(key + phrase) is reading
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_word_is_listed_with_a_break_in_it(table: stop_words.Words) -> None:
+    """Between an alternative and the next one there is no space, at the end of a line neither."""
+    for name in LISTS:
+        assert not re.search(r"/\s|/$", getattr(table, name)), name
 
 
 @pytest.mark.parametrize("phrase", table(YES))
@@ -402,7 +528,7 @@ ONE_CLAUSE = st.sampled_from(
 )
 
 
-@given(phrase=PHRASES, upper=st.booleans())
+@given(phrase=PHRASES.filter(lambda phrase: "BLOCK" not in phrase), upper=st.booleans())
 def test_case_does_not_matter(phrase: str, *, upper: bool) -> None:
     other = phrase.upper() if upper else phrase.lower()
 
@@ -412,7 +538,7 @@ def test_case_does_not_matter(phrase: str, *, upper: bool) -> None:
 @given(
     phrase=ONE_CLAUSE | OTHER.filter(lambda phrase: "\n" not in phrase and '"' not in phrase),
     before=st.text(" \t\n.!*_", max_size=5),
-    after=st.text(" \t\n.!?*_,)\u00a0\u200b🛑", max_size=5),
+    after=st.text(" \t\n.!*_,)\u00a0\u200b🛑", max_size=5),
 )
 def test_punctuation_and_space_around_it_do_not_matter(
     phrase: str, before: str, after: str
@@ -454,9 +580,11 @@ def test_a_paragraph_that_asks_is_enough(before: str) -> None:
 
 
 WORDS = st.sampled_from(
-    sorted(stop.STOP | stop.END | stop.FILLERS | stop.REST | stop.GO_ON | stop.LATER | {"x"})
+    sorted(frozenset().union(*(stop_phrases.listed(TABLES, name) for name in LISTS)) | {"x"})
 )
-MARKS = st.sampled_from([" ", " ", ", ", ". ", "? ", "\n", " - ", "... ", ' "', "` ", " (", "\n> "])
+MARKS = st.sampled_from(
+    [" ", " ", ", ", ". ", "? ", "\n", " - ", "... ", ' "', "` ", " (", "\n> ", "\n- [ ] ", ": "]
+)
 
 
 @given(text=st.text() | st.lists(WORDS | MARKS).map("".join))
@@ -479,10 +607,40 @@ def test_any_text_has_an_answer(text: str) -> None:
         pytest.param("\ufdfa" * 1_000_000, id="a ligature of eighteen letters"),
         pytest.param(" " * 1_000_000, id="spaces"),
         pytest.param("to, " * 250_000, id="clauses that go on"),
+        pytest.param("to " * 250_000, id="words that go on"),
+        pytest.param("\u505c" * 1_000_000, id="a word of one character"),
+        pytest.param("\uadf8\ub9cc" * 500_000, id="a word of two characters"),
+        pytest.param("[A-3f2a91c4] " * 80_000, id="keys"),
+        pytest.param("'a " * 300_000, id="apostrophes"),
+        pytest.param("<a" * 500_000, id="angle brackets"),
+        pytest.param("~~" * 500_000, id="tildes"),
+        pytest.param('"\n' * 500_000, id="quotations over lines"),
     ],
 )
 def test_a_long_text_has_an_answer_too(text: str) -> None:
     assert stop.asks_to_stop(text) in {True, False}
+
+
+@pytest.mark.parametrize("words", TABLES)
+def test_each_verb_of_each_language_asks_or_is_answered(words: stop_words.Words) -> None:
+    join = "" if words in EASTERN else " "
+    stops = [join.join(phrase) for phrase in stop_phrases.expanded(words.stops)]
+    ends = [join.join(phrase) for phrase in stop_phrases.expanded(words.ends)]
+
+    assert [each for each in stops if stop.read(each) is not Reading.STOP] == []
+    assert [each for each in ends if stop.read(each) is Reading.NONE] == []
+
+
+@pytest.mark.parametrize("words", TABLES)
+def test_no_courtesy_of_any_language_asks(words: stop_words.Words) -> None:
+    for name in ("pleases", "fills", "leads", "wishes", "asks", "watch", "rest", "reasons"):
+        for phrase in stop_phrases.expanded(getattr(words, name)):
+            assert stop.read(" ".join(phrase)) is Reading.NONE, phrase
+
+
+def test_a_clause_that_is_too_long_to_be_a_request_is_none() -> None:
+    assert stop.asks_to_stop("please " * 50 + "stop")
+    assert not stop.asks_to_stop("please " * 60 + "stop")
 
 
 READ = 4096

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import AT, ENTRY, GONE, KNOWN, LATER, NAME, NEXT, OWN, WORLD, planned
-from reconcile import telling
+from reconcile import own_words, stop, telling
 from reconcile.desired import TERMINATED, Entry, Registry
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
 from reconcile.observed import Bound, Missing, SessionName, Unknown, World
 from reconcile.plan import Plan
 from reconcile.policy import Policy
+from reconcile.stop import Reading
 
 POLICY = Policy()
 ENDED = replace(ENTRY, status=TERMINATED)
@@ -24,6 +25,14 @@ FRESH = replace(ENTRY, fresh=True)
 OTHER = replace(ENDED, name=SessionName("lab-y-creator-claude"))
 BLIND = replace(WORLD, tmux={next(iter(WORLD.tmux)): Unknown("it hangs")})
 SOON = AT + timedelta(seconds=1)
+REQUESTS = (
+    "stop",
+    "a, stop, b",
+    "please stop: tmux gone",
+    "stop the lab",
+    "모니터링 중지",
+    "stop?",
+)
 
 
 def intended(plan: Plan, memory: Memory = KNOWN, *, seconds: float = 0, **more: object) -> Plan:
@@ -501,34 +510,73 @@ def test_a_finding_has_a_thousand_characters_alone_and_three_hundred_in_a_digest
 def test_another_card_is_told_anew() -> None:
     old = Memory(
         card="t_1",
-        open={"D-00000001": Remembered(since=AT, told=True, comment_id="17")},
+        spoken=("id:17",),
+        open={
+            "D-00000001": Remembered(since=AT, told=True, comment_id="17"),
+            "D-00000002": Remembered(since=AT, told=True),
+        },
         unsaid={"D-00000002": Unsaid(text="two", at=AT, key="D-00000002", after="3")},
     )
 
-    memory = telling.to("t_2", old, ())
+    memory = telling.anew(old)
 
-    assert memory.card == "t_2"
-    assert memory.open == {"D-00000001": Remembered(since=AT)}
+    assert (memory.card, memory.spoken) == (None, ())
+    assert not memory.open["D-00000001"].told
+    assert memory.open["D-00000001"].comment_id is None
+    assert memory.open["D-00000002"].told
     assert memory.unsaid == {"D-00000002": Unsaid(text="two", at=AT)}
-    assert telling.to("t_2", memory, ["D-00000002"]) is memory
 
 
 def test_without_a_ledger_the_thread_tells_what_was_said() -> None:
     """A deleted ledger costs patience and history, never a second comment."""
-    said = telling.keys(
-        ["[D-00000001] lab-x: recorded id", "no: [x] [D-1]", "[S-00000003] 2:\n- [A-00000002] y"]
-    )
-    fresh = Memory(
-        open={key: Remembered(since=AT, told=True) for key in ("D-00000001", "D-00000004")},
-        unsaid={key: Unsaid(text=key, at=AT) for key in ("D-00000001", "A-00000002", "D-00000004")},
+    long = "y" * 400
+    texts = {"D-00000001": "one", "A-00000002": long, "D-00000004": "four", "D-00000005": "five"}
+    fresh = Memory(unsaid={key: Unsaid(text=text, at=AT) for key, text in texts.items()})
+    said = own_words.findings(
+        [
+            "[D-00000001] one (found 2026-11-20 10:00:00 +0000, said late)\nEnded before 10:00:01",
+            f"[S-00000003] 2 findings at once:\n- [A-00000002] {'y' * 299}…\n- [D-00000009] z",
+            "[D-00000004] thanks, that one is mine",
+            "[D-00000005] five, yes",
+        ]
     )
 
     memory = telling.to("t_1", fresh, said)
 
-    assert said == {"D-00000001", "S-00000003", "A-00000002"}
-    assert memory.unsaid.keys() == {"D-00000004"}
-    assert memory.open["D-00000001"].told
-    assert memory.open["D-00000004"].told
+    assert memory.card == "t_1"
+    assert memory.unsaid.keys() == {"D-00000004", "D-00000005"}
+
+
+def test_the_last_ids_of_its_comments_are_kept() -> None:
+    memory = Memory()
+    for number in range(telling.KNOWN + 5):
+        memory = telling.spoke(memory, f"id:{number}")
+
+    assert len(memory.spoken) == telling.KNOWN
+    assert memory.spoken[-1] == f"id:{telling.KNOWN + 4}"
+
+
+@given(texts=st.lists(st.text() | st.sampled_from(REQUESTS), min_size=1, max_size=7))
+def test_nothing_that_is_said_asks_to_stop_or_for_an_answer(texts: list[str]) -> None:
+    """Names, paths and errors come from outside; our own words must be harmless without an id."""
+    found = {
+        f"D-{number:08x}": Unsaid(text=text, at=AT, details=(text,))
+        for number, text in enumerate(texts)
+    }
+
+    for seconds in (0, 600):
+        for saying in telling.due(Memory(unsaid=found), AT + timedelta(seconds=seconds)):
+            assert stop.read(saying.text) is Reading.NONE
+            assert saying.text.startswith(f"[{saying.key}]")
+
+
+@given(texts=st.lists(st.text(min_size=1) | st.sampled_from(REQUESTS), min_size=1, max_size=7))
+def test_what_is_said_is_found_again_in_the_thread(texts: list[str]) -> None:
+    found = {f"D-{number:08x}": Unsaid(text=text, at=AT) for number, text in enumerate(texts)}
+    memory = Memory(unsaid=found)
+    thread = [saying.text for saying in telling.due(memory, AT + timedelta(hours=1))]
+
+    assert telling.to("t_1", memory, own_words.findings(thread)).unsaid == {}
 
 
 @given(st.integers(0, 12), st.integers(0, 12))

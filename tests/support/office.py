@@ -61,6 +61,10 @@ class Office:
         """The keys of the worker's comments, in the order of the thread."""
         return [key for text in self.said(card) for key in KEY.findall(text)]
 
+    def answers(self, card: str) -> list[str]:
+        """The worker's answers to comments that it did not understand."""
+        return [text for text in self.said(card) if text.startswith("[T-")]
+
     def wait_for_status(self, card: str, status: str, seconds: float = 10) -> None:
         """Wait until the card has a status. Raises TimeoutError."""
         retry_until(lambda: self.home.status(card) == status, seconds=seconds, what=status)

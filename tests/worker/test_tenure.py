@@ -117,6 +117,15 @@ class Room:
             self.tenure.speak()
 
 
+def restarted(room: Room) -> Room:
+    """What comes after a crash: a process that has the board and the ledger, and nothing else."""
+    room.pinboard.reclaim(CARD)
+    later = Room(type(room.board))
+    later.pinboard, later.board.pinboard = room.pinboard, room.pinboard
+    later.tenure.claim()
+    return later
+
+
 # Speaking. --------------------------------------------------------------------------------------
 
 
@@ -271,7 +280,8 @@ def test_without_a_ledger_to_write_nothing_is_said_and_the_rest_goes_on() -> Non
     assert room.said == []
 
     ledgers.unlink()
-    assert room.tenure.join()
+    assert not room.tenure.join()
+    assert room.monitor.notebook.memory.card == CARD
     room.goes_on(2)
     assert room.said == ["[D-00000000] one"]
 
@@ -304,10 +314,264 @@ def test_the_workers_own_words_ask_for_nothing() -> None:
     room = Room().begin("stop")
 
     room.goes_on(3)
-    room.pinboard.comment(CARD, "[D-00000007] stop", author="whoever")
+
+    assert room.said == ["[D-00000000]\n> stop"]
+    assert room.tenure.stop is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[D-00000007] stop",
+        "[D-00000000] stop",
+        "[B-6a151076] thanks, that one is mine. Please stop monitoring.",
+    ],
+)
+def test_a_person_who_points_at_a_finding_is_no_less_heard(text: str) -> None:
+    room = Room().begin("one")
+    room.goes_on(3)
+
+    asked = room.pinboard.comment(CARD, text, author=room.tenure.run.author)
     room.tenure.look()
 
+    assert room.tenure.stop
+    assert room.tenure.stop.id == asked
+
+
+def test_a_finding_that_a_person_points_at_is_said_all_the_same() -> None:
+    """Only the finding's own text shows that it was said."""
+    room = Room()
+    room.pinboard.comment(CARD, "[D-00000000] what about this?")
+    room.tenure.claim()
+    room.tenure.look()
+    room.monitor.notebook.memory = Memory(unsaid={"D-00000000": Unsaid(text="one", at=AT)})
+
+    assert not room.tenure.join()
+    room.goes_on(3)
+
+    assert room.said == ["[D-00000000] what about this?", "[D-00000000] one"]
+
+
+def test_what_another_card_was_told_is_told_this_one_but_not_twice() -> None:
+    room = Room()
+    room.pinboard.comment(CARD, "[D-00000000] one\nwith a detail")
+    room.pinboard.comment(CARD, "[S-00000009] 2 findings at once:\n- [D-00000001] two")
+    room.pinboard.comment(CARD, "[D-00000002] and this?", author="ann")
+    room.tenure.claim()
+    room.tenure.look()
+    known = {f"D-{n:08x}": Unsaid(text=text, at=AT) for n, text in enumerate(("one", "two", "3"))}
+    room.monitor.notebook.memory = Memory(card="t_2", unsaid=known, spoken=("id:1",))
+
+    assert room.tenure.join()  # so that the next tick finds anew what the other card was told
+    assert (room.monitor.notebook.memory.card, room.monitor.notebook.memory.spoken) == (None, ())
+    assert not room.tenure.join()
+    room.goes_on(3)
+
+    assert room.said[3:] == ["[D-00000002] 3"]
+
+
+def test_a_comment_of_ours_is_known_by_its_id_also_by_the_next_process() -> None:
+    """Whatever became of its finding, which the ledger forgets once it is over."""
+    room = Room().begin("one")
+    room.goes_on(3)
+    (said,) = room.pinboard.cards[CARD].comments
+    room.pinboard.cards[CARD] = replace(
+        room.pinboard.cards[CARD], comments=(replace(said, body="stop"),)
+    )
+    later = restarted(room)
+
+    later.goes_on(3)
+
+    assert later.tenure.stop is None
+    assert len(later.said) == 1
+
+
+def test_an_id_of_another_way_to_the_board_is_nobodys() -> None:
+    room = Room()
+    room.monitor.notebook.keep(Memory(card=CARD, spoken=("place:1",)))
+    asked = room.pinboard.comment(CARD, "stop")
+
+    room.tenure.claim()
+    room.tenure.look()
+
+    assert room.tenure.stop
+    assert room.tenure.stop.id == asked == "1"
+
+
+@pytest.mark.parametrize(
+    "name", ["stop", "a, stop, b", "please stop now", "모니터링 중지", "stop?"]
+)
+def test_a_finding_that_reads_like_a_request_is_none_also_where_all_is_lost(name: str) -> None:
+    room = Room().begin(f"{name}: tmux gone (was pane 1, cmd claude). Marked terminated.")
+    room.goes_on(3)
+    (said,) = room.said
+    later = restarted(room)
+    later.monitor.notebook.keep(Memory())  # a deleted ledger
+
+    later.goes_on(3)
+
+    assert name in said
+    assert later.tenure.stop is None
+    assert later.said == [said]
+
+
+# Answering. -------------------------------------------------------------------------------------
+
+
+def answers(room: Room) -> list[str]:
+    return [text for text in room.said if text.startswith("[T-")]
+
+
+def test_a_comment_that_is_not_understood_is_answered_once() -> None:
+    room = Room().begin()
+    room.pinboard.comment(CARD, "can we stop monitoring?", author="ann")
+
+    room.goes_on(30)
+
+    (answer,) = answers(room)
+    assert answer.endswith("To end it, write a comment of this one word: `stop`")
     assert room.tenure.stop is None
+    assert room.lines == [answer]
+    assert room.tenure.said == 1
+
+
+def test_each_of_them_is_answered_also_the_same_words_in_the_same_second() -> None:
+    room = Room().begin()
+    for text in ("stop the server", "stop?", "stop?", "thanks", "don't stop"):
+        room.pinboard.comment(CARD, text)
+
+    room.goes_on(10)
+    room.pinboard.comment(CARD, "stop?", author="bob")
+    room.goes_on(10)
+
+    assert len(answers(room)) == 4
+    assert len(set(answers(room))) == 4
+
+
+def test_many_are_answered_a_few_at_a_time() -> None:
+    room = Room().begin()
+    for number in range(12):
+        room.pinboard.comment(CARD, f"stop the server {number}")
+    room.tenure.look()
+
+    room.tenure.speak()
+    assert len(answers(room)) == 5
+    room.goes_on(10)
+
+    assert len(answers(room)) == 12
+
+
+def test_one_who_is_obeyed_is_not_answered() -> None:
+    room = Room().begin()
+    room.pinboard.comment(CARD, "stop?")
+    room.pinboard.comment(CARD, "stop")
+
+    room.goes_on(5)
+
+    assert room.tenure.stop
+    assert answers(room) == []
+
+
+def test_what_was_asked_before_the_card_was_unblocked_is_not_answered() -> None:
+    room = Room()
+    room.pinboard.comment(CARD, "stop?")
+    room.pinboard.claim(CARD)
+    room.pinboard.block(CARD, "needs_input")
+    room.pinboard.unblock(CARD)
+
+    room.begin().goes_on(5)
+
+    assert answers(room) == []
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+@pytest.mark.parametrize("forgets", [False, True])
+def test_the_next_process_does_not_answer_again(*, deaf: bool, forgets: bool) -> None:
+    """The thread alone decides, also where the crash came between comment and answer."""
+    room = Room(Deaf).begin()
+    room.pinboard.comment(CARD, "stop the build")
+    room.board.deaf = deaf  # type: ignore[attr-defined]
+    room.tenure.look()
+    room.tenure.speak()
+    later = restarted(room)
+    if forgets:
+        later.monitor.notebook.keep(Memory())
+
+    later.goes_on(10)
+
+    assert len(answers(later)) == 1
+
+
+def test_an_answer_that_was_not_heard_of_is_not_made_again() -> None:
+    room = Room(Deaf).begin()
+    room.pinboard.comment(CARD, "stop the build")
+    room.board.deaf = True  # type: ignore[attr-defined]
+    room.tenure.look()
+    for _ in range(10):
+        room.now += 1
+        room.tenure.speak()
+    room.board.deaf = False  # type: ignore[attr-defined]
+
+    room.goes_on(10)
+
+    assert len(answers(room)) == 1
+
+
+@pytest.mark.parametrize(("loses", "shows"), [(1, 1), (2, 1), (99, 0)])
+def test_an_answer_that_the_board_lost_is_made_again_but_not_for_ever(
+    loses: int, shows: int
+) -> None:
+    room = Room(Losing).begin()
+    room.pinboard.comment(CARD, "stop the build")
+    room.tenure.look()
+    room.board.loses = loses  # type: ignore[attr-defined]
+
+    room.goes_on(30)
+
+    assert len(answers(room)) == shows
+    assert room.board.loses in {0, 99 - TRIES}  # type: ignore[attr-defined]
+    assert room.tenure.said == 1
+
+
+def test_while_the_board_is_down_answers_are_kept() -> None:
+    room = Room().begin()
+    room.pinboard.comment(CARD, "stop the build")
+    room.tenure.look()
+    room.pinboard.down = "it is being moved"
+    room.goes_on(100)
+
+    room.pinboard.down = ""
+    room.goes_on(int(SLOWEST) + 1)
+
+    assert len(answers(room)) == 1
+
+
+def test_an_answer_is_no_reason_for_another_one() -> None:
+    """Nor a stop: whoever writes it, and in whatever name."""
+    room = Room().begin()
+    room.pinboard.comment(CARD, "stop the build")
+    room.goes_on(5)
+    (answer,) = answers(room)
+    room.pinboard.comment(CARD, answer, author="ann")
+    room.pinboard.comment(CARD, f"> {answer}", author="ann")
+
+    room.goes_on(5)
+
+    assert len(room.said) == 4
+    assert room.tenure.stop is None
+
+
+def test_answers_need_no_ledger() -> None:
+    room = Room()
+    ledgers = config.from_environment(os.environ, Path.home()).places.cache
+    ledgers.parent.mkdir(parents=True, exist_ok=True)
+    ledgers.write_text("a file where a folder should be")
+    room.tenure.claim()
+    room.pinboard.comment(CARD, "stop the build")
+
+    room.goes_on(5)
+
+    assert len(answers(room)) == 1
 
 
 def test_one_who_asked_before_hundreds_of_other_words_is_heard() -> None:
