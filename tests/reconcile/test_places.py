@@ -241,6 +241,28 @@ def test_where_the_registry_is_not_at_home_a_name_and_a_workspace_prove_nothing(
     assert drifts(judged(world, ENTRY), DriftClass.ID_MATERIALISED)
 
 
+@pytest.mark.parametrize(
+    ("age", "cause"),
+    [
+        pytest.param(timedelta(minutes=1), [], id="was seen there since"),
+        pytest.param(timedelta(minutes=2), ["session-closed"], id="was seen there that moment"),
+        pytest.param(timedelta(hours=1), ["session-closed"], id="was seen there before"),
+    ],
+)
+def test_where_somebody_said_two_minutes_ago_that_this_is_the_home_a_death_is_told_of_what(
+    age: timedelta, cause: list[str]
+) -> None:
+    world = replace(GONE, home_since=AT - timedelta(minutes=2))
+
+    assert causes(world, memory=seen(place=ELSEWHERE.id, at=AT - age)) == cause
+
+
+def test_an_entry_of_which_only_the_folder_is_kept_was_never_seen_where_it_is_not_at_home() -> None:
+    memory = seen(place=PlaceId(""), environ={"CLAUDE_CONFIG_DIR": "/c"})
+
+    assert doubts(AWAY, memory=memory) == missed("the registry is at home at laptop")
+
+
 # Seen here: its own server decides. -------------------------------------------------------------
 
 
@@ -290,6 +312,24 @@ def test_where_the_registry_is_not_at_home_a_name_and_a_workspace_prove_nothing(
             "host-reboot",
             id="a system without boot ids was started well after it was seen",
         ),
+        pytest.param(
+            replace(OTHER_SERVER, boot=Boot(id="", at=AT)),
+            seen(boot=""),
+            "host-reboot",
+            id="and another server has its socket by now",
+        ),
+        pytest.param(
+            replace(GONE, boot=None),
+            SEEN,
+            "session-closed",
+            id="a system tells nothing of its boot, and its server lacks it",
+        ),
+        pytest.param(
+            replace(GONE, boot=Boot(id="", at=AT)),
+            SEEN,
+            "session-closed",
+            id="the boot's id cannot be read this time, and its server lacks it",
+        ),
     ],
 )
 def test_what_was_seen_here_is_gone_when(world: World, memory: Memory, cause: str) -> None:
@@ -300,6 +340,62 @@ def test_what_was_seen_here_is_gone_when(world: World, memory: Memory, cause: st
     }
 
     assert causes(world, memory=replace(memory, sightings=aged)) == [cause]
+
+
+SERVER_NAME = "pid 812 since 2026-11-19T09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("world", "memory", "evidence"),
+    [
+        pytest.param(
+            GONE,
+            SEEN,
+            {"cause": "session-closed", f"tmux {SOCKET}": SERVER_NAME, "lacks": "$1 %1"},
+            id="its server, and what that lacks",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, remembered={SERVER_PROCESS: False}),
+            SEEN,
+            {"cause": "tmux-server-died", f"tmux {SOCKET}": "no server", "server": SERVER_NAME},
+            id="that no server answers, and which one did",
+        ),
+        pytest.param(
+            replace(OTHER_SERVER, remembered={SERVER_PROCESS: False}),
+            SEEN,
+            {
+                "cause": "tmux-server-died",
+                f"tmux {SOCKET}": "pid 999 since 2026-11-20T09:30:00+00:00",
+                "server": SERVER_NAME,
+            },
+            id="which server answers instead of which",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: listing(server=None)}, remembered={SERVER_PROCESS: True}),
+            SEEN,
+            {"cause": "session-closed", f"tmux {SOCKET}": "no sessions", "server": SERVER_NAME},
+            id="that its server has no session left",
+        ),
+        pytest.param(
+            replace(GONE, boot=NEXT_BOOT),
+            seen(at=BORN),
+            {"cause": "host-reboot", "boot": "boot-2"},
+            id="the boot's id",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=Boot(id="", at=AT)),
+            seen(boot="", at=BORN),
+            {"cause": "host-reboot", "boot": AT.isoformat()},
+            id="the boot's time where it has no id",
+        ),
+    ],
+)
+def test_the_evidence_of_the_death_of_what_was_seen_here_is(
+    world: World, memory: Memory, evidence: dict[str, str]
+) -> None:
+    (drift,) = judged(world, ENTRY, memory=memory).drifts
+
+    assert drift.evidence == evidence
 
 
 NEVER_TOLD = "its tmux server (pid 812) does not answer, and nothing shows whether it ended"
@@ -357,6 +453,24 @@ NEVER_TOLD = "its tmux server (pid 812) does not answer, and nothing shows wheth
             SEEN,
             "it was seen in another boot of this host, which is not proven to be over",
             id="the other boot began before it was seen: a clone, or a clock set back",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=NEXT_BOOT),
+            seen(at=NEXT_BOOT.at),
+            "it was seen in another boot of this host, which is not proven to be over",
+            id="the other boot began the moment it was seen",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=Boot(id="", at=BORN)),
+            seen(boot="", at=BORN - timedelta(minutes=1)),
+            NEVER_TOLD,
+            id="a system without boot ids was started hardly after it was seen",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=Boot(id="", at=BORN)),
+            seen(boot="", at=BORN),
+            NEVER_TOLD,
+            id="a system without boot ids was started the moment it was seen",
         ),
         pytest.param(
             replace(GONE, tmux={}, boot=Boot(id="", at=AT)),
@@ -440,16 +554,36 @@ def test_after_a_reboot_an_earlier_process_id_is_nobodys() -> None:
     assert causes(world, memory=seen(at=BORN)) == ["host-reboot"]
 
 
-def test_a_server_that_does_not_answer_is_told_once_and_nobody_is_dead() -> None:
-    assert doubts(replace(GONE, tmux={SOCKET: BLIND})) == ["cannot see: tmux gave no answer"]
+@pytest.mark.parametrize(
+    ("boot", "memory"),
+    [
+        pytest.param(BOOT, SEEN, id="in the same boot"),
+        pytest.param(Boot(id="", at=AT), seen(boot="", at=BORN), id="whatever the clock tells"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_told_once_and_nobody_is_dead(
+    boot: Boot, memory: Memory
+) -> None:
+    world = replace(GONE, tmux={SOCKET: BLIND}, boot=boot)
+
+    assert doubts(world, memory=memory) == ["cannot see: tmux gave no answer"]
 
 
 @pytest.mark.parametrize(
-    ("boot", "cause"),
-    [(Boot(id="", at=AT), "session-closed"), (replace(BOOT, at=AT), "session-closed")],
+    ("boot", "before"),
+    [
+        pytest.param(Boot(id="", at=AT), "", id="the system has no boot ids"),
+        pytest.param(replace(BOOT, at=AT), "", id="the boot's id could not be read then"),
+        pytest.param(Boot(id="", at=AT), BOOT.id, id="the boot's id cannot be read now"),
+        pytest.param(replace(BOOT, at=AT), BOOT.id, id="the boot's id is the same"),
+    ],
 )
-def test_a_clock_that_was_set_is_no_reboot_while_the_server_answers(boot: Boot, cause: str) -> None:
-    assert causes(replace(GONE, boot=boot), memory=seen(boot="", at=BORN)) == [cause]
+def test_a_clock_that_was_set_is_no_reboot_while_the_server_answers_and(
+    boot: Boot, before: str
+) -> None:
+    memory = seen(boot=before, at=BORN)
+
+    assert causes(replace(GONE, boot=boot), memory=memory) == ["session-closed"]
 
 
 # Never seen: nothing that runs could be it. -----------------------------------------------------
