@@ -322,13 +322,9 @@ def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene:
 
     for name, seen in found.sightings.items():
         before = scene.memory.sightings.get(name)
-        if before is None or before.proof is None or seen.agent != before.agent:
+        if before is None or before.proof is None or before.agent is None:
             continue
-        if (seen.session_id, seen.server, seen.socket) != (
-            before.session_id,
-            before.server,
-            before.socket,
-        ):
+        if (seen.place, seen.boot, seen.agent) != (before.place, before.boot, before.agent):
             continue
         moved = [
             Proof(str(drift.evidence["proof"]))
@@ -339,8 +335,8 @@ def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene:
         ]
         event(f"moved {bool(moved)}")
         assert all(is_at_least(proof, before.proof) for proof in moved)
-        if seen.proof and seen.conversation != before.conversation:
-            assert is_at_least(seen.proof, before.proof)
+        assert seen.proof
+        assert is_at_least(seen.proof, before.proof)
 
 
 @LAW
