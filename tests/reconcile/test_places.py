@@ -1150,6 +1150,7 @@ def test_arguments_count_until_the_agent_has_moved_on(since: object, taken: bool
     entry = replace(ENTRY, own_since=since)  # type: ignore[arg-type]
 
     assert len(judged(world, entry).drifts) == taken
+    assert len(judged(MOVED_ON, entry).drifts) == 1
 
 
 # Not proven, or shared. -------------------------------------------------------------------------
@@ -1186,6 +1187,14 @@ def test_what_is_not_proven_is_never_written(held: Unproven | Bound, message: st
         assert told == ([f"{NAME}: {message}"] if message and entry is ENTRY else [])
 
 
+def test_what_an_agent_begins_that_was_never_seen_to_hold_one_leaves_none() -> None:
+    held = Bound(id=NEXT, proof=Proof.PANE, written=False)
+    world = replace(WORLD, conversations={NAME: held})
+    memory = seen(conversation=None, proof=None)
+
+    assert doubts(world, replace(ENTRY, own_id=None), memory=memory) == []
+
+
 def test_what_it_likely_holds_and_has_yet_to_write_is_not_said_to_be_missing() -> None:
     world = replace(
         WORLD,
@@ -1207,6 +1216,16 @@ def test_a_conversation_that_others_hold_too_is_told_with_who_they_are() -> None
         f"{NAME}: its conversation 87dc…000 is also held by process 7, process 8"
     )
     assert judged(replace(world, conversations={}), ENTRY).notices == ()
+
+
+def test_of_many_others_that_hold_a_conversation_five_are_named() -> None:
+    world = replace(WORLD, sharers={NAME: tuple(f"process {pid}" for pid in range(1, 8))})
+
+    (notice,) = judged(world, ENTRY).notices
+
+    assert notice.message.endswith(
+        " is also held by process 1, process 2, process 3, process 4, process 5 and 2 more"
+    )
 
 
 # What counts at another place. ------------------------------------------------------------------
