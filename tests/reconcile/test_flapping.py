@@ -184,7 +184,7 @@ def test_a_session_whose_pane_is_dead_is_down() -> None:
 
 def test_of_several_panes_the_recorded_one_tells_and_another_may_come_and_go() -> None:
     def beside(pid: int, recorded: Inside) -> World:
-        panes = (PANE, replace(PANE, pane_id="%2", pid=pid))
+        panes = (replace(PANE, pane_id="%2", pid=pid), PANE)
         return replace(
             WORLD,
             tmux={SOCKET: listing(replace(SESSION, panes=panes))},

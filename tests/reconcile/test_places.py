@@ -137,10 +137,22 @@ def test_a_host_is_called_by_its_name_with_or_without_a_domain(host: str) -> Non
     assert causes(GONE, replace(ENTRY, host=host)) == ["session-closed"]
 
 
-def test_two_hosts_of_one_name_in_two_domains_are_two() -> None:
-    place = Place(PlaceId("2"), frozenset({"devbox.example.org"}))
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        pytest.param("devbox.example.org", True, id="its name"),
+        pytest.param("DevBox.Example.ORG", True, id="its name in capitals"),
+        pytest.param("devbox", True, id="its name without the domain"),
+        pytest.param("www", True, id="another one of its names"),
+        pytest.param("devbox.example.com", False, id="its name in another domain"),
+        pytest.param("example.org", False, id="its domain alone"),
+        pytest.param("dev", False, id="the beginning of its name"),
+    ],
+)
+def test_a_host_with_a_domain_is_called_by(host: str, here: bool) -> None:  # noqa: FBT001
+    place = Place(PlaceId("2"), frozenset({"devbox.example.org", "www"}))
 
-    assert not place.is_called("devbox.example.com")
+    assert place.is_called(host) is here
 
 
 @pytest.mark.parametrize(
@@ -545,7 +557,9 @@ def test_what_runs_outside_every_session_contradicts_a_death(
     ],
 )
 def test_what_the_sighting_covers_is_not_asked_again(entry: Entry, memory: Memory) -> None:
-    assert causes(GONE, entry, memory=memory) == ["session-closed"]
+    world = replace(GONE, recorded_pids={PID: CLAUDE})
+
+    assert causes(world, entry, memory=memory) == ["session-closed"]
 
 
 def test_after_a_reboot_an_earlier_process_id_is_nobodys() -> None:
