@@ -34,16 +34,13 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
 
 
-Evidence = Mapping[str, str | int | None]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """A death that is certain, with its witnesses."""
 
     cause: str
     """A `Cause`; for a pane with its exit status or signal, as in `pane-exited (1)`."""
-    evidence: Evidence
+    evidence: Mapping[str, Scalar]
 
 
 def from_dead_pane(pane: Pane) -> Gone:
@@ -111,7 +108,7 @@ def _from_sighting(
 ) -> Gone | Unknown:
     boot = world.boot
     if boot and _is_over(sighting, boot, world):
-        return Gone(cause=Cause.HOST_REBOOT, evidence={"boot": boot.id or boot.at.isoformat()})
+        return Gone(cause=Cause.HOST_REBOOT, evidence={"boot": _boot_name(boot)})
     if boot and boot.id and sighting.boot not in {"", boot.id}:
         return Unknown("it was seen in another boot of this host, which is not proven to be over")
     verdict = _from_its_server(sighting, world)
@@ -128,11 +125,12 @@ def _contradictions(
     An agent may outlive its terminal. And who starts a session anew, at a server that is not
     asked, writes its pane into the entry: the sighting is of the former one then.
     """
-    lives = world.remembered.get(sighting.agent) if sighting.agent else None
-    if isinstance(lives, Unknown):
-        yield lives
-    elif lives and sighting.agent:
-        yield Unknown(f"its agent (process {sighting.agent.pid}) still runs, in no session listed")
+    if agent := sighting.agent:
+        lives = world.remembered.get(agent)
+        if isinstance(lives, Unknown):
+            yield lives
+        elif lives:
+            yield Unknown(f"its agent (process {agent.pid}) still runs, in no session listed")
     if entry.pane_pid is not None and not sighting.is_of(entry.pane_pid):
         yield from _still_there(entry, entry.pane_pid, registry, world)
 
@@ -159,11 +157,14 @@ def _is_over(sighting: Sighting, boot: Boot, world: World) -> bool:
         return sighting.boot != boot.id and boot.at > sighting.at
     # A system without boot ids has only the time, which moves when the clock is set: what its
     # server or its process tells counts for more.
-    answer = world.tmux.get(sighting.socket, Unknown("not asked"))
-    contradicted = isinstance(answer, Unknown) or (answer and answer.server == sighting.server)
+    if sighting.socket not in world.tmux:
+        return False
+    answer = world.tmux[sighting.socket]
+    if isinstance(answer, Unknown) or (answer and answer.server == sighting.server):
+        return False
     server = sighting.server_process
-    lives = bool(server and world.remembered.get(server, False))
-    return boot.at > sighting.at + CLOCK_SLACK and not (contradicted or lives)
+    lives = world.remembered.get(server) if server else None
+    return boot.at > sighting.at + CLOCK_SLACK and not lives
 
 
 def _from_another(sighting: Sighting, answer: Listing | None, world: World) -> Gone | Unknown:
@@ -190,17 +191,17 @@ def _from_another(sighting: Sighting, answer: Listing | None, world: World) -> G
 
 
 def _never_seen(entry: Entry, registry: Registry, world: World, memory: Memory) -> Gone | Unknown:
-    rebooted = booted_since(entry, world) or changed_boot(world, memory)
     doubt = next(_doubts(entry, registry, world), None)
     if doubt is not None:
         return doubt
-    evidence: dict[str, str | int | None] = dict(_looked(world))
-    if world.boot and rebooted:
-        evidence["boot"] = world.boot.id
+    evidence: dict[str, Scalar] = dict(_looked(world))
+    boot = _boot_since(entry, world, memory)
+    if boot:
+        evidence["boot"] = _boot_name(boot)
     elif entry.pane_pid is not None:
         evidence["pid_gone"] = entry.pane_pid
     listings = [answer for answer in world.tmux.values() if isinstance(answer, Listing)]
-    if not (listings or rebooted or world.left_behind or changed_servers(world, memory)):
+    if not (listings or boot or world.left_behind or changed_servers(world, memory)):
         # A pid that is gone says little: it may be another host's, or another container's.
         return Unknown("no tmux server runs, and nothing shows that one ever did here")
     return Gone(cause=_cause(entry, world, memory, listings), evidence=evidence)
@@ -265,11 +266,10 @@ def may_be(entry: Entry, found: Process, kinds: Collection[str], registry: Regis
 
 def _held(entry: Entry, world: World) -> Iterator[Unknown]:
     recorded = [(entry.agent or "", each) for each in (entry.own_id, *entry.other_ids) if each]
-    if isinstance(world.holders, Unknown):
-        yield from [world.holders] * bool(recorded)
-        return
     for one in recorded:
-        if holders := world.holders.get(one):
+        if isinstance(world.holders, Unknown):
+            yield world.holders
+        elif holders := world.holders.get(one):
             yield Unknown(f"its conversation is held by {holders[0]}")
 
 
@@ -287,13 +287,19 @@ def _server_name(server: Server | None) -> str:
     return f"pid {server.pid} since {server.started_at.isoformat()}" if server else "no sessions"
 
 
-def booted_since(entry: Entry, world: World) -> bool:
-    """Whether the host was started anew after the session was created."""
-    return bool(world.boot and entry.created_at and world.boot.at > entry.created_at + CLOCK_SLACK)
+def _boot_name(boot: Boot) -> str:
+    return boot.id or boot.at.isoformat()
+
+
+def _boot_since(entry: Entry, world: World, memory: Memory) -> Boot | None:
+    """This boot, if the host was started anew after the session was created or last looked for."""
+    boot, made = world.boot, entry.created_at
+    anew = boot and made and boot.at > made + CLOCK_SLACK
+    return boot if anew or changed_boot(world, memory) else None
 
 
 def _cause(entry: Entry, world: World, memory: Memory, listings: list[Listing]) -> Cause:
-    if booted_since(entry, world) or changed_boot(world, memory):
+    if _boot_since(entry, world, memory):
         return Cause.HOST_REBOOT
     servers = [listing.server for listing in listings if listing.server]
     started = entry.created_at and entry.created_at + CLOCK_SLACK

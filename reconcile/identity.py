@@ -66,7 +66,6 @@ def is_restarted(entry: Entry, session: Session, pane: Pane, world: World) -> bo
         and entry.pane_pid not in {*_pids(session, world)}
         and _runs_here(entry, session, within, world)
         and any(_begun_anew(entry, session, pane, world))
-        and not any(_of_another(entry, session, within, world))
     )
 
 
@@ -83,16 +82,15 @@ def has_exited(
     living = [inside(session, each, world) for each in session.panes if not each.dead]
     if not living or any(one.hidden or one.agent for one in living):
         return False
-    made = entry.created_at
-    same = made is not None and abs(made - session.created_at) <= CLOCK_SLACK
-    changed = differences(entry, session, pane, world)
     if any(_of_another(entry, session, inside(session, pane, world), world)):
         return False
+    made = entry.created_at
+    same = made is not None and abs(made - session.created_at) <= CLOCK_SLACK
     known = sighting is not None and sighting.agent is not None
-    if changed and not (same or known):
+    if any(_begun_anew(entry, session, pane, world)) and not (same or known):
         return False
     lost = entry.pane_pid is not None and entry.pane_pid not in _pids(session, world)
-    return inside(session, pane, world).shell_only or known or (lost and same)
+    return inside(session, pane, world).shell_only or known or lost
 
 
 def _runs_here(entry: Entry, session: Session, within: Inside, world: World) -> bool:

@@ -44,7 +44,7 @@ from reconcile.observed import (
 from reconcile.proofs import Proof
 
 NAMED = 5
-"""How many of the conversations that were left are told; the registry has them all."""
+"""How many of several are told, with how many more there are."""
 
 
 def id_materialised(case: Case, session: Session, pane: Pane) -> Finding | None:
@@ -118,10 +118,9 @@ def _may_replace(case: Case, agent: Process, held: Bound) -> bool:
 def judge_shared(case: Case, session: Session) -> Iterator[Finding]:
     """One conversation that another living process holds as well: it will be torn in two."""
     held = case.world.conversations.get(session.name)
-    others = case.world.sharers.get(session.name, ())
+    others = case.world.sharers.get(session.name)
     if isinstance(held, Bound) and others:
-        shown = ", ".join(others[:NAMED])
-        text = f"its conversation {short(held.id)} is also held by {shown}"
+        text = f"its conversation {short(held.id)} is also held by {_listed(others, ', ')}"
         yield case.notice(NoticeKind.SHARED, text, held.id, *others)
 
 
@@ -137,10 +136,12 @@ def _past(case: Case, session: Session, held: Bound) -> tuple[Sequence[Link], st
 
 
 def _was(links: Sequence[Link]) -> str:
-    if not links:
-        return ""
-    more = f" and {len(links) - NAMED} more" if len(links) > NAMED else ""
-    return f" (was {', then '.join(short(link.id) for link in links[:NAMED])}{more})"
+    return f" (was {_listed([short(link.id) for link in links], ', then ')})" if links else ""
+
+
+def _listed(several: Sequence[str], between: str) -> str:
+    more = f" and {len(several) - NAMED} more" if len(several) > NAMED else ""
+    return f"{between.join(several[:NAMED])}{more}"
 
 
 def _into_history(case: Case, link: Link) -> AppendItem:

@@ -98,9 +98,10 @@ class Sighting:
     """tmux's own (`$3`)."""
     pane_id: str
     pane_pid: int
-    agent: ProcessId | None = None
+    agent: ProcessId | None
     """The agent's process; None while none was seen."""
-    kind: str = ""
+    kind: str
+    """Which agent that is; "" while none was seen."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """The variables that moved the agent's files."""
     conversation: ConversationId | None = None

@@ -12,7 +12,6 @@ from reconcile.kinds import AGENTS
 from reconcile.observed import SessionName
 
 _CSTYLE = {0x07: "a", 0x08: "b", 0x09: "t", 0x0A: "n", 0x0B: "v", 0x0C: "f", 0x0D: "r"}
-_C0 = (*range(1, 0x20), 0x7F)
 _CONTROL = (*range(1, 0x20), *range(0x7F, 0xA0))
 _OCTAL = {code: "".join(rf"\{byte:03o}" for byte in chr(code).encode()) for code in _CONTROL}
 _AS_TMUX = str.maketrans(
@@ -20,12 +19,14 @@ _AS_TMUX = str.maketrans(
 )
 
 _REWRITTEN = str.maketrans(
-    {code: rf"\{code:03o}" for code in _C0}
+    {code: octal for code, octal in _OCTAL.items() if code < 0x80}  # noqa: PLR2004 - in ASCII
     | {code: f"\\{letter}" for code, letter in _CSTYLE.items()}
     | {
         code: "".join(rf"\{byte:03o}" for byte in chr(code).encode("utf-8", "surrogatepass"))
         for code in range(0xD800, 0xE000)
     }
+    # What Python makes of a byte that is no text, in an argument, is that byte (tmux 3.3a).
+    | {0xDC00 + byte: rf"\{byte:03o}" for byte in range(0x80, 0x100)}
     | {"\\": "\\\\", ":": "_", ".": "_"}
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -114,7 +115,7 @@ def _release(version: str) -> tuple[int, int] | None:
 def _rules(version: str) -> Sequence[_Rule]:
     """What a version does to a name; all that any does, where nobody has tried this one."""
     release = _release(version)
-    if release is None or release == (3, 1) or release < (3, 0):
+    if release is None or release == (3, 1) or release[0] < 3:  # noqa: PLR2004
         return [_rewritten(""), _rewritten(r"\\"), _rewritten(r"\\\\"), _doubled]
     if release == (3, 0):
         return []
@@ -141,12 +142,12 @@ def _doubled(name: str) -> Sequence[str]:
 def _octal(letter: str) -> str:
     if not _may_lack_width(letter):
         return letter
-    return "".join(rf"\{byte:03o}" for byte in letter.encode("utf-8", "surrogatepass"))
+    return "".join(rf"\{byte:03o}" for byte in letter.encode())
 
 
 def _may_lack_width(letter: str) -> bool:
     """Whether wcwidth(3) may know no width of it: C1 controls, and what is not assigned."""
-    return letter > "~" and unicodedata.category(letter) in {"Cc", "Cn"}
+    return not letter.isascii() and unicodedata.category(letter) in {"Cc", "Cn"}
 
 
 def fault_of(name: str) -> str | None:
@@ -157,7 +158,7 @@ def fault_of(name: str) -> str | None:
     """
     if not name:
         return "the name is empty"
-    if len(normalise(name[: LONGEST + 1])) > LONGEST:
+    if len(normalise(name)) > LONGEST:
         return f"the name is longer than {LONGEST} characters"
     return no_text(name, "the name")
 

@@ -112,7 +112,7 @@ class Session:
 
     name: SessionName
     socket: str
-    id: str = ""
+    id: str
     """tmux's own id (`$3`): it survives a rename, and is never used again by the same server."""
     created_at: datetime
     directory: str

@@ -77,7 +77,8 @@ def kept(before: Sighting, entry: Entry, world: World) -> Sighting | None:
     When it runs again it may do so at a server that nobody asked, so its death must not be judged
     by where it was.
     """
-    if not isinstance(world.place, Place) or before.place not in {"", world.place.id}:
+    here = isinstance(world.place, Place) and before.place == world.place.id
+    if not here:
         return before
     ended = entry.terminated_at
     recent = ended is not None and abs(world.at - ended) <= KEPT
@@ -94,7 +95,7 @@ def of_session(before: Sighting | None, session: Session, world: World) -> Sight
     """The sighting, if it was of this very session, or of a pane that is in it now."""
     answer = world.tmux.get(session.socket)
     server = answer.server if isinstance(answer, Listing) else None
-    if before is None or server is None or not isinstance(world.place, Place):
+    if before is None or not isinstance(world.place, Place):
         return None
     if (before.place, before.socket, before.server) != (world.place.id, session.socket, server):
         return None
@@ -109,7 +110,7 @@ def _environ(session: Session, world: World, known: Sighting | None) -> dict[str
 def _holding(seen: Sighting, session: Session, world: World, known: Sighting | None) -> Sighting:
     """With what the process was proven to hold: a weaker proof replaces no stronger one."""
     held = world.conversations.get(session.name)
-    if isinstance(held, Bound) and held.written and yields(known, held):
+    if isinstance(held, Bound) and held.written and _is_as_good(held, known):
         return replace(seen, conversation=held.id, proof=held.proof)
     if known is not None:
         return replace(seen, conversation=known.conversation, proof=known.proof)
@@ -127,6 +128,11 @@ def of_process(before: Sighting | None, agent: ProcessId | None, world: World) -
 
 def yields(known: Sighting | None, held: Bound) -> bool:
     """Whether what a process was proven to hold gives way to what it is seen to hold now."""
-    if known is None or known.proof is None:
+    if known is None or held.id == known.conversation:
         return True
-    return held.id == known.conversation or is_at_least(held.proof, known.proof)
+    return _is_as_good(held, known)
+
+
+def _is_as_good(held: Bound, known: Sighting | None) -> bool:
+    """Whether its proof is at least as strong as what was known of the process."""
+    return known is None or known.proof is None or is_at_least(held.proof, known.proof)

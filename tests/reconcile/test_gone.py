@@ -11,6 +11,7 @@ from examples import (
     BOOT,
     BORN,
     DEAD_PANE,
+    ELSEWHERE,
     ENTRY,
     GONE,
     HOME,
@@ -20,6 +21,7 @@ from examples import (
     PID,
     SECOND_SOCKET,
     SERVER,
+    SESSION,
     SOCKET,
     YOUNG_SERVER,
     listing,
@@ -28,7 +30,7 @@ from reconcile import gone
 from reconcile.desired import Entry, Registry
 from reconcile.gone import Cause, Gone
 from reconcile.memory import Memory
-from reconcile.observed import Pane, Process, SessionName, Unknown, World
+from reconcile.observed import Boot, Pane, Process, SessionName, Unknown, World
 
 STRANGER = Process(pid=PID, started_at=LATER, command="vim", cwd="/srv")
 """A process that has the recorded pid by chance: younger, and at home elsewhere."""
@@ -171,7 +173,13 @@ def held_by_pid(process: Process, *kinds: str) -> World:
 @pytest.mark.parametrize(
     ("entry", "process", "kinds"),
     [
-        pytest.param(ENTRY, CLAUDE, [], id="it has the recorded command"),
+        pytest.param(ENTRY, CLAUDE, [], id="its command is the recorded agent's name"),
+        pytest.param(
+            replace(ENTRY, pane_command="node"),
+            replace(CLAUDE, command="node"),
+            [],
+            id="it has the recorded command",
+        ),
         pytest.param(
             ENTRY, replace(CLAUDE, started_at=SAVED + SLACK), [], id="it is hardly younger"
         ),
@@ -232,6 +240,27 @@ def test_a_name_that_tmux_may_show_in_a_way_that_was_not_looked_for_is_never_mis
     assert doubtful(gone.from_absence(odd, Registry(), GONE, KNOWN)) == (
         "tmux may show its name in another way (copy it from tmux ls)"
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "doubted"),
+    [
+        pytest.param("3.4", True, id="it lists the name so"),
+        pytest.param("", True, id="it may list the name so"),
+        pytest.param("3.7c", False, id="what it lists so is called so"),
+    ],
+)
+def test_a_session_like_it_at_a_server_that_counts_besides_makes_a_death_doubtful_if(
+    version: str,
+    doubted: bool,  # noqa: FBT001
+) -> None:
+    entry = replace(ENTRY, name=SessionName("lab.x-creator-claude"))
+    like = replace(SESSION, name=SessionName("lab_x-creator-claude"))
+    world = replace(GONE, others={"/tmp/d": replace(listing(like), version=version)})
+
+    verdict = gone.from_absence(entry, Registry(), world, KNOWN)
+
+    assert isinstance(verdict, Unknown) is doubted
 
 
 @pytest.mark.parametrize(
@@ -340,13 +369,33 @@ def test_the_cause_of_an_absence_when(
 
 
 def test_the_evidence_names_every_server_that_was_asked_and_the_pid_that_is_gone() -> None:
-    world = replace(GONE, tmux={SOCKET: listing(), "/tmp/b": None, "/tmp/c": listing(server=None)})
+    asked = {SOCKET: listing(), "/tmp/b": None, "/tmp/c": listing(server=None)}
+    world = replace(GONE, tmux=asked, others={"/tmp/d": listing(server=YOUNG_SERVER)})
 
     assert certain(gone.from_absence(ENTRY, Registry(), world, KNOWN)).evidence == {
         f"tmux {SOCKET}": "pid 812 since 2026-11-19T09:00:00+00:00",
         "tmux /tmp/b": "no server",
         "tmux /tmp/c": "no sessions",
+        "tmux /tmp/d": "pid 999 since 2026-11-20T09:30:00+00:00",
         "pid_gone": PID,
+    }
+
+
+@pytest.mark.parametrize(
+    ("boot", "named"),
+    [
+        pytest.param(NEXT_BOOT, "boot-2", id="its id"),
+        pytest.param(
+            replace(NEXT_BOOT, id=""), "2026-11-20T09:20:00+00:00", id="its time where it has no id"
+        ),
+    ],
+)
+def test_after_a_reboot_the_evidence_names_the_boot_by(boot: Boot, named: str) -> None:
+    world = replace(NOTHING_THERE, boot=boot)
+
+    assert certain(gone.from_absence(ENTRY, Registry(), world, KNOWN)).evidence == {
+        f"tmux {SOCKET}": "no server",
+        "boot": named,
     }
 
 
@@ -423,6 +472,18 @@ def test_a_changed_server_is_noticed_when(world: World, memory: Memory, changed:
         ),
         pytest.param(replace(GONE, boot=None), KNOWN, False, id="the system does not tell"),
         pytest.param(GONE, Memory(), False, id="none was seen before"),
+        pytest.param(
+            replace(GONE, boot=NEXT_BOOT),
+            replace(KNOWN, place=ELSEWHERE.id),
+            False,
+            id="it is that of another place",
+        ),
+        pytest.param(
+            replace(GONE, boot=NEXT_BOOT, place=Unknown("the machine id cannot be read")),
+            KNOWN,
+            True,
+            id="it is another one, of nobody knows which place",
+        ),
         pytest.param(
             replace(GONE, boot=replace(BOOT, at=LATER)),
             KNOWN,

@@ -20,12 +20,14 @@ from examples import (
     RUNS_SHELL,
     SESSION,
     SHELL,
+    SIGHTING,
     SOCKET,
     WORKSPACE,
     WORLD,
 )
 from reconcile import identity
 from reconcile.desired import Entry
+from reconcile.memory import Sighting
 from reconcile.observed import Agent, Inside, Pane, Session, Unknown, World
 
 SECOND = Pane(pane_id="%2", pid=2)
@@ -338,6 +340,115 @@ def test_another_directory_is_not_claimed_and_sameness_neither_when(inside: Insi
 )
 def test_sameness_is_claimed_when(entry: Entry, world: World, same: bool) -> None:  # noqa: FBT001
     assert identity.is_same(entry, SESSION, PANE, world) is same
+
+
+VIM = replace(CLAUDE, command="vim")
+RUNS_EDITOR = Inside(process=VIM, agent=None)
+NO_TIME = replace(ENTRY, created_at=None)
+LOST = replace(ENTRY, pane_pid=7)
+BOTH = replace(SESSION, panes=(PANE, SECOND))
+NO_AGENT_SEEN = replace(SIGHTING, agent=None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "session", "world", "sighting"),
+    [
+        pytest.param(ENTRY, SESSION, look(RUNS_SHELL), None, id="a shell is back at its prompt"),
+        pytest.param(
+            NO_TIME, SESSION, look(RUNS_EDITOR), SIGHTING, id="it was seen, and ran in the pane"
+        ),
+        pytest.param(
+            replace(NO_TIME, pane_pid=7),
+            SESSION,
+            look(RUNS_EDITOR),
+            SIGHTING,
+            id="it was seen, and the recorded pane is no more",
+        ),
+        pytest.param(
+            LOST, SESSION, look(RUNS_EDITOR), None, id="the session is that of then, not the pane"
+        ),
+        pytest.param(
+            LOST,
+            replace(SESSION, created_at=BORN + timedelta(seconds=60)),
+            look(RUNS_EDITOR),
+            None,
+            id="the session is hardly younger, and the pane is no more",
+        ),
+        pytest.param(
+            LOST,
+            replace(SESSION, panes=(PANE, DEAD_SECOND)),
+            look(RUNS_EDITOR),
+            NO_AGENT_SEEN,
+            id="the pane is no more, and another one is dead",
+        ),
+    ],
+)
+def test_an_agent_has_exited_when(
+    entry: Entry, session: Session, world: World, sighting: Sighting | None
+) -> None:
+    assert identity.has_exited(entry, session, PANE, world, sighting)
+
+
+@pytest.mark.parametrize(
+    ("entry", "session", "world", "sighting"),
+    [
+        pytest.param(ENTRY, SESSION, WORLD, SIGHTING, id="it runs"),
+        pytest.param(
+            ENTRY, BOTH, look(RUNS_SHELL, RUNS_CLAUDE), SIGHTING, id="an agent runs in another pane"
+        ),
+        pytest.param(
+            ENTRY,
+            BOTH,
+            look(RUNS_SHELL, Inside(process=Unknown("access denied"), agent=None)),
+            SIGHTING,
+            id="another pane hides what it runs",
+        ),
+        pytest.param(
+            ENTRY,
+            replace(SESSION, panes=(DEAD_PANE,)),
+            look(),
+            SIGHTING,
+            id="its pane is dead, which is a death",
+        ),
+        pytest.param(
+            ENTRY,
+            SESSION,
+            look(RUNS_EDITOR),
+            NO_AGENT_SEEN,
+            id="the recorded pane runs something else, and never was seen to run it",
+        ),
+        pytest.param(
+            replace(ENTRY, pane_pid=None),
+            SESSION,
+            look(RUNS_EDITOR),
+            None,
+            id="nobody wrote down or saw where it ran",
+        ),
+        pytest.param(
+            replace(LOST, created_at=LATER),
+            SESSION,
+            look(RUNS_SHELL),
+            None,
+            id="pane and session are others than those of then",
+        ),
+        pytest.param(
+            replace(NO_TIME, pane_pid=7),
+            SESSION,
+            look(RUNS_SHELL),
+            NO_AGENT_SEEN,
+            id="the pane is another one, and nobody wrote down of which session",
+        ),
+        pytest.param(
+            LOST, AWAY, look(replace(RUNS_SHELL, process=ELSEWHERE)), SIGHTING, id="it is elsewhere"
+        ),
+    ],
+)
+def test_an_agent_has_not_certainly_exited_when(
+    entry: Entry, session: Session, world: World, sighting: Sighting | None
+) -> None:
+    (pane, *_) = session.panes
+
+    assert not identity.has_exited(entry, session, pane, world, sighting)
 
 
 def test_an_unknown_directory_is_in_no_workspace() -> None:

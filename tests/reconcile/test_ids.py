@@ -18,7 +18,10 @@ from examples import (
     OWN,
     PANE,
     RUNS_SHELL,
+    SECOND_SOCKET,
+    SEEN,
     SESSION,
+    SIGHTING,
     SOCKET,
     WORLD,
     judged,
@@ -31,13 +34,16 @@ from reconcile.observed import (
     Ambiguous,
     Artefact,
     Bound,
+    ConversationId,
     Expiry,
     Inside,
     Missing,
     SessionName,
     Unknown,
+    Unproven,
     World,
 )
+from reconcile.proofs import Proof
 
 HOLDS_NONE = replace(WORLD, conversations={NAME: None})
 STALE = replace(HOLDS_NONE, artefacts={("claude", OWN): Missing("retention")})
@@ -49,6 +55,17 @@ AMBIGUOUS = replace(WORLD, conversations={NAME: Ambiguous((NEXT, OWN))})
 SHELL = replace(HOLDS_NONE, inside={(SOCKET, "%1"): RUNS_SHELL})
 DENIED = Unknown("access denied")
 HIDDEN = replace(WORLD, inside={(SOCKET, "%1"): Inside(process=DENIED, agent=DENIED)})
+RENAMED = replace(
+    WORLD, tmux={SOCKET: listing(replace(SESSION, name=SessionName("z")))}, conversations={}
+)
+TWICE = replace(
+    WORLD,
+    tmux={SOCKET: listing(SESSION), SECOND_SOCKET: listing(replace(SESSION, socket=SECOND_SOCKET))},
+)
+LEFT = replace(WORLD, conversations={NAME: Unproven(left=(OWN, NEXT))})
+SHARED = replace(WORLD, sharers={NAME: ("process 7",)})
+LONG = SessionName(f"{'x' * 300}-creator-claude")
+REFUSED = replace(WORLD, tmux={SOCKET: listing(replace(SESSION, name=LONG))})
 
 
 def ids(world: World, *entries: Entry) -> list[str]:
@@ -87,6 +104,12 @@ def ids(world: World, *entries: Entry) -> list[str]:
             "E-d3996f62",
             id="about to expire",
         ),
+        pytest.param(RENAMED, [ENTRY], "N-ccf64f07", id="renamed"),
+        pytest.param(TWICE, [ENTRY], "W-827b1398", id="two servers have it"),
+        pytest.param(WORLD, [replace(ENTRY, host="laptop")], "H-83330e19", id="another host's"),
+        pytest.param(LEFT, [ENTRY], "L-bd6f26df", id="its conversation was left"),
+        pytest.param(SHARED, [ENTRY], "V-6a8d5ac2", id="its conversation is shared"),
+        pytest.param(REFUSED, [], "Q-3cc8cbff", id="a name that no registry can hold"),
     ],
 )
 def test_an_id_is_this_one_in_every_process_and_release(
@@ -204,12 +227,62 @@ def test_a_registration_has_the_same_id_on_a_machine_in_another_zone() -> None:
             [ENTRY],
             id="perhaps gone, for another doubt",
         ),
+        pytest.param(
+            RENAMED,
+            [ENTRY],
+            replace(RENAMED, tmux={SOCKET: listing(replace(SESSION, name=OTHER))}),
+            [ENTRY],
+            id="renamed, to another name",
+        ),
+        pytest.param(
+            LEFT,
+            [ENTRY],
+            LEFT,
+            [replace(ENTRY, own_id=NEXT)],
+            id="left, from another conversation",
+        ),
+        pytest.param(
+            LEFT,
+            [ENTRY],
+            replace(WORLD, conversations={NAME: Unproven(left=(OWN, NEXT), likely=NEXT)}),
+            [ENTRY],
+            id="left, for another conversation",
+        ),
+        pytest.param(
+            SHARED,
+            [ENTRY],
+            replace(SHARED, sharers={NAME: ("process 8",)}),
+            [ENTRY],
+            id="shared, with another process",
+        ),
+        pytest.param(
+            SHARED,
+            [ENTRY],
+            replace(SHARED, conversations=MOVED.conversations),
+            [replace(ENTRY, own_id=NEXT)],
+            id="shared, another conversation",
+        ),
     ],
 )
 def test_an_id_is_another_one_for(
     world: World, entries: list[Entry], other_world: World, other_entries: list[Entry]
 ) -> None:
     assert ids(world, *entries) != ids(other_world, *other_entries)
+
+
+def test_what_was_left_for_one_yet_to_be_written_has_an_id_of_both_conversations() -> None:
+    def told(own: ConversationId, begun: ConversationId) -> str:
+        seen = replace(SEEN, sightings={NAME: replace(SIGHTING, conversation=own)})
+        held = Bound(id=begun, proof=Proof.PID_FILE, written=False)
+        world = replace(WORLD, conversations={NAME: held})
+        (notice,) = judged(world, replace(ENTRY, own_id=own), memory=seen).notices
+        assert notice.kind is NoticeKind.LEFT
+        return notice.id
+
+    third = ConversationId("c0ffee00-0000-4000-8000-000000000000")
+    pairs = [(OWN, NEXT), (OWN, third), (third, NEXT)]
+
+    assert len({told(own, begun) for own, begun in pairs}) == len(pairs)
 
 
 def test_no_two_kinds_of_finding_share_a_letter() -> None:

@@ -319,19 +319,14 @@ def test_what_was_seen_elsewhere_is_not_judged_here_and_stays_known(scene: Scene
 @given(scene=worlds.scenes())
 def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene: Scene) -> None:
     found = judge.judge(scene.world, scene.registry, scene.memory, Policy())
-    boot = scene.world.boot.id if scene.world.boot else ""
 
     for name, seen in found.sightings.items():
         before = scene.memory.sightings.get(name)
-        if before is None or before.proof is None or seen.agent != before.agent:
+        if before is None or before.proof is None or before.agent is None:
             continue
-        if before.boot != boot or before.place not in {"", seen.place}:
-            continue  # a process of another boot or place has its pid by chance
-        if (seen.session_id, seen.server, seen.socket) != (
-            before.session_id,
-            before.server,
-            before.socket,
-        ):
+        if (seen.boot, seen.agent) != (before.boot, before.agent):
+            continue
+        if before.place not in {"", seen.place}:  # another place's process has its pid by chance
             continue
         moved = [
             Proof(str(drift.evidence["proof"]))
@@ -342,8 +337,8 @@ def test_a_weaker_proof_never_replaces_a_stronger_one_of_the_same_process(scene:
         ]
         event(f"moved {bool(moved)}")
         assert all(is_at_least(proof, before.proof) for proof in moved)
-        if seen.proof and seen.conversation != before.conversation:
-            assert is_at_least(seen.proof, before.proof)
+        assert seen.proof
+        assert is_at_least(seen.proof, before.proof)
 
 
 @LAW

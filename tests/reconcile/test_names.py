@@ -96,6 +96,32 @@ def test_what_has_no_width_may_be_kept_or_be_in_octal() -> None:
     assert names.as_listed("a\x85", "3.7c") == ("a\x85",)
 
 
+@pytest.mark.parametrize(
+    ("name", "forms"),
+    [
+        pytest.param("\x1f.", (r"\037_",), id="a control character is in octal"),
+        pytest.param(
+            "\x80.", ("\x80_", r"\302\200_"), id="the first one beyond ASCII may have no width"
+        ),
+        pytest.param("\xff.", ("\xff_",), id="a letter is not"),
+        pytest.param("\udcfc.", (r"\374_",), id="a byte that is no text is"),
+        pytest.param("\udc80.\udcff", (r"\200_\377",), id="from the first to the last"),
+        pytest.param("\ud800.\udc7f", (r"\355\240\200_\355\261\277",), id="half a pair is, too"),
+        pytest.param("\udd00.\udfff", (r"\355\264\200_\355\277\277",), id="and so the other half"),
+        pytest.param(
+            "\ud7ff.",
+            ("\ud7ff_", r"\355\237\277_"),
+            id="what stands before those may have no width",
+        ),
+        pytest.param("\ue000.", ("\ue000_",), id="what stands behind them has one"),
+    ],
+)
+def test_what_a_name_holds_besides_text_is_listed_by_its_bytes(
+    name: str, forms: tuple[str, ...]
+) -> None:
+    assert names.as_listed(name, "3.3a") == (name, *forms)
+
+
 @given(st.text(), st.sampled_from([*tmux_versions.VERSIONS, ""]))
 def test_the_exact_name_comes_first_and_no_form_twice(name: str, version: str) -> None:
     forms = names.as_listed(name, version)
@@ -145,6 +171,7 @@ def test_a_listed_name_is_its_exact_one_before_any_that_may_be_rewritten_so(
         ("\u0378", "3.3a", True),
         ("\x85", "", True),
         ("\x85", "3.0a", False),
+        ("a\tb\x1b\x7f", "3.3a", False),
     ],
 )
 def test_a_name_is_ambiguous_where_tmux_may_list_it_in_an_unforeseen_way(

@@ -137,10 +137,22 @@ def test_a_host_is_called_by_its_name_with_or_without_a_domain(host: str) -> Non
     assert causes(GONE, replace(ENTRY, host=host)) == ["session-closed"]
 
 
-def test_two_hosts_of_one_name_in_two_domains_are_two() -> None:
-    place = Place(PlaceId("2"), frozenset({"devbox.example.org"}))
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        pytest.param("devbox.example.org", True, id="its name"),
+        pytest.param("DevBox.Example.ORG", True, id="its name in capitals"),
+        pytest.param("devbox", True, id="its name without the domain"),
+        pytest.param("www", True, id="another one of its names"),
+        pytest.param("devbox.example.com", False, id="its name in another domain"),
+        pytest.param("example.org", False, id="its domain alone"),
+        pytest.param("dev", False, id="the beginning of its name"),
+    ],
+)
+def test_a_host_with_a_domain_is_called_by(host: str, here: bool) -> None:  # noqa: FBT001
+    place = Place(PlaceId("2"), frozenset({"devbox.example.org", "www"}))
 
-    assert not place.is_called("devbox.example.com")
+    assert place.is_called(host) is here
 
 
 @pytest.mark.parametrize(
@@ -285,6 +297,28 @@ def test_where_the_registry_is_not_at_home_a_name_and_a_workspace_prove_nothing(
     assert drifts(judged(world, ENTRY), DriftClass.ID_MATERIALISED)
 
 
+@pytest.mark.parametrize(
+    ("age", "cause"),
+    [
+        pytest.param(timedelta(minutes=1), [], id="was seen there since"),
+        pytest.param(timedelta(minutes=2), ["session-closed"], id="was seen there that moment"),
+        pytest.param(timedelta(hours=1), ["session-closed"], id="was seen there before"),
+    ],
+)
+def test_where_somebody_said_two_minutes_ago_that_this_is_the_home_a_death_is_told_of_what(
+    age: timedelta, cause: list[str]
+) -> None:
+    world = replace(GONE, home_since=AT - timedelta(minutes=2))
+
+    assert causes(world, memory=seen(place=ELSEWHERE.id, at=AT - age)) == cause
+
+
+def test_an_entry_of_which_only_the_folder_is_kept_was_never_seen_where_it_is_not_at_home() -> None:
+    memory = seen(place=PlaceId(""), environ={"CLAUDE_CONFIG_DIR": "/c"})
+
+    assert doubts(AWAY, memory=memory) == missed("the registry is at home at laptop")
+
+
 # Seen here: its own server decides. -------------------------------------------------------------
 
 
@@ -334,6 +368,24 @@ def test_where_the_registry_is_not_at_home_a_name_and_a_workspace_prove_nothing(
             "host-reboot",
             id="a system without boot ids was started well after it was seen",
         ),
+        pytest.param(
+            replace(OTHER_SERVER, boot=Boot(id="", at=AT)),
+            seen(boot=""),
+            "host-reboot",
+            id="and another server has its socket by now",
+        ),
+        pytest.param(
+            replace(GONE, boot=None),
+            SEEN,
+            "session-closed",
+            id="a system tells nothing of its boot, and its server lacks it",
+        ),
+        pytest.param(
+            replace(GONE, boot=Boot(id="", at=AT)),
+            SEEN,
+            "session-closed",
+            id="the boot's id cannot be read this time, and its server lacks it",
+        ),
     ],
 )
 def test_what_was_seen_here_is_gone_when(world: World, memory: Memory, cause: str) -> None:
@@ -344,6 +396,62 @@ def test_what_was_seen_here_is_gone_when(world: World, memory: Memory, cause: st
     }
 
     assert causes(world, memory=replace(memory, sightings=aged)) == [cause]
+
+
+SERVER_NAME = "pid 812 since 2026-11-19T09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("world", "memory", "evidence"),
+    [
+        pytest.param(
+            GONE,
+            SEEN,
+            {"cause": "session-closed", f"tmux {SOCKET}": SERVER_NAME, "lacks": "$1 %1"},
+            id="its server, and what that lacks",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, remembered={SERVER_PROCESS: False}),
+            SEEN,
+            {"cause": "tmux-server-died", f"tmux {SOCKET}": "no server", "server": SERVER_NAME},
+            id="that no server answers, and which one did",
+        ),
+        pytest.param(
+            replace(OTHER_SERVER, remembered={SERVER_PROCESS: False}),
+            SEEN,
+            {
+                "cause": "tmux-server-died",
+                f"tmux {SOCKET}": "pid 999 since 2026-11-20T09:30:00+00:00",
+                "server": SERVER_NAME,
+            },
+            id="which server answers instead of which",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: listing(server=None)}, remembered={SERVER_PROCESS: True}),
+            SEEN,
+            {"cause": "session-closed", f"tmux {SOCKET}": "no sessions", "server": SERVER_NAME},
+            id="that its server has no session left",
+        ),
+        pytest.param(
+            replace(GONE, boot=NEXT_BOOT),
+            seen(at=BORN),
+            {"cause": "host-reboot", "boot": "boot-2"},
+            id="the boot's id",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=Boot(id="", at=AT)),
+            seen(boot="", at=BORN),
+            {"cause": "host-reboot", "boot": AT.isoformat()},
+            id="the boot's time where it has no id",
+        ),
+    ],
+)
+def test_the_evidence_of_the_death_of_what_was_seen_here_is(
+    world: World, memory: Memory, evidence: dict[str, str]
+) -> None:
+    (drift,) = judged(world, ENTRY, memory=memory).drifts
+
+    assert drift.evidence == evidence
 
 
 NEVER_TOLD = "its tmux server (pid 812) does not answer, and nothing shows whether it ended"
@@ -401,6 +509,24 @@ NEVER_TOLD = "its tmux server (pid 812) does not answer, and nothing shows wheth
             SEEN,
             "it was seen in another boot of this host, which is not proven to be over",
             id="the other boot began before it was seen: a clone, or a clock set back",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=NEXT_BOOT),
+            seen(at=NEXT_BOOT.at),
+            "it was seen in another boot of this host, which is not proven to be over",
+            id="the other boot began the moment it was seen",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=Boot(id="", at=BORN)),
+            seen(boot="", at=BORN - timedelta(minutes=1)),
+            NEVER_TOLD,
+            id="a system without boot ids was started hardly after it was seen",
+        ),
+        pytest.param(
+            replace(GONE, tmux={SOCKET: None}, boot=Boot(id="", at=BORN)),
+            seen(boot="", at=BORN),
+            NEVER_TOLD,
+            id="a system without boot ids was started the moment it was seen",
         ),
         pytest.param(
             replace(GONE, tmux={}, boot=Boot(id="", at=AT)),
@@ -475,7 +601,9 @@ def test_what_runs_outside_every_session_contradicts_a_death(
     ],
 )
 def test_what_the_sighting_covers_is_not_asked_again(entry: Entry, memory: Memory) -> None:
-    assert causes(GONE, entry, memory=memory) == ["session-closed"]
+    world = replace(GONE, recorded_pids={PID: CLAUDE})
+
+    assert causes(world, entry, memory=memory) == ["session-closed"]
 
 
 def test_after_a_reboot_an_earlier_process_id_is_nobodys() -> None:
@@ -484,19 +612,36 @@ def test_after_a_reboot_an_earlier_process_id_is_nobodys() -> None:
     assert causes(world, memory=seen(at=BORN)) == ["host-reboot"]
 
 
-def test_a_server_that_does_not_answer_is_told_once_and_nobody_is_dead() -> None:
-    world = replace(GONE, tmux={SOCKET: BLIND})
+@pytest.mark.parametrize(
+    ("boot", "memory"),
+    [
+        pytest.param(BOOT, SEEN, id="in the same boot"),
+        pytest.param(Boot(id="", at=AT), seen(boot="", at=BORN), id="whatever the clock tells"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_told_once_and_nobody_is_dead(
+    boot: Boot, memory: Memory
+) -> None:
+    world = replace(GONE, tmux={SOCKET: BLIND}, boot=boot)
 
-    assert doubts(world) == ["cannot see: tmux gave no answer"]
-    assert sightings(world) == SEEN.sightings
+    assert doubts(world, memory=memory) == ["cannot see: tmux gave no answer"]
 
 
 @pytest.mark.parametrize(
-    ("boot", "cause"),
-    [(Boot(id="", at=AT), "session-closed"), (replace(BOOT, at=AT), "session-closed")],
+    ("boot", "before"),
+    [
+        pytest.param(Boot(id="", at=AT), "", id="the system has no boot ids"),
+        pytest.param(replace(BOOT, at=AT), "", id="the boot's id could not be read then"),
+        pytest.param(Boot(id="", at=AT), BOOT.id, id="the boot's id cannot be read now"),
+        pytest.param(replace(BOOT, at=AT), BOOT.id, id="the boot's id is the same"),
+    ],
 )
-def test_a_clock_that_was_set_is_no_reboot_while_the_server_answers(boot: Boot, cause: str) -> None:
-    assert causes(replace(GONE, boot=boot), memory=seen(boot="", at=BORN)) == [cause]
+def test_a_clock_that_was_set_is_no_reboot_while_the_server_answers_and(
+    boot: Boot, before: str
+) -> None:
+    memory = seen(boot=before, at=BORN)
+
+    assert causes(replace(GONE, boot=boot), memory=memory) == ["session-closed"]
 
 
 # Never seen: nothing that runs could be it. -----------------------------------------------------
@@ -1132,6 +1277,7 @@ def test_arguments_count_until_the_agent_has_moved_on(since: object, taken: bool
     entry = replace(ENTRY, own_since=since)  # type: ignore[arg-type]
 
     assert len(judged(world, entry).drifts) == taken
+    assert len(judged(MOVED_ON, entry).drifts) == 1
 
 
 # Not proven, or shared. -------------------------------------------------------------------------
@@ -1168,6 +1314,14 @@ def test_what_is_not_proven_is_never_written(held: Unproven | Bound, message: st
         assert told == ([f"{NAME}: {message}"] if message and entry is ENTRY else [])
 
 
+def test_what_an_agent_begins_that_was_never_seen_to_hold_one_leaves_none() -> None:
+    held = Bound(id=NEXT, proof=Proof.PANE, written=False)
+    world = replace(WORLD, conversations={NAME: held})
+    memory = seen(conversation=None, proof=None)
+
+    assert doubts(world, replace(ENTRY, own_id=None), memory=memory) == []
+
+
 def test_what_it_likely_holds_and_has_yet_to_write_is_not_said_to_be_missing() -> None:
     world = replace(
         WORLD,
@@ -1189,6 +1343,16 @@ def test_a_conversation_that_others_hold_too_is_told_with_who_they_are() -> None
         f"{NAME}: its conversation 87dc…000 is also held by process 7, process 8"
     )
     assert judged(replace(world, conversations={}), ENTRY).notices == ()
+
+
+def test_of_many_others_that_hold_a_conversation_five_are_named() -> None:
+    world = replace(WORLD, sharers={NAME: tuple(f"process {pid}" for pid in range(1, 8))})
+
+    (notice,) = judged(world, ENTRY).notices
+
+    assert notice.message.endswith(
+        " is also held by process 1, process 2, process 3, process 4, process 5 and 2 more"
+    )
 
 
 # What counts at another place. ------------------------------------------------------------------

@@ -36,9 +36,9 @@ def listing(*names: str) -> Listing:
     """Return a server with these sessions."""
     found = {
         SessionName(name): Session(
-            name=SessionName(name), socket="/s", created_at=AT, directory="/", panes=()
+            name=SessionName(name), socket="/s", id=f"${n}", created_at=AT, directory="/", panes=()
         )
-        for name in names
+        for n, name in enumerate(names)
     }
     return Listing(server=Server(pid=1, started_at=AT), sessions=found)
 
