@@ -291,11 +291,15 @@ def _boot_name(boot: Boot) -> str:
     return boot.id or boot.at.isoformat()
 
 
+def booted_after(entry: Entry, world: World) -> bool:
+    """Whether the host was started anew after the session was created."""
+    made = entry.created_at
+    return bool(world.boot and made and world.boot.at > made + CLOCK_SLACK)
+
+
 def _boot_since(entry: Entry, world: World, memory: Memory) -> Boot | None:
     """This boot, if the host was started anew after the session was created or last looked for."""
-    boot, made = world.boot, entry.created_at
-    anew = boot and made and boot.at > made + CLOCK_SLACK
-    return boot if anew or changed_boot(world, memory) else None
+    return world.boot if booted_after(entry, world) or changed_boot(world, memory) else None
 
 
 def _cause(entry: Entry, world: World, memory: Memory, listings: list[Listing]) -> Cause:

@@ -120,7 +120,7 @@ def left(entry: Entry, world: World, sessions: Sessions) -> Ended | None:
         return None
     answer = world.tmux.get(session.socket)
     server = answer.server if isinstance(answer, Listing) else None
-    if world.boot and gone.booted_since(entry, world):
+    if world.boot and gone.booted_after(entry, world):
         return Ended(at=world.boot.at, cause=gone.Cause.HOST_REBOOT)
     made = entry.created_at
     if server and made and server.started_at > made + identity.CLOCK_SLACK:

@@ -72,13 +72,10 @@ def after(entry: Entry, session: Session, world: World, memory: Memory) -> Sight
 def kept(before: Sighting, entry: Entry, world: World) -> Sighting | None:
     """What is kept of the sighting of an entry that runs no more: where to resume it.
 
-    Its agent's folder for good, and its tmux server for a while.
-
-    When it runs again it may do so at a server that nobody asked, so its death must not be judged
-    by where it was.
+    Its agent's folder for good, and its tmux server for a while. When it runs again it may do so
+    at a server that nobody asked, so its death must not be judged by where it was.
     """
-    here = isinstance(world.place, Place) and before.place == world.place.id
-    if not here:
+    if not isinstance(world.place, Place) or before.place not in {"", world.place.id}:
         return before
     ended = entry.terminated_at
     recent = ended is not None and abs(world.at - ended) <= KEPT

@@ -30,6 +30,7 @@ from examples import (
     listing,
 )
 from reconcile import sightings
+from reconcile.desired import Entry
 from reconcile.memory import Sighting
 from reconcile.observed import (
     Agent,
@@ -303,29 +304,49 @@ def test_a_sighting_is_not_of_this_very_process_when(
 MOVED_FILES = replace(SIGHTING, environ={"CLAUDE_CONFIG_DIR": "/c"})
 
 
+ASIDE = replace(SIGHTING, place=PlaceId(""))
+PAUSED = replace(ENTRY, status="paused")
+
+
+def ended(days: float) -> Entry:
+    """An entry of a session that ended so many days ago."""
+    return replace(ENTRY, status="terminated", terminated_at=AT - timedelta(days=days))
+
+
 @pytest.mark.parametrize(
-    ("before", "world", "kept"),
+    ("before", "entry", "world", "kept"),
     [
         pytest.param(
             MOVED_FILES,
+            PAUSED,
             WORLD,
             replace(MOVED_FILES, place=PlaceId("")),
             id="seen here, its folder, and no place",
         ),
-        pytest.param(SIGHTING, WORLD, None, id="seen here without a folder, nothing"),
+        pytest.param(SIGHTING, PAUSED, WORLD, None, id="seen here without a folder, nothing"),
+        pytest.param(SIGHTING, ended(7), WORLD, ASIDE, id="ended within a week, its server"),
+        pytest.param(SIGHTING, ended(-7), WORLD, ASIDE, id="ended by a clock that was set back"),
+        pytest.param(ASIDE, ended(6), WORLD, ASIDE, id="and goes on being so"),
+        pytest.param(ASIDE, ended(7.01), WORLD, None, id="ended longer ago, nothing"),
+        pytest.param(SIGHTING, ended(-7.01), WORLD, None, id="ended far in the future, nothing"),
         pytest.param(
-            SIGHTING, replace(WORLD, place=ELSEWHERE), SIGHTING, id="seen at another place, all"
+            SIGHTING,
+            PAUSED,
+            replace(WORLD, place=ELSEWHERE),
+            SIGHTING,
+            id="seen at another place, all",
         ),
-        pytest.param(SIGHTING, NOWHERE, SIGHTING, id="seen nobody can tell where, all"),
+        pytest.param(SIGHTING, PAUSED, NOWHERE, SIGHTING, id="seen nobody can tell where, all"),
         pytest.param(
             replace(MOVED_FILES, place=PlaceId("")),
+            ended(30),
             WORLD,
             replace(MOVED_FILES, place=PlaceId("")),
-            id="ended before, what is left of it",
+            id="ended before with a folder, what is left of it",
         ),
     ],
 )
 def test_of_an_entry_that_runs_no_more_is_kept_when(
-    before: Sighting, world: World, kept: Sighting | None
+    before: Sighting, entry: Entry, world: World, kept: Sighting | None
 ) -> None:
-    assert sightings.kept(before, world) == kept
+    assert sightings.kept(before, entry, world) == kept
