@@ -25,6 +25,8 @@ AT_MOST = 5
 """Comments at one time; more become one digest."""
 LISTED = 100
 """Findings that a digest lists; the rest it counts."""
+BACK = "Bring them back: `agent-sessions resume-plan --tmux` (look at it, then pipe it to `sh`)"
+"""The last line of a comment on sessions that ended together."""
 LATE = timedelta(minutes=1)
 """A comment that comes later than this says when its finding was made."""
 LONGEST = 1000
@@ -223,7 +225,7 @@ def _framed(several: Mapping[str, Unsaid], listed: list[str]) -> list[str]:
     if not all(causes):
         return [f"{len(several)} findings at once:", *listed]
     head = f"{len(several)} running sessions ended together: {' and '.join(causes)}"
-    return [head, *listed, "Resume them: agent-sessions resume-plan"]
+    return [head, *listed, BACK]
 
 
 def _together(several: Mapping[str, Unsaid]) -> str:

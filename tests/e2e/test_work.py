@@ -526,7 +526,7 @@ class TestOtherWaysToTheBoard:
             office.wait_for_said(card, f"{DOCS}: recorded id")
             time.sleep(0.5)
             office.home.comment(card, "please stop", author="ann")
-            office.wait_for_status(card, "blocked", seconds=5)
+            office.wait_for_status(card, "blocked", seconds=30)
             assert work.result().status == 0
         assert len(office.keys(card)) == 1
 

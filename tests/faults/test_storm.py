@@ -111,7 +111,9 @@ def check_recipes(said: str, entries: Sequence[Mapping[str, Any]]) -> None:
     recipes = [line for line in lines if line.startswith("  Resume: ")]
     assert len(recipes) == len(set(recipes)) == min(len(entries), telling.LISTED)
     assert known.issuperset(recipes)
-    assert lines[-1] == "Resume them: agent-sessions resume-plan"
+    assert lines[-1] == (
+        "Bring them back: `agent-sessions resume-plan --tmux` (look at it, then pipe it to `sh`)"
+    )
 
 
 def test_a_killed_server_is_one_write_and_one_comment_with_its_cause(

@@ -296,7 +296,9 @@ def test_sessions_that_ended_together_are_one_comment_with_the_cause() -> None:
     assert together.key.startswith("S-")
     assert head == f"[{together.key}] 3 running sessions ended together: tmux-server-died"
     assert lines[:-1] == [f"- [D-{n:08x}] number {n}" for n in range(3)]
-    assert lines[-1] == "Resume them: agent-sessions resume-plan"
+    assert lines[-1] == (
+        "Bring them back: `agent-sessions resume-plan --tmux` (look at it, then pipe it to `sh`)"
+    )
     assert alone.text == "[D-0000000f] another"
     again, _ = telling.due(telling.under_way(memory, [together], None), AT)
     assert again.text == together.text
