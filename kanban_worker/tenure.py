@@ -302,25 +302,34 @@ class Tenure:
         Tries again for `patience` seconds, which may become fewer meanwhile.
         """
         again, began = Again(), self._timer()
-        while True:
-            try:
-                self._board.block(reason)
-            except Lost:
-                if again.at and self._waits():  # an earlier try did it, and its answer was lost
-                    return True
-                raise
-            except MonitorError as error:
-                again.failed(self._timer())
-                self._trouble("block", f"the card is not blocked: {error}")
-                if again.at > began + patience():
-                    return False
-                sleep(again.pause)
-            else:
-                return True
+        while trouble := self._block(reason, tried=bool(again.at)):
+            again.failed(self._timer())
+            self._trouble("block", f"the card is not blocked: {trouble}")
+            if again.at > began + patience():
+                return False
+            sleep(again.pause)
+        return True
 
-    def _waits(self) -> bool:
+    def _block(self, reason: str, *, tried: bool) -> MonitorError | None:
+        """What kept the card from being blocked, if anything. Raises Lost."""
+        try:
+            self._board.block(reason)
+        except Lost as error:
+            # An earlier try may have done it, and its answer was lost.
+            waits = self._waits() if tried else False
+            if not waits:
+                raise
+            return error if isinstance(waits, Unknown) else None
+        except MonitorError as error:
+            return error
+        return None
+
+    def _waits(self) -> bool | Unknown:
+        """Whether the card waits for a person."""
         look = self._board.look(self._cursor)
-        return not isinstance(look, Unknown) and look.lost in {"it is blocked", "it is scheduled"}
+        if isinstance(look, Unknown):
+            return look
+        return look.lost in {"it is blocked", "it is scheduled"}
 
     def _trouble(self, what: str, text: str) -> None:
         if text and self._troubles.get(what) != text:

@@ -323,7 +323,11 @@ def test_a_reader_that_goes_away_does_not_end_it(office: Office) -> None:
     desk.write(*desk.starts(API, WEB))
     words = commandline.command("work", card, "--interval", "0.3")
     environ = commandline.environment(office.environ)
-    with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE) as work:
+    complaints = desk.fence.root / "complaints"
+    with (
+        complaints.open("w") as errors,
+        subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=errors) as work,
+    ):
         assert work.stdout is not None
         work.stdout.readline()
         work.stdout.close()
@@ -331,7 +335,8 @@ def test_a_reader_that_goes_away_does_not_end_it(office: Office) -> None:
         office.wait_for_said(card, f"{API}: tmux gone")
         office.home.comment(card, "stop")
         office.wait_for_status(card, "blocked")
-        assert work.wait(10) == 0
+        status = work.wait(10)
+    assert (status, complaints.read_text()) == (0, "")
 
 
 class TestManyAtOnce:

@@ -65,11 +65,11 @@ class Office:
         """The worker's answers to comments that it did not understand."""
         return [text for text in self.said(card) if text.startswith("[T-")]
 
-    def wait_for_status(self, card: str, status: str, seconds: float = 10) -> None:
+    def wait_for_status(self, card: str, status: str, seconds: float = 60) -> None:
         """Wait until the card has a status. Raises TimeoutError."""
         retry_until(lambda: self.home.status(card) == status, seconds=seconds, what=status)
 
-    def wait_for_said(self, card: str, text: str, seconds: float = 10) -> str:
+    def wait_for_said(self, card: str, text: str, seconds: float = 60) -> str:
         """Wait until a comment has a text in it, and return that comment. Raises TimeoutError."""
 
         def found() -> str | None:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def retry_until(
-    predicate: Callable[[], T], *, seconds: float = 5.0, pause: float = 0.02, what: str = ""
+    predicate: Callable[[], T], *, seconds: float = 30.0, pause: float = 0.02, what: str = ""
 ) -> T:
     """Ask again and again until the answer is truthy, and return that answer.
 

@@ -13,10 +13,11 @@ import pytest
 from kanban_worker import config
 from kanban_worker.boards.memory import Memory as MemoryBoard
 from kanban_worker.boards.memory import Pinboard
-from kanban_worker.boards.shape import Address, CommentId, Lost, NoRoute
+from kanban_worker.boards.shape import Address, CommentId, Look, Lost, NoRoute
 from kanban_worker.tenure import SLOWEST, TRIES, Again, Tenure
 from kanban_worker.tick import Monitor
 from reconcile.memory import Memory, Unsaid
+from reconcile.observed import Unknown
 from state.errors import CouldNot
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -707,3 +708,26 @@ def test_and_given_up_when_patience_ends() -> None:
 
     assert not room.tenure.block("over", patience=lambda: 60, sleep=sleep)
     assert room.now <= 60
+
+
+class BlindAfter(Blocking):
+    """The same, and for a while after that it cannot be looked at."""
+
+    blind = 3
+
+    def look(self, after: CommentId | None) -> Look | Unknown:
+        """Nothing, so many times."""
+        if self.pinboard.cards[CARD].status == "blocked" and self.blind:
+            self.blind -= 1
+            return Unknown("the database is locked")
+        return super().look(after)
+
+
+def test_a_block_whose_answer_was_lost_is_looked_for_until_the_board_can_be_seen() -> None:
+    room = Room(BlindAfter).begin()
+
+    def sleep(seconds: float) -> None:
+        room.now += seconds
+
+    assert room.tenure.block("over", patience=lambda: 60, sleep=sleep)
+    assert room.board.blind == 0  # type: ignore[attr-defined]

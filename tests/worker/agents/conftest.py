@@ -81,6 +81,7 @@ class ClaudeHost(Host):
         self.config = config or home / ".claude"
         self.projects = self.config / "projects"
         self.projects.mkdir(parents=True)
+        settle(self.projects, self.at(-600))
         self._ids = itertools.count(1)
         self.version = "2.1.329"
         """What transcripts are written with."""
