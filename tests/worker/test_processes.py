@@ -329,7 +329,8 @@ class TestAgentInAPane:
     ) -> None:
         run(fleet, "a", str(write_script(tmp_path / "claude", "sleep 600\nexit")))
 
-        assert isinstance(Watch(fleet).inside().agent, Agent)
+        # The pane's shell runs for a moment before the script takes its place.
+        retry_until(lambda: isinstance(Watch(fleet).inside().agent, Agent), what="the wrapper")
 
     def test_only_what_moves_an_agents_files_is_read_of_its_environment(self, fleet: Fleet) -> None:
         environ = {"CLAUDE_CONFIG_DIR": "/c", "ANTHROPIC_API_KEY": "secret"}
