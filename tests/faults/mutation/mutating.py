@@ -175,14 +175,14 @@ def _at_once(works: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def _is_killed(passes: Callable[[], bool], limit: int) -> bool:
-    """Whether it fails, or does not end within so many seconds of processor time."""
+    """Whether it fails, or takes more than so many seconds of processor time, or all its memory."""
     child = os.fork()
     if not child:
         status = BROKEN
         try:
             _bound(limit)
             status = SURVIVED if passes() else KILLED
-        except EndlessError:
+        except (EndlessError, MemoryError):
             status = KILLED
         except BaseException:  # noqa: BLE001 - a fork must not go on as its parent would
             traceback.print_exc()
