@@ -327,8 +327,11 @@ class Oracle:
         dead = kind == "A" and finding.action == "updated"
         flaps = kind != "flapping" and name in unsteady and not dead
         blinks = finding.action == "held" or kind == "cannot-see"
-        lasts = sight.at - self.since[finding.key] >= GRACE
-        finding.said = finding.key not in self.told and not flaps and (lasts or not blinks)
+        age = sight.at - self.since[finding.key]
+        if not finding.is_drift and kind not in {"flapping", "cannot-see"}:
+            # What is noticed of one that came back moments ago may be over as soon.
+            flaps |= self.steadiness.is_restless(name, sight.at) and age < LASTS
+        finding.said = finding.key not in self.told and not flaps and (age >= GRACE or not blinks)
         if finding.said:
             self.told.add(finding.key)
 
