@@ -94,13 +94,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is not None or error.errno not in _OUTPUT:
             raise
-        # Without this Python tries to print the rest at exit, and complains.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         if error.errno != errno.EPIPE:  # whoever read our output has gone, on purpose
             with contextlib.suppress(OSError):  # a closed terminal takes no complaint either
                 complain(str(durable.could_not("the output could not be written", error)))
         return Exit.COULD_NOT
     return status
+
+
+def drop_output() -> None:
+    """Let what could not be printed go nowhere: Python would try again at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> None:

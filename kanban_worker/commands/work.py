@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kanban_worker import boards, config
 from kanban_worker.boards import card
-from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.cli import Exit, complain, drop_output, plain
 from kanban_worker.watch import End, Ending, Watch
 
 
@@ -35,10 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _tell(text: str) -> None:
     """A closed terminal or a full disk is no reason to leave the card without its worker."""
-    with contextlib.suppress(OSError):
+    try:
         for line in text.splitlines():
             print(plain(line))
         sys.stdout.flush()
+    except OSError:
+        drop_output()  # else the end of a watch that went well would fail for the rest of it
 
 
 def _complain(text: str) -> None:
