@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. The one place that turns outcomes into exit statuses."""
     signal.signal(signal.SIGTERM, _interrupt)
     _open_streams()
+    status: int = Exit.COULD_NOT
     try:
         arguments = parser().parse_args(argv)
         module = arguments.command.replace("-", "_")
@@ -95,10 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.filename is not None or error.errno not in _OUTPUT:
             raise
         drop_output()
-        if error.errno != errno.EPIPE:  # whoever read our output has gone, on purpose
+        if error.errno != errno.EPIPE:
             with contextlib.suppress(OSError):  # a closed terminal takes no complaint either
                 complain(str(durable.could_not("the output could not be written", error)))
-        return Exit.COULD_NOT
+            return Exit.COULD_NOT
+        # Whoever read our output has gone, on purpose: what was done by then is how it ended.
     return status
 
 
