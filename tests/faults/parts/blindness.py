@@ -76,7 +76,8 @@ def assert_blind(vigil: Vigil, blind: list[Tick], kind: str) -> str:
     assert {(note.notice.message, note.since) for note in notes} == {(f"cannot see: {why}", began)}
     assert [note.new for note in notes] == [True] + [False] * (len(notes) - 1), kind
     assert vigil.complaints == [f"cannot see: {why}"], kind
-    assert [text.partition("] ")[0] for text in vigil.said] == [f"[{notes[0].notice.id}"], kind
+    # What follows is quoted where it has a word of a stop in it.
+    assert [text.partition("]")[0] for text in vigil.said] == [f"[{notes[0].notice.id}"], kind
     for tick in blind:
         assert tick.report.sources["tmux"].state is SourceState.UNKNOWN, kind
         health = tick.report.health["tmux"]
