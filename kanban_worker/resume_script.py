@@ -70,18 +70,24 @@ bring() { # server words, NAME, DIRECTORY, command words
 def script(
     found: Sequence[tuple[Resumption, str | None]],
     *,
+    nothing: str,
     adopt: Sequence[str],
+    named: Iterable[str],
     environ: Mapping[str, str],
 ) -> str:
     """POSIX shell. Of each session with its tmux socket (None: tmux's own default).
 
-    `adopt` are the words of the command to end with, without its names; `environ` tells where
-    tmux keeps its sockets.
+    Where there is none to bring back, it is a comment that says `nothing`. `adopt` are the words
+    of the command to end with, without its servers and names; `named` are the sockets that it is
+    told to look at as things are; `environ` tells where tmux keeps its sockets.
     """
-    back = [each for each, _ in found if each.command is not None and _fault(each) is None]
+    head = ["#!/bin/sh", "# Printed by agent-sessions resume-plan --tmux."]
+    if not found:
+        return "\n".join([*head, _comment(nothing)])
+    back = {each.session: _server(socket, environ) for each, socket in found if _returns(each)}
     lines = [
-        "#!/bin/sh",
-        "# Printed by agent-sessions resume-plan --tmux. Look at it, then run it: it starts",
+        *head,
+        "# Look at it, then run it: it starts",
         f"# {len(back)} of {len(found)} sessions that ended, each with the command that resumes",
         "# its own conversation. It may be run again: where something runs, nothing is started.",
         "",
@@ -92,10 +98,23 @@ def script(
     for each, socket in found:
         lines += ["", *_session(each, socket, environ)]
     if back:
-        words = shlex.join([*adopt, "--wait", str(WAIT), "--", *(each.session for each in back)])
+        asked = _asked(back.values(), [_server(socket, environ) for socket in named])
+        words = shlex.join([*adopt, *asked, "--wait", str(WAIT), "--", *back])
         lines += ["", "# Makes them their entries' own, and says which conversation each is in."]
         lines += [f"{words} </dev/null"]
     return "\n".join(lines)
+
+
+def _returns(each: Resumption) -> bool:
+    return each.command is not None and _fault(each) is None
+
+
+def _asked(used: Iterable[tuple[str, str]], named: Sequence[tuple[str, str]]) -> list[str]:
+    """The servers for `adopt`: by itself it looks in tmux's own folder, and nowhere else."""
+    servers = dict.fromkeys([*named, *used])
+    if not named and all(option == "-L" for option, _ in servers):
+        return []
+    return [f"--tmux-socket={name}" for _, name in servers]
 
 
 def _session(each: Resumption, socket: str | None, environ: Mapping[str, str]) -> Iterator[str]:
@@ -105,9 +124,8 @@ def _session(each: Resumption, socket: str | None, environ: Mapping[str, str]) -
     yield _comment(f"{each.session}: {when}{cause}")
     if each.note:
         yield _comment(each.note)
-    fault = _fault(each)
-    if each.command is None or fault is not None:
-        yield _comment(f"not brought back: {fault or each.why}")
+    if each.command is None or not _returns(each):
+        yield _comment(f"not brought back: {_fault(each) or each.why}")
         return
     moved = [f"{name}={value}" for name, value in each.environ.items()]
     command = ["env", *moved, *each.command] if moved else each.command

@@ -41,18 +41,21 @@ def run(arguments: argparse.Namespace) -> int:
     asked = _asked(arguments.session, tick, settings)
     plan = resuming.plan(tick, settings, asked)
     found = [each for each in plan if asked or _recent(each, since, tick.world)]
-    home = settings.places.home
+    nothing, home = f"no session has ended {_span(since)}", settings.places.home
     if arguments.tmux:
         print(
             resume_script.script(
-                _with_sockets(found, tick), adopt=_adopt(arguments), environ=os.environ
+                _with_sockets(found, tick),
+                nothing=nothing,
+                adopt=_adopt(arguments),
+                named=settings.sockets,
+                environ=os.environ,
             )
         )
     elif arguments.json:
         rows = [_row(each, home) for each in found]
         print(json.dumps(rows, indent=2, ensure_ascii=escapes()))
     else:
-        nothing = f"no session has ended {_span(since)}"
         print("\n\n".join(map(_block, found)) or nothing)
     return _status(tick, found)
 
@@ -141,11 +144,11 @@ def _with_sockets(found: Iterable[Resumption], tick: Tick) -> list[tuple[Resumpt
 
 
 def _adopt(arguments: argparse.Namespace) -> list[str]:
-    """The command that the script ends with, for the same registry."""
-    registry = (
-        ["--registry", str(Path(arguments.registry).absolute())] if arguments.registry else []
-    )
-    return ["agent-sessions", "adopt", *registry]
+    """The command that the script ends with, given what this one was."""
+    files = {"--registry": arguments.registry, "--config": arguments.config}
+    given = [f"{option}={Path(file).absolute()}" for option, file in files.items() if file]
+    host = [f"--host={arguments.host}"] if arguments.host else []
+    return ["agent-sessions", "adopt", *given, *host]
 
 
 def _troubles(tick: Tick) -> set[str]:

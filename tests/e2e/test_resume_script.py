@@ -38,8 +38,9 @@ def programs(desk: Desk) -> Path:
         command = shlex.join(standin.command(desk.fleet.folder / "bin", kind))  # type: ignore[arg-type]
         _script(folder / kind, f"exec {command} {words}")
     tool = shlex.join([sys.executable, "-P", "-m", "kanban_worker"])
-    environ = " ".join(f"{key}={shlex.quote(each)}" for key, each in desk.environ.items())
-    _script(folder / "agent-sessions", f'exec env {environ} {tool} "$@"')
+    # It is told where the registry is, and finds the sessions by what the script tells it.
+    registry = f"AGENT_SESSIONS_REGISTRY={shlex.quote(str(desk.registry))}"
+    _script(folder / "agent-sessions", f'exec env {registry} {tool} "$@"')
     return folder
 
 
@@ -140,6 +141,51 @@ def test_a_session_that_came_back_as_a_bare_shell_gets_its_agent_in_a_new_window
     running = processes(desk)
     assert run(script(desk, *EVERYBODY), programs).returncode == 0
     assert processes(desk) == running
+
+
+def test_a_server_that_nobody_named_is_told_to_adopt(
+    desk: Desk, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is outside tmux's own folder, and known because the monitor once ran inside it."""
+    monkeypatch.setattr(Desk, "environ", {"AGENT_SESSIONS_REGISTRY": str(desk.registry)})
+    with monkeypatch.context() as within:
+        within.setenv("TMUX", f"{desk.fleet.socket},1,0")
+        before = fleet(desk)
+    desk.fleet.kill_server(signal.SIGKILL)
+    desk.once()
+
+    config = desk.fence.home / "empty.yaml"
+    config.write_text("")
+    text = script(desk, "--registry", str(desk.registry), "--config", str(config))
+    done = run(text, programs)
+
+    (adopt,) = [line for line in text.splitlines() if line.startswith("agent-sessions adopt ")]
+    told = f" --registry={desk.registry} --config={config} --tmux-socket={desk.fleet.socket} "
+    assert told in adopt
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert {name: own(desk, name) for name in EVERYBODY} == before
+
+
+def test_a_host_that_was_named_is_so_to_adopt_too(desk: Desk) -> None:
+    place = desk.workspace(ONE)
+    pid = desk.fleet.start(ONE, agent="claude", cwd=place, options=["--prompted"])
+    desk.write(desk.entry(ONE, pid=pid, host="this-one"))
+    desk.once("--host", "this-one")
+    desk.fleet.kill_server(signal.SIGKILL)
+
+    text = script(desk, "--host", "this-one")
+
+    assert "\nagent-sessions adopt --host=this-one --tmux-socket=" in text
+
+
+def test_where_nothing_has_ended_the_script_says_so(desk: Desk, programs: Path) -> None:
+    fleet(desk)
+
+    text = script(desk)
+
+    assert run(text, programs).returncode == 0
+    assert "# no session has ended within a day, or with the last boot" in text
+    assert "starts" not in text
 
 
 def test_an_agent_that_was_left_for_its_shell_is_told_and_brought_back(
