@@ -64,6 +64,7 @@ class Library:
 
     __slots__ = (
         "_default",
+        "_homes",
         "_keys",
         "_last",
         "_newest",
@@ -88,6 +89,7 @@ class Library:
         self._last: dict[ConversationId, str] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
         self._of: dict[SessionName, tuple[LiveAgent, tuple[Store, ...]]] = {}
+        self._homes: dict[SessionName, tuple[LiveAgent, str | None, Home]] = {}
 
     def look(self) -> None:
         """Let every folder be looked at again. Once a tick."""
@@ -160,7 +162,16 @@ class Library:
 
         2.1.329 moves the transcript to the new directory's folder.
         """
-        moved = cwd if cwd != agent.cwd else None
+        known = self._homes.get(agent.session)
+        if known is not None and known[0] is agent and known[1] == cwd:
+            return known[2]
+        if len(self._homes) >= _MOST:
+            self._homes.clear()
+        home = self._home_of(agent, cwd if cwd != agent.cwd else None)
+        self._homes[agent.session] = agent, cwd, home
+        return home
+
+    def _home_of(self, agent: LiveAgent, moved: str | None) -> Home:
         environ = agent.environ
 
         def folders() -> Iterator[str]:

@@ -53,6 +53,18 @@ class _Insides:
     real_paths: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hold:
+    """What follows from what the agents of one fleet hold."""
+
+    within: _Insides
+    held: Mapping[SessionName, Conversation]
+    """By the agent's own name for itself."""
+    conversations: Mapping[SessionName, Conversation]
+    """By the session that is followed."""
+    sharers: Mapping[SessionName, tuple[str, ...]]
+
+
 class Observer:
     """Looks at tmux, the process table and the agents' files.
 
@@ -91,6 +103,7 @@ class Observer:
         self._server_processes: Mapping[Server, ProcessId] = {}
         self._conversation_holders = missing.Conversations(self._holders)
         self._last: _Insides | None = None
+        self._last_hold: _Hold | None = None
 
     def look(
         self,
@@ -123,16 +136,15 @@ class Observer:
         within = self._insides(fleet, world)
         kinds = self._last.kinds.keys() | within.kinds.keys() if self._last else within.kinds.keys()
         self._last, self.agents = within, within.agents
-        held = self._conversations(within, kinds)
-        conversations = {name: held.get(each.session) for name, each in within.agents.items()}
+        hold = self._hold(within, self._conversations(within, kinds), listings)
         artefacts = self._records.artefacts(
-            fleet.wanted, conversations.values(), world.at, within.recorded_environs
+            fleet.wanted, hold.conversations.values(), world.at, within.recorded_environs
         )
         world = replace(
             world,
             inside=within.inside,
-            conversations=conversations,
-            sharers=sharers.of(within.agents, within.kinds, held, listings.values()),
+            conversations=hold.conversations,
+            sharers=hold.sharers,
             environs=within.environs,
             artefacts=artefacts,
             expiring=self._records.expiring(fleet.wanted, artefacts, world.at),
@@ -208,6 +220,24 @@ class Observer:
             living = within.kinds.get(kind, ())
             held.update(self.adapters[kind].conversations(living, self._seen(kind, living)))
         return held
+
+    def _hold(
+        self,
+        within: _Insides,
+        held: Mapping[SessionName, Conversation],
+        listings: Mapping[str, Answer[Listing]],
+    ) -> _Hold:
+        last = self._last_hold
+        # The same panes in the same listings, and each agent's answer the very same object.
+        if last is not None and last.within is within and last.held == held:
+            return last
+        self._last_hold = _Hold(
+            within=within,
+            held=held,
+            conversations={name: held.get(each.session) for name, each in within.agents.items()},
+            sharers=sharers.of(within.agents, within.kinds, held, listings.values()),
+        )
+        return self._last_hold
 
     def _seen(self, kind: str, living: Sequence[LiveAgent]) -> Seen:
         hooked = ((agent.session, self._hooks.of(agent.family)) for agent in living)
