@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
 
 import psutil
 
-from kanban_worker import recognise
+from kanban_worker import processes
 from kanban_worker.agents import files
 from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import ENVIRONMENT, Adapter, Hooked, LiveAgent, Seen
-from kanban_worker.processes import LivingPane, Processes
+from kanban_worker.processes import LivingPane
+from kanban_worker.table import Table
 from reconcile import location
 from reconcile.observed import Listing, Pane, SessionName, Unknown, World
 from reconcile.resume import Holder
@@ -29,6 +31,7 @@ def of(
     adapter: Adapter,
     world: World,
     hooks: Hooks,
+    table: Table,
     *,
     home: Path,
     environ: Mapping[str, str],
@@ -38,11 +41,12 @@ def of(
     Another user's are left out, and those started with another home than ours: what they hold
     lies there. `home` and `environ` are our own.
     """
-    living = everywhere(kind, world.at)
+    living = everywhere(kind, table, world.at)
     if isinstance(living, Unknown):
         return living
     mine = {files.real_path(str(home)), *(environ[v] for v in ENVIRONMENT if v in environ)}
-    agents = [each for each in living if not _is_elsewhere(each, mine)]
+    real = functools.cache(files.real_path)  # of a few homes
+    agents = [each for each in living if not _is_elsewhere(each, mine, real)]
     hooks.look()
     hooked = ((agent.session, hooks.of(agent.family)) for agent in agents)
     told = {name: one for name, one in hooked if isinstance(one, Hooked) and one.kind in {"", kind}}
@@ -50,7 +54,7 @@ def of(
     panes = _panes(world)
     return tuple(
         Holder(
-            who=_who(agent.family[0].pid, panes),
+            who=_who(agent.family[0].pid, table, panes),
             directory=agent.cwd,
             holds=held.get(agent.session),
         )
@@ -59,40 +63,29 @@ def of(
     )
 
 
-def everywhere(kind: str, now: datetime) -> Sequence[LiveAgent] | Unknown:
+def everywhere(kind: str, table: Table, now: datetime) -> Sequence[LiveAgent] | Unknown:
     """Every living agent of a kind on this host, in a pane or not; another user's are left out."""
     try:
-        pids = list(_pids(kind))
+        pids = list(_pids(kind, table))
     except (psutil.Error, OSError) as error:
         return Unknown(f"the process table cannot be read: {error}")
-    panes = [_pane(pid, kind) for pid in pids]
-    found = Processes().look(panes, pids, now).values()
+    found = (processes.look_into(_pane(pid, kind), table, now) for pid in pids)
     return [each.agent for each in found if each.agent and each.agent.kind == kind]
 
 
-def _pids(kind: str) -> Iterator[int]:
+def _pids(kind: str, table: Table) -> Iterator[int]:
     me = os.geteuid()
-    for each in psutil.process_iter():
+    for pid in table.parents:
         with contextlib.suppress(psutil.Error, OSError):
-            if me not in {0, each.uids().real}:
-                continue
-            argv = each.cmdline()
-            if recognise.kind_of(argv, name=each.name(), exe=_exe(each)) == kind:
-                yield each.pid
+            if table.kind(pid) == kind and (me == 0 or table.get(pid).uids().real == me):
+                yield pid
 
 
-def _is_elsewhere(agent: LiveAgent, mine: AbstractSet[str]) -> bool:
+def _is_elsewhere(agent: LiveAgent, mine: AbstractSet[str], real: Callable[[str], str]) -> bool:
     """Whether its files are certainly not ours: nothing that could move them there leads here."""
-    theirs = {files.real_path(agent.environ.get("HOME", "")), *agent.environ.values()}
+    theirs = {real(agent.environ.get("HOME", "")), *agent.environ.values()}
     inside = (value.startswith(f"{each}/") for value in theirs for each in mine)
     return "HOME" in agent.environ and mine.isdisjoint(theirs) and not any(inside)
-
-
-def _exe(process: psutil.Process) -> str:
-    try:
-        return process.exe()
-    except (psutil.Error, OSError):
-        return ""
 
 
 def _pane(pid: int, kind: str) -> LivingPane:
@@ -109,10 +102,8 @@ def _panes(world: World) -> Mapping[int, SessionName]:
     return {pane.pid: session.name for session in newest_first for pane in session.panes}
 
 
-def _who(pid: int, panes: Mapping[int, SessionName]) -> str:
-    with contextlib.suppress(psutil.Error, OSError):
-        process = psutil.Process(pid)
-        for each in (process, *process.parents()):
-            if each.pid in panes:
-                return f"process {pid} in tmux session {panes[each.pid]}"
+def _who(pid: int, table: Table, panes: Mapping[int, SessionName]) -> str:
+    for each in (pid, *table.above(pid)):
+        if each in panes:
+            return f"process {pid} in tmux session {panes[each]}"
     return f"process {pid}, in no tmux session that was listed"

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import psutil
 
 from kanban_worker import procfs, recognise
-from kanban_worker.agents.shape import ENVIRONMENT, MARKERS, LiveAgent, Member
+from kanban_worker.agents.shape import LiveAgent, Member
+from kanban_worker.table import Table, seen, words
 from reconcile.observed import (
     Agent,
     Answer,
@@ -39,8 +42,12 @@ _Identity: TypeAlias = tuple[str, str, int, str | None, bool]
 _SETTLED = timedelta(seconds=10)
 """A younger agent may still start the process that holds its conversation."""
 _NEVER, _ALWAYS = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_CLOCK_SLACK = timedelta(seconds=60)
+"""Signs of life are told by the clock, a process's start by that of the boot."""
 _SERVER_SLACK = timedelta(seconds=60)
 """A tmux server notes its start in whole seconds of a clock that may be set meanwhile."""
+_RESERVE = 128
+"""Descriptors that watched processes leave for files, sockets and the clients of tmux."""
 _AFRESH = timedelta(minutes=10)
 """How often panes that nobody follows are looked into again."""
 
@@ -93,9 +100,9 @@ class Processes:
         self._looked_at = _NEVER
 
     def look(
-        self, places: Sequence[LivingPane], servers: Iterable[int], now: datetime
+        self, places: Sequence[LivingPane], table: Table, now: datetime
     ) -> Mapping[tuple[str, str], Found]:
-        """What runs in each of these panes of the tmux servers with these pids.
+        """What runs in each of these panes; `table` is only asked where something changed.
 
         The same places, with nothing changed in any of them, give the same object again.
         """
@@ -106,14 +113,14 @@ class Processes:
         self._looked_at = now
         unchanged = places is self._places and not (ended or set_back)
         if not (unchanged and all(found.until > now for found in self._found.values())):
-            self._found = self._look_again(places, servers, now, ended)
+            self._found = self._look_again(places, table, now, ended)
             self._places = places
         return self._found
 
     def _look_again(
         self,
         places: Sequence[LivingPane],
-        servers: Iterable[int],
+        table: Table,
         now: datetime,
         ended: frozenset[Member],
     ) -> Mapping[tuple[str, str], Found]:
@@ -122,12 +129,10 @@ class Processes:
             for identity, found in self._known.items()
             if found.until > now and not (found.agent and found.agent.family[0] in ended)
         }
-        tree: _Tree | None = None
         self._known = {}
         for place in places:
             if place.identity not in known:
-                tree = tree or _Tree(servers)
-                known[place.identity] = _look_into(place, tree, now)
+                known[place.identity] = look_into(place, table, now)
             self._known[place.identity] = known[place.identity]
         found = {place.key: self._known[place.identity] for place in places}
         self._ends.watch(each.agent.family[0] for each in found.values() if each.agent)
@@ -150,10 +155,10 @@ def process(pid: int, booted: Boot | None = None) -> Answer[Process]:
         if not psutil.pid_exists(pid):  # Process() would take a thread's id, and raise below 0
             return _hidden(pid)
         found = psutil.Process(pid)
-        seen = _process(found, _argv(found))
+        told = seen(found, words(found))
         now = boot() if booted else None
         moved = max(now.at - booted.at, timedelta(0)) if now and booted else timedelta(0)
-        return replace(seen, started_at=seen.started_at - moved)
+        return replace(told, started_at=told.started_at - moved)
     except (psutil.NoSuchProcess, OverflowError):
         return _hidden(pid)
     except (psutil.Error, OSError) as error:
@@ -182,6 +187,21 @@ def lives(known: ProcessId) -> bool | Unknown:
     return found or False
 
 
+def is_over(pid: int, *, seen: datetime | None, booted: Boot | None) -> bool:
+    """Whether a process of this place is certainly over, whose start nobody noted.
+
+    `seen` is when it last gave a sign of life: what began well after that is another one with
+    its pid. `booted` is the boot in which it lived: nothing outlives that.
+    """
+    here = boot()
+    if booted and booted.id and here and here.id and booted.id != here.id:
+        return True
+    found = process(pid)
+    if isinstance(found, Process):
+        return seen is not None and found.started_at > seen + _CLOCK_SLACK
+    return found is None
+
+
 def server(seen: Server) -> ProcessId | None:
     """The process of a tmux server that has just answered; None where it cannot be told.
 
@@ -206,53 +226,22 @@ def boot() -> Boot | None:
     return Boot(id="", at=at)
 
 
-class _Tree:
-    """All processes below some tmux servers: one pass over the host's process table."""
-
-    def __init__(self, servers: Iterable[int]) -> None:
-        self._processes: dict[int, psutil.Process] = {}
-        self._children: dict[int, list[psutil.Process]] = {}
-        # Not `children(recursive=True)` of each: every one of those reads the whole table again.
-        table: dict[int, list[psutil.Process]] = {}
-        for each in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                table.setdefault(each.ppid(), []).append(each)
-        queue = list(dict.fromkeys(servers))
-        for parent in queue:
-            if parent not in self._children:
-                self._children[parent] = found = table.get(parent, [])
-                self._processes.update((child.pid, child) for child in found)
-                queue.extend(child.pid for child in found)
-
-    def root(self, pid: int) -> psutil.Process:
-        """A pane's own process. Raises psutil.Error when it has just ended."""
-        return self._processes.get(pid) or psutil.Process(pid)
-
-    def below(self, root: psutil.Process) -> Iterator[psutil.Process]:
-        """A process and all its descendants, the nearest first."""
-        queue = [root]
-        for found in queue:
-            yield found
-            queue.extend(self._children.get(found.pid, ()))
-
-
-def _look_into(place: LivingPane, tree: _Tree, now: datetime) -> Found:
+def look_into(place: LivingPane, table: Table, now: datetime) -> Found:
+    """What runs in one pane, or below a process that is looked at as if it were one's."""
+    root = place.pane.pid
     try:
-        root = tree.root(place.pane.pid)
-        argv = _argv(root)
-        own = _process(root, argv)
+        argv, own = table.words(root), table.seen(root)
     except psutil.NoSuchProcess:
         return Found(Inside(process=None, agent=None), None, now)
     except (psutil.Error, OSError) as error:
         return Found(Inside(process=Unknown(str(error)), agent=Unknown(str(error))), None, now)
     soon = now if place.followed else now + _AFRESH
     wrapper: Found | None = None
-    for candidate in tree.below(root):
+    for candidate in table.below(root):
         with contextlib.suppress(psutil.Error, OSError):
-            words = argv if candidate is root else _argv(candidate)
-            if kind := _recognise(candidate, words, place.wanted):
-                agent = own if candidate is root else _process(candidate, words)
-                live = _live(place, kind, agent, words, tree.below(candidate))
+            if kind := table.kind(candidate.pid, place.wanted):
+                words, agent = table.words(candidate.pid), table.seen(candidate.pid)
+                live = _live(place, kind, agent, words, table)
                 until = _ALWAYS if now - agent.started_at > _SETTLED else now
                 found = Found(
                     Inside(process=own, agent=Agent(kind=kind, process=agent)), live, until
@@ -265,70 +254,26 @@ def _look_into(place: LivingPane, tree: _Tree, now: datetime) -> Found:
     return wrapper or Found(nothing, None, soon)
 
 
-def _recognise(found: psutil.Process, argv: list[str], wanted: str | None) -> str | None:
-    bare = bool(argv) and recognise.VERSION.fullmatch(PurePosixPath(argv[0]).name)
-    name = "" if argv else found.name()
-    return recognise.kind_of(argv, name=name, exe=found.exe() if bare else "", wanted=wanted)
-
-
-def _live(
-    place: LivingPane, kind: str, agent: Process, argv: list[str], family: Iterator[psutil.Process]
-) -> LiveAgent:
-    members = list(family)
+def _live(place: LivingPane, kind: str, agent: Process, argv: list[str], table: Table) -> LiveAgent:
+    members: list[Member] = []
+    for each in table.below(agent.pid):
+        with contextlib.suppress(psutil.Error, OSError):
+            members.append(table.member(each.pid))
     return LiveAgent(
         session=place.label,
         kind=kind,
         cwd=agent.cwd,
         argv=tuple(argv),
-        environ=_environ(members[0]),
-        family=tuple(member for each in members for member in _member(each)),
+        environ=table.environ(agent.pid),
+        family=tuple(members),
     )
-
-
-def _process(found: psutil.Process, argv: list[str]) -> Process:
-    return Process(
-        pid=found.pid,
-        started_at=datetime.fromtimestamp(found.create_time(), UTC),
-        command=PurePosixPath(argv[0]).name if argv else found.name(),
-        cwd=_readable(found.cwd, ""),
-        start=procfs.start_ticks(found.pid) or str(found.create_time()),
-    )
-
-
-def _member(found: psutil.Process) -> Iterator[Member]:
-    with contextlib.suppress(psutil.Error, OSError):
-        yield Member(
-            pid=found.pid,
-            started_at=datetime.fromtimestamp(found.create_time(), UTC),
-            start_ticks=procfs.start_ticks(found.pid),
-        )
-
-
-def _argv(found: psutil.Process) -> list[str]:
-    nothing: list[str] = []
-    return _readable(found.cmdline, nothing)
-
-
-def _environ(found: psutil.Process) -> dict[str, str]:
-    nothing: dict[str, str] = {}
-    environ = _readable(found.environ, nothing)
-    return {name: environ[name] for name in (*ENVIRONMENT, *MARKERS) if name in environ}
-
-
-def _readable(read: Callable[[], T], otherwise: T) -> T:
-    """One attribute of a process; another user's processes hide some of theirs.
-
-    A zombie raises psutil.NoSuchProcess: it only waits for its parent to notice, as a killed
-    tmux server may for seconds.
-    """
-    try:
-        return read()
-    except (psutil.AccessDenied, OSError):
-        return otherwise
 
 
 class _Ends:
-    """Tells which watched processes have ended, without looking at each one."""
+    """Tells which watched processes have ended, without looking at each one.
+
+    It leaves a reserve of descriptors for everything else: what is beyond is looked at one by one.
+    """
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -361,6 +306,8 @@ class _Ends:
 
     def _open(self, member: Member) -> bool:
         """Whether a pidfd could be had: Linux 5.3 and Python 3.9 have them."""
+        if len(self._fds) >= _most_watched():
+            return False
         try:
             fd = os.pidfd_open(member.pid)
         except (AttributeError, OSError):
@@ -371,6 +318,12 @@ class _Ends:
         self._fds[member], self._members[fd] = fd, member
         self._poll.register(fd, select.POLLIN)
         return True
+
+
+def _most_watched() -> int:
+    """How many processes may be watched by a descriptor each."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft - _RESERVE
 
 
 def _still(member: Member) -> bool:

@@ -110,4 +110,6 @@ class _Look:
         home, environ = self.settings.places.home, self.settings.environ
         others = agents.adapter(kind, home, environ)
         hooks = Hooks(str(self.settings.places.hooks))
-        return holders.of(kind, others, self.tick.world, hooks, home=home, environ=environ)
+        return holders.of(
+            kind, others, self.tick.world, hooks, self.tick.table, home=home, environ=environ
+        )

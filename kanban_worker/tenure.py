@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kanban_worker import processes
 from kanban_worker.boards.card import MOST
-from kanban_worker.boards.shape import Board, Comment, CommentId, Look, Lost, NoRoute, Run
+from kanban_worker.boards.shape import (
+    Board,
+    Comment,
+    CommentId,
+    Holder,
+    Look,
+    Lost,
+    NoRoute,
+    Run,
+)
 from kanban_worker.listening import Listener, Reply
 from kanban_worker.tick import Monitor
 from reconcile import own_words, telling
@@ -84,16 +95,36 @@ class Tenure:
 
     def claim(self) -> Run:
         """Makes the card ours. Raises MonitorError; without a route for it goes on unclaimed."""
+        self._notebook.load()
         try:
-            run = self._board.claim()
+            run = self._board.claim(self._is_over)
         except NoRoute as error:
             self._complain(str(error))
             run = self._board.run
         self._monitor.speak(self.look)
-        self._notebook.load()
+        self._note(run)
         marks = (mark.partition(":") for mark in self._notebook.memory.spoken)
         self._own |= {CommentId(last) for kind, _, last in marks if kind == self._board.ids}
         return run
+
+    def _is_over(self, holder: Holder) -> bool:
+        """Whether a card's process is over, of which only this place can know.
+
+        A container may have the host's name, or share its home: only the run that this place's
+        memory has as its own is judged by the processes of this place.
+        """
+        memory = self._notebook.memory
+        if holder.host != socket.gethostname() or memory.run != f"{holder.card}/{holder.run}":
+            return False
+        return processes.is_over(holder.pid, seen=holder.seen, booted=memory.boot)
+
+    def _note(self, run: Run) -> None:
+        """Whose run it is, for the process that may have to take it over."""
+        memory = replace(self._notebook.memory, run=f"{run.card}/{run.id}" if run.id else None)
+        try:
+            self._notebook.keep(memory)
+        except MonitorError as error:
+            self._trouble("note", f"after a crash this card could not be taken over: {error}")
 
     # What people say. ---------------------------------------------------------------------------
 

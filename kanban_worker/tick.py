@@ -31,6 +31,7 @@ from kanban_worker.observe import place
 from kanban_worker.observe.home import Home
 from kanban_worker.observe.observer import Observer
 from kanban_worker.observe.servers import Servers
+from kanban_worker.table import Table
 from kanban_worker.tmux import Tmux
 from reconcile import judge, memory, plan, report
 from reconcile.desired import Registry
@@ -79,6 +80,8 @@ class Tick:
     """The entries of other places, which are not judged here."""
     troubles: tuple[MonitorError, ...]
     """What the user must mend, or what failed; the report tells of the rest."""
+    table: Table
+    """The process table of this look, for who needs more of it."""
 
     def sessions(self) -> Sessions:
         """The sessions that were seen, and which entry each belongs to."""
@@ -313,6 +316,7 @@ class Monitor:
             memory=self.notebook.memory,
             elsewhere=self._judged[1].elsewhere if self._judged else frozenset(),
             troubles=tuple(troubles),
+            table=self.observer.table,
             report=Report(
                 at=seen.world.at,
                 dry_run=dry_run,

@@ -132,6 +132,8 @@ class Memory:
     """By the finding's id."""
     card: str | None = None
     """The card that `told` speaks of; None: none, or one that is to be told everything anew."""
+    run: str | None = None
+    """The last run of a card that a process of this place had: `t_1a2b3c4d/7`."""
     spoken: tuple[str, ...] = ()
     """The ids of the last comments on that card, each behind its kind: `id:17`."""
     sources: Mapping[str, Health] = field(default_factory=dict)

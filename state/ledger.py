@@ -81,6 +81,7 @@ def _plain(memory: Memory) -> Mapping[str, object]:
         "boot": None if boot is None else {"id": boot.id, "at": boot.at.isoformat()},
         "unsaid": {key: _of_unsaid(memory.unsaid[key]) for key in memory.unsaid},
         "card": memory.card,
+        "run": memory.run,
         "spoken": list(memory.spoken),
         "sources": {name: _of_health(memory.sources[name]) for name in memory.sources},
         "lives": {name: _of_life(memory.lives[name]) for name in memory.lives},
@@ -216,6 +217,7 @@ def _memory(data: _Json) -> Memory:
         boot=None if boot is None else Boot(id=str(boot["id"]), at=_moment(boot["at"])),
         unsaid={str(key): _unsaid(value) for key, value in data.get("unsaid", {}).items()},
         card=_text(data.get("card")),
+        run=_text(data.get("run")),
         spoken=tuple(map(str, data.get("spoken", ()))),
         sources={str(name): _health(value) for name, value in data.get("sources", {}).items()},
         lives={

@@ -39,7 +39,7 @@ class Recent:
         A save in the future, as another host's clock or a step of ours leaves it, is one of now.
         """
         saved_at = min(saved_at, now)
-        if now - saved_at > MOMENT:
+        if before is after or now - saved_at > MOMENT:
             return self.still(now)
         old = {} if before is None else snapshot.digests(before)
         new = snapshot.digests(after)

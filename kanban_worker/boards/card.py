@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from kanban_worker.boards.shape import Address, Comment, CommentId, Look, Lost, Run
+from kanban_worker.boards.shape import Address, Comment, CommentId, Holder, Look, Lost, Run
 from state.errors import CouldNot, MonitorError, MustMend
 
 AUTHOR = "agent-sessions-monitor"
@@ -60,6 +60,8 @@ class Card:
     """The ids of all its runs, the oldest first, where the way tells them."""
     holder: str = ""
     """Who that run is, for a person: `pid 4711 on build`."""
+    worker: Holder | None = None
+    """The same for us, where the way tells it."""
     goal: bool = False
     block_kind: str | None = None
     """What it was last blocked for, kept through an unblock."""

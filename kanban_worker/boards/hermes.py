@@ -18,7 +18,7 @@ from typing import Any
 from kanban_worker.boards import card, hermes_db
 from kanban_worker.boards.card import Card
 from kanban_worker.boards.hermes_db import Database
-from kanban_worker.boards.shape import Address, CommentId, Look, Run
+from kanban_worker.boards.shape import Address, CommentId, IsOver, Look, Run, nobody
 from reconcile.observed import Unknown
 from state.errors import CouldNot, MonitorError, MustMend
 
@@ -52,15 +52,18 @@ class Hermes:
         """What `claim` told."""
         return self._run
 
-    def claim(self) -> Run:
+    def claim(self, is_over: IsOver = nobody) -> Run:
         """As `Board.claim`."""
         name = card.named(self._address)
         before = self._whole(name)
         adopted = card.dispatched(self._address, name)
         if adopted:
             self._adopt(before, adopted)
-        elif not self._claimed and before.status == card.READY:
-            self._claimed = self._database.claim(name, self._lock)
+        elif not self._claimed:
+            over = before.worker is not None and is_over(before.worker)
+            freed = over and self._database.free(name, before.run)
+            if freed or before.status == card.READY:
+                self._claimed = self._database.claim(name, self._lock)
         run = adopted or self._claimed  # also for a second try, when looking at it failed
         now = self._whole(name)
         if not run:

@@ -19,7 +19,7 @@ from typing import IO
 
 from kanban_worker.boards import card, told
 from kanban_worker.boards.card import Card
-from kanban_worker.boards.shape import Address, CommentId, Look, Run
+from kanban_worker.boards.shape import Address, CommentId, IsOver, Look, Run, nobody
 from reconcile.observed import Unknown
 from state.errors import CouldNot, MonitorError, MustMend
 
@@ -83,8 +83,12 @@ class HermesCli:
         """What `claim` told."""
         return self._run
 
-    def claim(self) -> Run:
-        """As `Board.claim`. The board's limit for a run's time is not told by the program."""
+    def claim(self, is_over: IsOver = nobody) -> Run:
+        """As `Board.claim`. The board's limit for a run's time is not told by the program.
+
+        Where a running card's worker is, this way does not tell.
+        """
+        del is_over
         self._begin()
         name = card.named(self._address)
         before = self._known(name)

@@ -21,6 +21,7 @@ from typing import Any
 
 from kanban_worker.boards import card
 from kanban_worker.boards.card import Card
+from kanban_worker.boards.shape import Holder
 from state.errors import CouldNot, MustMend
 
 PATIENCE_MS = "700"
@@ -40,7 +41,10 @@ _FUNCTIONS = (
     "kanban_db_path",
     "list_comments",
     "list_events",
+    "reclaim_task",
 )
+OVER = "its worker is over"
+"""What a card's history says of a run that was taken over."""
 _COLUMNS = frozenset({"block_kind", "claim_lock", "current_run_id", "goal_mode", "status"})
 
 
@@ -96,6 +100,14 @@ class Database:
         run = str(claimed.current_run_id)
         self._tell_pid(name, run)
         return run
+
+    def free(self, name: str, run: str) -> bool:
+        """Make a card ready whose worker is over; False where it is not that run's any more."""
+        with self._opened() as connection, contextlib.suppress(sqlite3.IntegrityError):
+            _refuse(connection, "UPDATE ON tasks", f"OLD.current_run_id <> {int(run)}")
+            # Hermes would end whatever process has the worker's pid by now.
+            return bool(self._kb.reclaim_task(connection, name, reason=OVER, signal_fn=_is_over))
+        return False
 
     def comment(self, name: str, run: str, author: str, text: str) -> int | None:
         """Comment on a card; the comment's id, None where the card is not the run's."""
@@ -179,10 +191,13 @@ def _pin(connection: Any, act: str, card_id: str, run: str) -> None:  # noqa: AN
     look is all there is.
     """
     ours = f"id = {card_id} AND status = 'running' AND current_run_id = {int(run)}"
+    _refuse(connection, act, f"NOT EXISTS (SELECT 1 FROM tasks WHERE {ours})")  # noqa: S608 - our own words, a number
+
+
+def _refuse(connection: Any, act: str, when: str) -> None:  # noqa: ANN401 (Hermes' own)
     with contextlib.suppress(sqlite3.OperationalError):
         connection.execute(
-            f"CREATE TEMP TRIGGER pinned BEFORE {act} "  # noqa: S608 - our own words, a number
-            f"WHEN NOT EXISTS (SELECT 1 FROM tasks WHERE {ours}) "
+            f"CREATE TEMP TRIGGER pinned BEFORE {act} WHEN {when} "
             "BEGIN SELECT RAISE(ABORT, 'the card is another run''s'); END"
         )
 
@@ -220,11 +235,13 @@ def _unanswered(error: sqlite3.OperationalError) -> str:
 def _card(task: Any, comments: Any, events: Any, run: Any) -> Card:  # noqa: ANN401 (Hermes' own)
     limit = getattr(run, "max_runtime_seconds", None)
     started = card.moment(run.started_at) if limit else None
+    worker = _worker(task)
     return Card(
         id=task.id,
         status=task.status,
         run="" if task.current_run_id is None else str(task.current_run_id),
-        holder=_holder(task),
+        holder=f"pid {worker.pid} on {worker.host}" if worker else "",
+        worker=worker,
         goal=task.goal_mode,
         block_kind=task.block_kind,
         # `list_comments` orders by whole seconds only.
@@ -237,7 +254,16 @@ def _card(task: Any, comments: Any, events: Any, run: Any) -> Card:  # noqa: ANN
     )
 
 
-def _holder(task: Any) -> str:  # noqa: ANN401 (Hermes' own)
-    host, _, pid = (task.claim_lock or "").partition(":")
-    pid = getattr(task, "worker_pid", None) or pid
-    return f"pid {pid} on {host}" if host else ""
+def _worker(task: Any) -> Holder | None:  # noqa: ANN401 (Hermes' own)
+    host, _, pid = str(task.claim_lock or "").rpartition(":")
+    pid = str(getattr(task, "worker_pid", None) or pid)
+    if task.status != card.RUNNING or not (host and pid.isdecimal() and task.current_run_id):
+        return None
+    seen = card.moment(getattr(task, "last_heartbeat_at", None))
+    return Holder(card=task.id, run=str(task.current_run_id), host=host, pid=int(pid), seen=seen)
+
+
+def _is_over(pid: int, signal: int) -> None:
+    """What a signal to a process says that is there no more."""
+    del signal
+    raise ProcessLookupError(pid)

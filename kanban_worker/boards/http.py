@@ -13,7 +13,7 @@ from urllib.parse import quote
 from kanban_worker.boards import card, told
 from kanban_worker.boards.card import Card
 from kanban_worker.boards.server import Late, NoCard, Server
-from kanban_worker.boards.shape import Address, CommentId, Look, Lost, NoRoute, Run
+from kanban_worker.boards.shape import Address, CommentId, IsOver, Look, Lost, NoRoute, Run, nobody
 from reconcile.observed import Unknown
 from state.errors import CouldNot, MonitorError, MustMend
 
@@ -42,8 +42,12 @@ class Http:
         """What `claim` told; its id is empty."""
         return self._run
 
-    def claim(self) -> Run:
-        """As `Board.claim`. Raises NoRoute for a card that can be worked on."""
+    def claim(self, is_over: IsOver = nobody) -> Run:
+        """As `Board.claim`. Raises NoRoute for a card that can be worked on.
+
+        Where a running card's worker is, this way does not tell.
+        """
+        del is_over
         self._server.begin()
         name = card.named(self._address)
         found = self._card(name)

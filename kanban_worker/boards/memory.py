@@ -7,12 +7,14 @@ hermes-agent 0.19.0.
 from __future__ import annotations
 
 import itertools
+import os
+import socket
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from kanban_worker.boards import card
 from kanban_worker.boards.card import Card
-from kanban_worker.boards.shape import Address, CommentId, Look, Run
+from kanban_worker.boards.shape import Address, CommentId, Holder, IsOver, Look, Run, nobody
 from reconcile.observed import Unknown
 from state.errors import CouldNot
 
@@ -45,12 +47,15 @@ class Pinboard:
         self._change(name, "commented", comments=(*self.cards[name].comments, said))
         return said.id
 
-    def claim(self, name: str, holder: str = "another worker") -> str:
+    def claim(
+        self, name: str, holder: str = "another worker", *, host: str = "", pid: int = 0
+    ) -> str:
         """Let a run have a ready card; the run's id, or empty where it is not ready."""
         if self.cards[name].status != card.READY:
             return ""
         run = str(next(self._numbers))
-        self._change(name, "claimed", status=card.RUNNING, run=run, holder=holder)
+        worker = Holder(card=name, run=run, host=host, pid=pid, seen=None) if host else None
+        self._change(name, "claimed", status=card.RUNNING, run=run, holder=holder, worker=worker)
         return run
 
     def block(self, name: str, kind: str | None = None, reason: str = "") -> None:
@@ -77,7 +82,7 @@ class Pinboard:
         self._end(name, "completed", "done")
 
     def _end(self, name: str, event: str, status: str) -> None:
-        self._change(name, event, status=status, run="", holder="")
+        self._change(name, event, status=status, run="", holder="", worker=None)
 
     def _change(self, name: str, event: str, **changes: object) -> None:
         found = self.cards[name]
@@ -103,12 +108,14 @@ class Memory:
         """What `claim` told."""
         return self._run
 
-    def claim(self) -> Run:
+    def claim(self, is_over: IsOver = nobody) -> Run:
         """As `Board.claim`."""
         name = card.named(self._address)
         found = self._card(name)
         if found is None:
             raise card.unknown(name)
+        if found.worker is not None and is_over(found.worker):
+            self.pinboard.reclaim(name)
         if ours := card.dispatched(self._address, name):
             card.held(found, replace(self._run, card=name, id=ours))
         self._run = Run(
@@ -149,7 +156,8 @@ class Memory:
         self.pinboard.block(self._run.card, kind, reason)
 
     def _claimed(self, name: str) -> str:
-        if run := self.pinboard.claim(name, "in this process"):
+        host = socket.gethostname()
+        if run := self.pinboard.claim(name, "in this process", host=host, pid=os.getpid()):
             return run
         raise card.unworkable(self.pinboard.cards[name])
 

@@ -7,7 +7,7 @@ this way to the board has no such act at all. No call takes longer than ten seco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NewType, Protocol
@@ -15,7 +15,19 @@ from typing import NewType, Protocol
 from reconcile.observed import Unknown
 from state.errors import Lost, MonitorError
 
-__all__ = ["Address", "Board", "Comment", "CommentId", "Look", "Lost", "NoRoute", "Run"]
+__all__ = [
+    "Address",
+    "Board",
+    "Comment",
+    "CommentId",
+    "Holder",
+    "IsOver",
+    "Look",
+    "Lost",
+    "NoRoute",
+    "Run",
+    "nobody",
+]
 
 CommentId = NewType("CommentId", str)
 """Opaque; the board's own id, or a comment's place in the thread where it has none."""
@@ -70,6 +82,29 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whose a running card is."""
+
+    card: str
+    run: str
+    host: str
+    """Its name; not whether it is a container's."""
+    pid: int
+    seen: datetime | None
+    """When that process gave its last sign of life on the board; None: never yet."""
+
+
+IsOver = Callable[[Holder], bool]
+"""Whether the process that has a card is certainly over."""
+
+
+def nobody(holder: Holder) -> bool:
+    """An `IsOver` that knows of none."""
+    del holder
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One look at the card."""
 
@@ -90,9 +125,10 @@ class Board(Protocol):
     def pause(self) -> float:
         """Seconds between two looks that this way can bear: at most 3, to obey a stop in 5."""
 
-    def claim(self) -> Run:
+    def claim(self, is_over: IsOver = nobody) -> Run:
         """Makes the card this process's, or takes over what a dispatcher claimed for it.
 
+        A card whose worker `is_over` is taken from it, where this way tells who that was.
         To be called once, before anything else. Raises MustMend (no such card, already done,
         another worker's), NoRoute (after which the rest may be used all the same; `run` is
         what is known without a claim), CouldNot.

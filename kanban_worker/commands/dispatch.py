@@ -94,7 +94,8 @@ def command(
         "--goal",
         *("--goal-max-turns", "100"),
         *("--max-runtime", "8h"),
-        *("--max-retries", "1"),
+        # A reboot or a restart of the gateway ends a run: that is no failure of the card.
+        *("--max-retries", "3"),
         *("--skill", skill.NAME),
         *("--workspace", f"dir:{folder}"),
         "--json",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kanban_worker import processes
-from kanban_worker.processes import LivingPane, Processes
+from kanban_worker.processes import LivingPane
+from kanban_worker.table import Table
 from reconcile.desired import Entry
 from reconcile.memory import Sighting
 from reconcile.observed import (
@@ -44,7 +45,9 @@ class RecordedPids:
     kinds: Mapping[int, frozenset[str]]
 
 
-def recorded(entries: Iterable[Entry], now: datetime, booted: Boot | None) -> RecordedPids:
+def recorded(
+    entries: Iterable[Entry], table: Table, now: datetime, booted: Boot | None
+) -> RecordedPids:
     """Look into the recorded panes as if they were living ones."""
     found: dict[int, Answer[Process]] = {}
     kinds: dict[int, frozenset[str]] = {}
@@ -54,16 +57,15 @@ def recorded(entries: Iterable[Entry], now: datetime, booted: Boot | None) -> Re
             continue
         found[pid] = processes.process(pid, booted)
         if isinstance(found[pid], Process):
-            kinds[pid] = frozenset(_kinds(pid, entry.agent, now))
+            kinds[pid] = frozenset(_kinds(pid, entry.agent, table, now))
     return RecordedPids(found, kinds)
 
 
-def _kinds(pid: int, wanted: str | None, now: datetime) -> Iterable[str]:
+def _kinds(pid: int, wanted: str | None, table: Table, now: datetime) -> Iterable[str]:
     pane = Pane(pane_id=str(pid), pid=pid)
     living = LivingPane(socket="recorded", pane=pane, wanted=wanted, followed=True)
-    for each in Processes().look([living], [pid], now).values():
-        if isinstance(each.inside.agent, Agent):
-            yield each.inside.agent.kind
+    found = processes.look_into(living, table, now).inside.agent
+    return [found.kind] if isinstance(found, Agent) else []
 
 
 def server_processes(

@@ -17,6 +17,7 @@ from kanban_worker.observe.fleet import Fleet
 from kanban_worker.observe.servers import Servers
 from kanban_worker.processes import Found, Processes
 from kanban_worker.recorded import Followed, Records
+from kanban_worker.table import Table
 from kanban_worker.tmux import Tmux
 from reconcile import identity, names
 from reconcile.desired import RUNNING, Registry
@@ -99,6 +100,8 @@ class Observer:
         self._clock = clock
         self._records = Records(adapters, lambda path: paths.expanded(path, self._home))
         self._processes = Processes()
+        self.table = Table()
+        """The process table of the last look, where it had to be read."""
         self._boot = processes.boot()  # which outlives this process
         self._server_processes: Mapping[Server, ProcessId] = {}
         self._conversation_holders = missing.Conversations(self._holders)
@@ -118,6 +121,7 @@ class Observer:
 
         `away` is why the registry is not at home here, if it is not; `owner` is its owner's uid.
         """
+        self.table = Table()
         memory = memory or Memory()
         asked = self._servers.look(owner=owner, sighted=self._sighted(registry, memory))
         listings = self._tmux.look(asked.sockets)
@@ -183,7 +187,7 @@ class Observer:
         return kinds
 
     def _insides(self, fleet: Fleet, world: World) -> _Insides:
-        found = self._processes.look(fleet.panes, _server_pids(fleet.listings), world.at)
+        found = self._processes.look(fleet.panes, self.table, world.at)
         if self._last and self._last.fleet is fleet and self._last.found is found:
             return self._last
         world = replace(world, inside={key: each.inside for key, each in found.items()})
@@ -248,7 +252,7 @@ class Observer:
                 if isinstance(each, Hooked) and each.kind in {"", kind}
             },
             shown=self._shown(kind, living),
-            anywhere=functools.cache(lambda: holders.everywhere(kind, self._clock())),
+            anywhere=functools.cache(lambda: holders.everywhere(kind, self.table, self._clock())),
         )
 
     def _shown(self, kind: str, living: Sequence[LiveAgent]) -> Mapping[SessionName, Shown]:
@@ -277,11 +281,11 @@ class Observer:
             left_behind=self._left_behind(world.tmux),
             remembered=missing.remembered(sighted),
         )
-        pids = missing.recorded([*never, *besides], world.at, self._boot)
+        pids = missing.recorded([*never, *besides], self.table, world.at, self._boot)
         world = replace(world, recorded_pids=pids.processes, recorded_agents=pids.kinds)
         if not never or world.away is not None or here is None:
             return world
-        others = self._servers.others(world.tmux, owner=owner)
+        others = self._servers.others(world.tmux, self.table, owner=owner)
         return replace(
             world,
             others={**hidden, **others.hidden, **self._beside.look(others.sockets)},
@@ -297,17 +301,8 @@ class Observer:
         if kind not in self.adapters:
             return ()
         fresh = agents.adapter(kind, Path(self._home), self._environ)
-        return holders.of(
-            kind, fresh, world, self._hooks, home=Path(self._home), environ=self._environ
-        )
-
-
-def _server_pids(listings: Mapping[str, Answer[Listing]]) -> list[int]:
-    return [
-        answer.server.pid
-        for answer in listings.values()
-        if isinstance(answer, Listing) and answer.server
-    ]
+        home, environ = Path(self._home), self._environ
+        return holders.of(kind, fresh, world, self._hooks, self.table, home=home, environ=environ)
 
 
 def _agents(

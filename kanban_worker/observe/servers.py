@@ -7,6 +7,7 @@ tmux puts them, and `others` finds those that lie elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -19,6 +20,7 @@ import psutil
 from kanban_worker import unix_sockets
 from kanban_worker.observe import sockets
 from kanban_worker.observe.sockets import Folder, Living
+from kanban_worker.table import Table
 from reconcile.observed import Unknown
 
 _FOLDER = re.compile(r"tmux-(\d+)")
@@ -84,7 +86,7 @@ class Servers:
         asked.add(sighted)
         return Found(sockets=asked.paths, hidden=asked.without(hidden))
 
-    def others(self, asked: Iterable[str], *, owner: int | None = None) -> Found:
+    def others(self, asked: Iterable[str], table: Table, *, owner: int | None = None) -> Found:
         """Every other tmux server of these two users that can be found, wherever its socket is.
 
         It reads the process table, so it is asked only before a session that was never seen is
@@ -100,7 +102,7 @@ class Servers:
             alive = self._folder(os.path.realpath(path), uid).look()
             known.add(alive.paths)
             hidden |= alive.hidden
-        here, unseen = _of_processes(users)
+        here, unseen = _of_processes(users, table)
         hidden |= unseen
         here |= {path for path in unix_sockets.listening() if _user_of(path) in users}
         for path in sorted(here):
@@ -179,21 +181,22 @@ def _user_of(path: str) -> int | None:
     return int(found[1]) if found and path.startswith("/") else None
 
 
-def _of_processes(users: frozenset[int]) -> tuple[set[str], Mapping[str, Unknown]]:
+def _of_processes(users: frozenset[int], table: Table) -> tuple[set[str], Mapping[str, Unknown]]:
     """The paths that tmux processes of these users are bound to, and who cannot be looked into."""
     paths: set[str] = set()
     unseen: dict[str, Unknown] = {}
-    for process in psutil.process_iter(["name", "uids"]):
-        uids, name = process.info["uids"], process.info["name"] or ""
-        if not name.startswith("tmux") or name.startswith("tmux: client"):
-            continue
-        if uids is None or uids.real not in users:
-            continue
-        try:
-            paths |= {str(one.laddr) for one in process.net_connections("unix")}
-        except psutil.AccessDenied:
-            why = f"tmux server {process.pid} of user {uids.real} cannot be looked into"
-            unseen[f"pid {process.pid}"] = Unknown(f"{why}, so nobody knows where its socket is")
-        except psutil.Error:
-            continue  # it has just ended
+    for pid in table.parents:
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            process = table.get(pid)
+            name = process.name()
+            if not name.startswith("tmux") or name.startswith("tmux: client"):
+                continue
+            user = process.uids().real
+            if user not in users:
+                continue
+            try:
+                paths |= {str(one.laddr) for one in process.net_connections("unix")}
+            except psutil.AccessDenied:
+                why = f"tmux server {pid} of user {user} cannot be looked into"
+                unseen[f"pid {pid}"] = Unknown(f"{why}, so nobody knows where its socket is")
     return {path for path in paths if path.startswith("/")}, unseen

@@ -16,7 +16,7 @@ import pytest
 
 import hermes
 from kanban_worker.boards.hermes import Hermes
-from kanban_worker.boards.shape import Address, Look, Lost, NoRoute
+from kanban_worker.boards.shape import Address, Holder, Look, Lost, NoRoute
 from state.errors import MonitorError, MustMend
 from ways import Way, seen
 
@@ -160,6 +160,60 @@ def test_a_claim_in_process_records_its_pid_and_host(hermes_home: hermes.Home) -
     task = hermes_home.show(card)["task"]
     assert task["worker_pid"] == os.getpid()
     assert task["claim_lock"] == f"{socket.gethostname()}:{os.getpid()}"
+
+
+@hermes.needed
+class TestWhereTheWorkerIsOver:
+    def test_its_card_is_taken_from_it_and_nobody_gets_a_signal(
+        self, hermes_home: hermes.Home
+    ) -> None:
+        """Hermes' own reclaim would end whatever process has the worker's pid by now."""
+        card, asked = hermes_home.create_card(), list[Holder]()
+        with subprocess.Popen(["sleep", "600"]) as stranger:
+            claimer = f"{socket.gethostname()}:{stranger.pid}"
+            first = hermes_home.claim(card, claimer)
+
+            def over(holder: Holder) -> bool:
+                asked.append(holder)
+                return True
+
+            run = Hermes(Address(card=card, environ={})).claim(over)
+
+            assert stranger.poll() is None
+            stranger.kill()
+        (holder,) = asked
+        assert (holder.run, holder.pid) == (str(first), stranger.pid)
+        assert holder.host == socket.gethostname()
+        assert int(run.id) > first
+        assert not run.adopted
+        assert [each["outcome"] for each in hermes_home.show(card)["runs"]] == ["reclaimed", None]
+
+    def test_a_run_that_another_has_by_then_is_left_alone(self, hermes_home: hermes.Home) -> None:
+        card = hermes_home.create_card()
+        hermes_home.claim(card)
+
+        def over(holder: Holder) -> bool:
+            del holder
+            hermes_home.supersede(card)
+            return True
+
+        with pytest.raises(MustMend, match="is being worked on by run 2"):
+            Hermes(Address(card=card, environ={})).claim(over)
+
+        assert hermes_home.status(card) == "running"
+
+    def test_what_was_said_to_it_is_heard(self, hermes_home: hermes.Home) -> None:
+        card = hermes_home.create_card()
+        hermes_home.claim(card)
+        hermes_home.comment(card, "stop")
+
+        board = Hermes(Address(card=card, environ={}))
+        run = board.claim(lambda _: True)
+
+        assert run.heard is None
+        look = board.look(None)
+        assert isinstance(look, Look)
+        assert [each.body for each in look.comments] == ["stop"]
 
 
 @hermes.needed

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 from pathlib import Path
+
+import pytest
 
 import hermes
 from desk import Desk
@@ -17,6 +20,7 @@ from office import Office
 
 pytestmark = hermes.needed
 
+ONE, TWO = "lab-one-creator-claude", "lab-two-creator-claude"
 WRITTEN = re.compile(r"\.replace in |\.renameat2 in | in durable\.append$")
 """Registry, ledger, journal or last good copy is as it is to be."""
 TOLD = re.compile(r"\.close in kanban_db\.connect_closing$")
@@ -34,3 +38,79 @@ def test_each_drift_is_said_once_whatever_was_written_or_told_last(
                 ended, outcome = incident.killed(server, number, "after")
                 assert (ended.status, ended.at) == (signal.SIGKILL, name)
                 assert outcome == expected, f"killed after call {number}, {name}"
+
+
+class TestTakenOver:
+    """By the worker that a person or a service starts after it."""
+
+    def test_the_next_worker_goes_on_and_says_each_drift_once(
+        self, desk: Desk, fence: Fence
+    ) -> None:
+        office = Office(desk, hermes.Home(fence.root / "hermes"))
+        card = office.home.create_card()
+        desk.write(*office.stale(ONE), *desk.starts(TWO))
+        with office.working(card, name="first") as first:
+            office.wait_for_said(card, "has no transcript")
+            first.end(signal.SIGKILL)
+        desk.fleet.kill(TWO)
+
+        with office.working(card, name="second") as second:
+            office.wait_for_said(card, f"{TWO}: tmux gone")
+            assert second.process.poll() is None
+            office.home.comment(card, "stop")
+            assert second.result().status == 0
+
+        keys = office.keys(card)
+        assert len(keys) == len(set(keys)) == 2
+        runs = office.home.show(card)["runs"]
+        assert [each["outcome"] for each in runs] == ["reclaimed", "blocked"]
+
+    def test_a_stop_that_a_dead_worker_never_heard_is_obeyed(
+        self, desk: Desk, fence: Fence
+    ) -> None:
+        office = Office(desk, hermes.Home(fence.root / "hermes"))
+        card = office.home.create_card()
+        desk.write(*desk.starts(ONE))
+        with office.working(card) as first:
+            first.wait_for(lambda: office.beats(card), "a heartbeat")
+            first.end(signal.SIGKILL)
+        office.home.comment(card, "please stop monitoring")
+
+        assert office.work(card).status == 0
+        assert office.home.status(card) == "blocked"
+
+    @pytest.mark.parametrize("words", [("--host", "elsewhere")])
+    def test_from_another_place_nobody_knows_that_it_is_over(
+        self, desk: Desk, fence: Fence, words: tuple[str, ...]
+    ) -> None:
+        office = Office(desk, hermes.Home(fence.root / "hermes"))
+        card = office.home.create_card()
+        desk.write(*desk.starts(ONE))
+        with office.working(card) as first:
+            first.wait_for(lambda: office.beats(card), "a heartbeat")
+            first.end(signal.SIGKILL)
+
+        done = office.work(card, *words)
+
+        assert done.status == 64
+        assert "is being worked on by run 1" in done.complaints()
+        assert office.home.status(card) == "running"
+
+    def test_a_living_worker_whose_watch_has_ended_keeps_its_card(
+        self, desk: Desk, fence: Fence
+    ) -> None:
+        """As a Hermes worker does that was asked to watch for a while."""
+        office = Office(desk, hermes.Home(fence.root / "hermes"))
+        card = office.home.create_card(goal=True)
+        desk.write(*desk.starts(ONE))
+        with subprocess.Popen(["sleep", "600"]) as worker:
+            environ = office.home.dispatched(card)
+            with office.home.database() as (kb, connection):
+                kb._set_worker_pid(connection, card, worker.pid)
+            assert office.work("--for", "1", environ=environ).status == 0
+
+            done = office.work(card)
+
+            worker.kill()
+        assert done.status == 64
+        assert "is being worked on by run 1" in done.complaints()

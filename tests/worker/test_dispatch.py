@@ -45,7 +45,7 @@ def test_print_shows_the_line_and_runs_nothing(registry: Path) -> None:
     assert shown["--skill"] == "agent-sessions-monitor"
     assert shown["--goal-max-turns"] == "100"
     assert shown["--max-runtime"] == "8h"
-    assert shown["--max-retries"] == "1"
+    assert shown["--max-retries"] == "3"
     assert shown["--assignee"] == "default"
 
 

@@ -21,6 +21,7 @@ from fleet import Fleet
 from kanban_worker import processes, procfs, recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
 from kanban_worker.processes import Found, LivingPane, Processes
+from kanban_worker.table import Table
 from kanban_worker.tmux import Tmux
 from reconcile.observed import Agent, Inside, Listing, Process, Unknown
 from waiting import retry_until
@@ -61,7 +62,7 @@ class Watch:
                 for session in listing.sessions.values()
                 for pane in session.panes
             ]
-        return self.processes.look(self._places, [self.fleet.server_pid], self.now)
+        return self.processes.look(self._places, Table(), self.now)
 
     def only(self) -> Found:
         """Look into the one pane there is."""
@@ -365,7 +366,7 @@ class TestAgentInAPane:
         ]
         fleet.kill("a")
 
-        found = watch.processes.look(places, [fleet.server_pid], watch.now)
+        found = watch.processes.look(places, Table(), watch.now)
 
         insides = {key: each.inside for key, each in found.items()}
         assert insides[str(fleet.socket), "%1"] == Inside(process=None, agent=None)

@@ -21,6 +21,7 @@ import fences
 from fleet import Fleet
 from kanban_worker.observe import sockets
 from kanban_worker.observe.servers import Found, Servers
+from kanban_worker.table import Table
 from waiting import retry_until
 
 UID = os.getuid()
@@ -129,7 +130,7 @@ class TestLook:
         servers = ground.servers(Path("/a/s"), TMUX="/b/s,1,2")
 
         assert servers.look(owner=NOBODY, sighted=["/c/s"]) == Found(sockets=("/a/s", "/c/s"))
-        assert servers.others([], owner=NOBODY) == Found()
+        assert servers.others([], Table(), owner=NOBODY) == Found()
 
     def test_what_is_no_socket_or_has_no_server_is_not_asked(self, ground: Ground) -> None:
         ground.own.mkdir()
@@ -330,11 +331,14 @@ class TestOthers:
         servers = ground.servers()
         asked = servers.look().sockets
 
-        others = servers.others(asked)
+        others = servers.others(asked, Table())
 
         assert str(elsewhere.socket) in others.sockets
         assert str(default.socket) not in others.sockets
-        assert str(elsewhere.socket) not in servers.others([*asked, str(elsewhere.socket)]).sockets
+        assert (
+            str(elsewhere.socket)
+            not in servers.others([*asked, str(elsewhere.socket)], Table()).sockets
+        )
 
     @on_linux
     def test_a_server_in_a_folder_of_these_users_is_found_by_its_path(
@@ -347,7 +351,7 @@ class TestOthers:
                 listener.bind(str(path))
                 listener.listen()
 
-            found = ground.servers().others([])
+            found = ground.servers().others([], Table())
 
         assert str(theirs) in found.sockets
         assert str(foreign) not in found.sockets
@@ -360,7 +364,7 @@ class TestOthers:
         asked = servers.look().sockets
 
         assert str(fleet.socket) not in asked
-        assert str(fleet.socket) in servers.others(asked).sockets
+        assert str(fleet.socket) in servers.others(asked, Table()).sockets
 
     @on_linux
     def test_a_server_whose_socket_was_deleted_is_named(
@@ -369,7 +373,7 @@ class TestOthers:
         fleet = ground.serve(fence.root / "y" / "socket")
         fleet.socket.unlink()
 
-        found = ground.servers().others([])
+        found = ground.servers().others([], Table())
 
         assert str(fleet.socket) not in found.sockets
         assert "SIGUSR1" in found.hidden[str(fleet.socket)].why
@@ -382,7 +386,7 @@ class TestOthers:
         fleet = ground.serve(fence.root / "y" / "socket")
         servers = Servers([], {}, uid=NOBODY, base=str(ground.base))
 
-        found = as_nobody(lambda: servers.others([], owner=UID))
+        found = as_nobody(lambda: servers.others([], Table(), owner=UID))
 
         assert "cannot be looked into" in found.hidden[f"pid {fleet.server_pid}"].why
 

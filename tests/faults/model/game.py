@@ -16,6 +16,7 @@ import steps
 from fences import Fence
 from kanban_worker import config, holders, unix_sockets
 from kanban_worker.observe import servers
+from kanban_worker.table import Table
 from kanban_worker.tick import Monitor, now
 from life import HERE, Host, Life
 from locating import Seen
@@ -80,15 +81,15 @@ class Watch:
         listening, of_processes = unix_sockets.listening, servers._of_processes
         pids = holders._pids
 
-        def found(users: frozenset[int]) -> tuple[set[str], Mapping[str, Any]]:
-            paths, unseen = of_processes(users)
+        def found(users: frozenset[int], table: Table) -> tuple[set[str], Mapping[str, Any]]:
+            paths, unseen = of_processes(users, table)
             return {path for path in paths if path.startswith(here)}, unseen
 
         def bound() -> list[str]:
             return [path for path in listening() if path.startswith(here)]
 
-        def ours(kind: str) -> Iterator[int]:
-            return (pid for pid in pids(kind) if pid in agents)
+        def ours(kind: str, table: Table) -> Iterator[int]:
+            return (pid for pid in pids(kind, table) if pid in agents)
 
         with (
             mock.patch.object(os, "fsync"),  # no power is cut here, and it takes half of the time

@@ -81,6 +81,10 @@ FAULTS: Mapping[str, Fault] = {
         "10,000 ticks",
         "no growth of memory, descriptors, threads or child processes",
     ),
+    "deaths": Fault(
+        "1,000 deaths, with 200 agents around",
+        "each is written once; no growth of memory, descriptors, threads or child processes",
+    ),
     "mutants": Fault(
         "the core changed on purpose, one mutant at a time",
         "at least 90 % killed; survivors listed with a reason",
