@@ -27,6 +27,7 @@ from kanban_worker.config import Settings
 from kanban_worker.hermes import enabling, homes, skill
 from kanban_worker.hermes.homes import DEFAULT_PROFILE, PLUGIN, Hermes
 from kanban_worker.tick import Monitor, Tick
+from reconcile import wording
 from reconcile.report import SourceState
 from state.errors import CouldNot, MonitorError, MustMend
 
@@ -35,6 +36,18 @@ SKEW = 60.0
 """Seconds by which a file may be newer than the clock: file servers have clocks of their own."""
 SECONDS = 5.0
 """For the programs and files that answer at once or never."""
+
+
+_GIVEN_UP = """
+SELECT id, consecutive_failures, last_failure_error FROM tasks
+WHERE status = 'blocked' AND skills LIKE ? AND 'gave_up' = (
+    SELECT kind FROM task_events
+    WHERE task_id = tasks.id AND kind IN ('gave_up', 'blocked', 'unblocked', 'claimed')
+    ORDER BY id DESC LIMIT 1
+)
+LIMIT 20
+"""
+"""By the tables of hermes-agent 0.19.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _everything(arguments: argparse.Namespace) -> Iterator[Found]:
     yield _tmux_program()
+    settings: Settings | None = None
     try:
         settings = config.load(arguments, os.environ, Path.home())
     except MonitorError as error:
@@ -92,7 +106,8 @@ def _everything(arguments: argparse.Namespace) -> Iterator[Found]:
     yield _version(hermes)
     yield _guarded("plugin", lambda: _plugin(hermes))
     yield _skill(hermes)
-    yield _guarded("board", lambda: _board(hermes, getattr(settings, "board", None)))
+    slug = settings.board if settings else None
+    yield from _board(hermes, slug)
 
 
 # What is watched. -------------------------------------------------------------------------------
@@ -244,21 +259,33 @@ def _skill(hermes: Hermes) -> Found:
     return Found("skill", str(found[0]))
 
 
-def _board(hermes: Hermes, slug: str | None) -> Found:
-    """Takes the write lock of the board's database and gives it back."""
+def _board(hermes: Hermes, slug: str | None) -> Iterator[Found]:
+    """Takes the write lock of the board's database and gives it back.
+
+    Of our cards, those are told whose workers ended too often: Hermes starts none again by itself.
+    """
     path = _database(hermes, slug)
     if not path.exists():
-        return Found("board", f"{path} is not there yet", "hermes kanban init")
+        yield Found("board", f"{path} is not there yet", "hermes kanban init")
+        return
+    given_up: Sequence[tuple[str, int, str]] = ()
     try:
         with contextlib.closing(
             sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=SECONDS, isolation_level=None)
         ) as connection:
             connection.execute("BEGIN IMMEDIATE")
             (cards,) = connection.execute("SELECT count(*) FROM tasks").fetchone()
+            with contextlib.suppress(sqlite3.Error):  # of another version's tables
+                given_up = connection.execute(_GIVEN_UP, (f'%"{skill.NAME}"%',)).fetchall()
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        return Found("board", f"{path}: {error}", "hermes kanban diagnostics")
-    return Found("board", f"{path} is writable, {cards} cards")
+        yield Found("board", f"{path}: {error}", "hermes kanban diagnostics")
+        return
+    yield Found("board", f"{path} is writable, {cards} cards")
+    board = f"--board {shlex.quote(slug)} " if slug else ""
+    for card, failures, last in given_up:
+        why = f"Hermes gave up, failures: {failures} ({wording.one_line(str(last), 120)})"
+        yield Found(f"card {card}", why, f"hermes kanban {board}unblock {card}")
 
 
 def _database(hermes: Hermes, slug: str | None) -> Path:

@@ -32,6 +32,9 @@ _LONGEST_INTERVAL = 86400.0
 
 _log = logging.getLogger(__name__)
 
+_ends: dict[tuple[str, str], Mapping[str, object]] = {}
+"""What the watch of this process's card and run came to, once it did."""
+
 
 WATCH: dict[str, Any] = {
     "name": "agent_sessions_watch",
@@ -114,12 +117,16 @@ def _watch(arguments: Mapping[str, object], dispatch: Dispatch) -> Mapping[str, 
     from kanban_worker.boards.shape import Address  # noqa: PLC0415 - as above
     from kanban_worker.watch import End, Ending, Watch  # noqa: PLC0415 - as above
 
+    run = os.environ.get(CARD, ""), os.environ.get("HERMES_KANBAN_RUN_ID", "")
+    if run in _ends:  # some models make sure
+        return _ends[run]
     board = Hermes(Address(card=None, environ=os.environ), tools=dispatch)
     # Else Hermes would ask the model twice more whether it has really done everything.
     os.environ["HERMES_KANBAN_STOP_NUDGE"] = "0"
     try:
         settings = config.from_environment(os.environ, Path.home())
-        if (interval := _interval(arguments.get("interval"))) is not None:
+        interval, odd = _interval(arguments.get("interval"))
+        if interval is not None:
             settings = replace(settings, interval=interval)
         watch = Watch(
             settings,
@@ -136,7 +143,11 @@ def _watch(arguments: Mapping[str, object], dispatch: Dispatch) -> Mapping[str, 
     ending = signal.SIGTERM if end.how is Ending.LOST else end.signal
     if ending is not None:
         signal.raise_signal(ending)  # Hermes' own handler, back in its place, ends the process
-    return _told(str(end.how), end.why, blocked=end.blocked, ticks=end.ticks, comments=end.said)
+    more = {"note": odd} if odd else {}
+    _ends[run] = _told(
+        str(end.how), end.why, blocked=end.blocked, ticks=end.ticks, comments=end.said, **more
+    )
+    return _ends[run]
 
 
 def _not_begun(board: Board, error: MonitorError) -> Mapping[str, object]:
@@ -163,13 +174,19 @@ def _told(ended: str, why: str, **more: object) -> Mapping[str, object]:
     return {"ended": ended, "why": why, "card": os.environ.get(CARD, ""), **more}
 
 
-def _interval(asked: object) -> float | None:
+def _interval(asked: object) -> tuple[float | None, str]:
+    """The seconds, None for the default, and what to say of one that makes no sense.
+
+    It is a model's slip at worst, and no reason to leave a fleet unwatched.
+    """
     if asked is None:
-        return None
+        return None, ""
     number = isinstance(asked, int | float) and not isinstance(asked, bool)
-    if not number or not 1 <= float(str(asked)) <= _LONGEST_INTERVAL:
-        raise MustMend(f"interval is {str(asked)[:40]!r}; it must be seconds, from 1 to a day")
-    return float(str(asked))
+    if number and 1 <= float(str(asked)) <= _LONGEST_INTERVAL:
+        return float(str(asked)), ""
+    odd = f"interval was {str(asked)[:40]!r}, which is no number of seconds from 1 to a day"
+    _log.warning("%s: the default is taken", odd)
+    return None, f"{odd}: the default was taken"
 
 
 def _reconcile(arguments: Mapping[str, object], _: Dispatch) -> Mapping[str, object]:

@@ -98,7 +98,7 @@ def test_the_card_is_made_by_the_printed_line(registry: Path, fence: Fence) -> N
     assert task["goal_mode"]
     assert task["goal_max_turns"] == 100
     assert task["max_runtime_seconds"] == 8 * 3600
-    assert task["max_retries"] == 1
+    assert task["max_retries"] == 3
     assert task["skills"] == ["agent-sessions-monitor"]
     assert task["workspace_path"] == str(registry.parent)
     assert task["assignee"] == "watcher"

@@ -23,7 +23,7 @@ from fleet import Fleet
 from hooked import Agents
 from waiting import retry_until
 
-LINE = re.compile(r"(ok|no|--)  ([a-z ]+): (.+)")
+LINE = re.compile(r"(ok|no|--)  ([a-z0-9_ ]+): (.+)")
 PASTE = "      "
 """What stands before a line for a file of the user's."""
 
@@ -147,6 +147,45 @@ def test_a_state_folder_that_others_may_read_is_told(desk: Desk) -> None:
     desk.state.chmod(0o755)
     line = found(doctor(desk, HERMES_BIN="/nowhere/hermes"))["state"]
     assert line == ("no", f"{desk.state} is open to others : chmod 700 {desk.state}")
+
+
+@hermes.needed
+def test_a_card_that_hermes_gave_up_is_named_with_the_command(desk: Desk, fence: Fence) -> None:
+    with hermes.home(fence.home / "hermes") as home:
+        mine = {"goal": True, "skills": ["agent-sessions-monitor"], "max_retries": 1}
+        given_up, blocked = home.create_card(**mine), home.create_card(**mine)
+        another = home.create_card(goal=True, skills=["other"], max_retries=1)
+        for card in (given_up, another):
+            home.claim(card)
+            with home.database() as (kb, connection):
+                kb._record_task_failure(
+                    connection,
+                    card,
+                    error="pid 7 not alive\nx",
+                    outcome="crashed",
+                    release_claim=True,
+                    end_run=True,
+                )
+        home.block(blocked)
+        done = doctor(desk)
+        home.unblock(given_up)
+        after = doctor(desk)
+
+    told = [line for line in done.out.splitlines() if "  card " in line]
+    why = "Hermes gave up, failures: 1 (pid 7 not alive x)"
+    assert told == [f"no  card {given_up}: {why} : hermes kanban unblock {given_up}"]
+    assert "  card " not in after.out
+
+
+@hermes.needed
+def test_a_config_that_makes_no_sense_leaves_the_board_to_be_looked_at(
+    desk: Desk, fence: Fence
+) -> None:
+    with hermes.home(fence.home / "hermes"):
+        done = doctor(desk, AGENT_SESSIONS_INTERVAL="soon")
+
+    assert found(done)["config"][0] == "no"
+    assert found(done)["board"][0] == "ok"
 
 
 @pytest.mark.parametrize("body", ["exit 1", "kill -9 $$", "echo '[3]'", "printf '\\377'"])

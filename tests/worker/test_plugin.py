@@ -201,13 +201,34 @@ def test_what_is_no_boolean_writes_nothing(ctx: Ctx, said: object) -> None:
 
 
 @pytest.mark.parametrize("said", ["10", 0, -1, 1e9, True, [1], float("nan"), float("inf")])
-def test_an_interval_that_makes_no_sense_is_an_answer_and_no_traceback(
-    ctx: Ctx, desk: Desk, said: object
+def test_an_interval_that_makes_no_sense_is_the_default_and_said(said: object) -> None:
+    interval, odd = tools._interval(said)
+
+    assert interval is None
+    assert odd.startswith("interval was '")
+    assert odd.endswith("which is no number of seconds from 1 to a day: the default was taken")
+
+
+@hermes.needed
+def test_a_second_call_after_the_end_of_the_watch_returns_the_same_end(
+    ctx: Ctx, desk: Desk, fence: Fence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.write()
-    answer = ctx.call("agent_sessions_watch", interval=said)
-    assert "error" in answer
-    assert "\n" not in answer["error"]
+    monkeypatch.setattr(ctx, "dispatch_tool", hermes.tools)
+    with hermes.home(fence.home / "board") as home:
+        card = home.create_card(goal=True)
+        home.comment(card, "stop")
+        for name, value in home.dispatched(card).items():
+            monkeypatch.setenv(name, value)
+        first = ctx.call("agent_sessions_watch", interval="soon")
+        before = home.show(card)
+
+        second = ctx.call("agent_sessions_watch")
+
+        assert home.show(card) == before
+    assert first["ended"] == "stopped"
+    assert "interval was 'soon'" in first["note"]
+    assert second == first
 
 
 @hermes.needed
@@ -245,10 +266,11 @@ def test_a_watch_that_cannot_begin_leaves_its_card_to_a_person(
         for _ in range(2):  # Hermes' own second block would end in triage
             for name, value in home.dispatched(card).items():
                 monkeypatch.setenv(name, value)
-            answer = ctx.call("agent_sessions_watch", interval=-1)
+            monkeypatch.setenv("AGENT_SESSIONS_INTERVAL", "soon")
+            answer = ctx.call("agent_sessions_watch")
             assert answer["ended"] == "failed"
             assert answer["blocked"] is True
-            assert answer["why"].startswith("the watch did not begin: interval is '-1'")
+            assert answer["why"].startswith("the watch did not begin: interval is 'soon'")
             assert home.status(card) == "blocked"
             home.unblock(card)
 
