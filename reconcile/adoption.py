@@ -51,7 +51,7 @@ def edits(entry: Entry, session: Session, pane: Pane, world: World) -> tuple[Set
     running = inside.agent.process if isinstance(inside.agent, Agent) else inside.process
     if inside.hidden:
         return inside.hidden
-    if pane.dead or not isinstance(running, Process):
+    if not isinstance(running, Process):
         return Unknown("its pane is dead")
     wanted = _wanted(entry, session, pane, running, world)
     known = before(entry)

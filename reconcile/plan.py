@@ -10,7 +10,7 @@ than was meant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,7 +76,7 @@ class Plan:
     decisions: tuple[Decision, ...]
     notes: tuple[Note, ...]
     memory: Memory
-    unsteady: Unsteady = field(default_factory=Unsteady)
+    unsteady: Unsteady
 
     @property
     def writes(self) -> tuple[Decision, ...]:

@@ -15,7 +15,7 @@ from itertools import groupby, islice
 
 from reconcile import flapping, names, own_words, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
-from reconcile.drift import Drift, DriftClass, NoticeKind, finding_id
+from reconcile.drift import Drift, NoticeKind, finding_id
 from reconcile.memory import Awaited, Memory, Remembered, Unsaid
 from reconcile.observed import SessionName
 from reconcile.plan import Action, Note, Plan
@@ -115,14 +115,15 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
     """What is worth a comment: not what may be over in a moment."""
     for decision in plan.decisions:
         lasts = decision.action is not Action.HELD or at - decision.since >= policy.grace
-        dead = decision.drift.kind is DriftClass.TMUX_GONE and decision.action is Action.UPDATED
-        if dead or (lasts and _key(decision.drift.session) not in plan.unsteady.flapping):
+        # Of a session that flaps nothing is written but a death that lasts.
+        written = decision.action is Action.UPDATED
+        if written or (lasts and _key(decision.drift.session) not in plan.unsteady.flapping):
             yield (
                 decision.drift.id,
                 Unsaid(
                     text=report.sentence(decision),
                     at=at,
-                    awaited=_awaited(decision.drift) if decision.action is Action.UPDATED else None,
+                    awaited=_awaited(decision.drift) if written else None,
                     # What was held for a second look was believed together with others.
                     wave=str(decision.drift.evidence["cause"]) if decision.first_held else "",
                 ),
@@ -143,7 +144,7 @@ def _lasts(note: Note, plan: Plan, policy: Policy, at: datetime) -> bool:
 
 
 def _key(session: SessionName | None) -> SessionName | None:
-    return session and names.key(session)
+    return names.key(session) if session is not None else None
 
 
 def _awaited(drift: Drift) -> Awaited:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -11,6 +12,7 @@ from examples import (
     CLAUDE,
     DEAD_PANE,
     ENTRY,
+    HERE,
     HOME,
     NAME,
     NEXT,
@@ -32,6 +34,7 @@ from reconcile.observed import (
     Inside,
     Lineage,
     Link,
+    SessionName,
     Unknown,
     Unproven,
     World,
@@ -58,24 +61,25 @@ def inside(what: Inside) -> World:
     return replace(WORLD, inside={(SOCKET, PANE.pane_id): what})
 
 
+ENDED = replace(
+    SETTLED,
+    status="terminated",
+    terminated_at=NOTICED,
+    termination_mode="auto-detected",
+    termination_cause="host-reboot",
+    pane_pid=7,
+    pane_command="bash",
+    pane_cwd="/",
+    created_at=NOTICED,
+)
+
+
 def test_what_is_the_entry_s_own_already_changes_nothing() -> None:
     assert changes() == {}
 
 
 def test_an_ended_entry_runs_again_in_the_pane_that_lives() -> None:
-    ended = replace(
-        SETTLED,
-        status="terminated",
-        terminated_at=NOTICED,
-        termination_mode="auto-detected",
-        termination_cause="host-reboot",
-        pane_pid=7,
-        pane_command="bash",
-        pane_cwd="/",
-        created_at=NOTICED,
-    )
-
-    assert changes(ended) == {
+    assert changes(ENDED) == {
         "status": "running",
         "pane.pid": PID,
         "pane.cmd": "claude",
@@ -87,10 +91,55 @@ def test_an_ended_entry_runs_again_in_the_pane_that_lives() -> None:
     }
 
 
+def test_each_key_is_changed_in_the_entry_whatever_its_session_is_called() -> None:
+    called = replace(ENDED, name=SessionName("lab.x-creator-claude"), host="laptop")
+
+    found = adoption.edits(called, SESSION, PANE, WORLD)
+
+    assert not isinstance(found, Unknown)
+    assert [each.session for each in found] == [called.name] * 9
+
+
+def test_what_stands_in_an_entry_is_told_under_each_key_that_an_adoption_may_change() -> None:
+    ended = replace(ENDED, host="laptop")
+
+    assert adoption.before(ended) == {
+        "status": "terminated",
+        "host": "laptop",
+        "created_at": NOTICED,
+        "terminated_at": NOTICED,
+        "termination_mode": "auto-detected",
+        "termination_cause": "host-reboot",
+        "pane.pid": 7,
+        "pane.cmd": "bash",
+        "pane.cwd": "/",
+    }
+    assert adoption.before(ended).keys() == changes(ended).keys()
+
+
+@pytest.mark.usefixtures("abroad")
+def test_when_the_session_was_made_is_written_in_the_zone_of_the_look() -> None:
+    zone = timezone(timedelta(hours=2))
+
+    found = changes(ENDED, replace(WORLD, at=AT.astimezone(zone)))
+
+    made = found["created_at"]
+    assert isinstance(made, datetime)
+    assert (made, made.utcoffset()) == (SESSION.created_at, timedelta(hours=2))
+
+
 def test_another_host_s_entry_becomes_this_one_s() -> None:
     assert changes(replace(SETTLED, host="laptop")) == {"host": "devbox"}
     assert changes(replace(SETTLED, host="devbox")) == {}
     assert changes(replace(SETTLED, host="laptop"), replace(WORLD, place=BLIND)) == {}
+
+
+def test_of_the_names_of_its_host_the_first_is_written_and_each_of_them_stays() -> None:
+    place = replace(HERE, hosts=frozenset({"devbox.example.org", "devbox", "zz"}))
+    world = replace(WORLD, place=place)
+
+    assert changes(replace(SETTLED, host="laptop"), world) == {"host": "devbox"}
+    assert changes(replace(SETTLED, host="zz"), world) == {}
 
 
 def test_a_process_that_tells_neither_command_nor_directory_leaves_them_unknown() -> None:

@@ -15,7 +15,9 @@ from examples import (
     GONE,
     KNOWN,
     NAME,
+    NEXT,
     NOTES,
+    OWN,
     PANE,
     PID,
     RUNS_CLAUDE,
@@ -25,15 +27,26 @@ from examples import (
     SOCKET,
     WORLD,
     listing,
+    planned,
 )
 from reconcile import flapping as flapping_module
 from reconcile import judge, plan, telling
 from reconcile.desired import Entry, Registry
 from reconcile.drift import DriftClass, NoticeKind
 from reconcile.memory import Life, Memory, Remembered
-from reconcile.observed import Inside, Pane, SessionName, Unknown, World
+from reconcile.observed import (
+    Ambiguous,
+    Bound,
+    Inside,
+    Missing,
+    Pane,
+    SessionName,
+    Unknown,
+    World,
+)
 from reconcile.plan import Action, Plan
 from reconcile.policy import Policy
+from reconcile.proofs import Proof
 
 UP, DOWN = WORLD, GONE
 SHELL = replace(WORLD, inside={(SOCKET, "%1"): RUNS_SHELL}, conversations={})
@@ -150,6 +163,84 @@ def test_a_death_that_lasts_is_said_and_written_also_while_the_session_flaps() -
     assert flapping(found)
     assert [each.drift.kind for each in found.writes] == [DriftClass.TMUX_GONE]
     assert sum("tmux gone" in text for text in story.said) == 2
+
+
+MOVED = replace(UP, conversations={NAME: Bound(id=NEXT, proof=Proof.PID_FILE, written=True)})
+STALE = replace(UP, artefacts={("claude", OWN): Missing("moved")}, conversations={})
+UNSURE = replace(UP, conversations={NAME: Ambiguous((NEXT, OWN))})
+
+
+def test_a_new_id_is_not_written_while_the_session_flaps_and_is_once_it_is_steady() -> None:
+    story = flapped()
+
+    (held,) = story.look(MOVED).decisions
+    assert held.action is Action.HELD
+    assert held.why == "it goes up and down; held until it is steady for 10 minutes"
+
+    still = story.look(MOVED, timedelta(minutes=9))
+    steady = story.look(MOVED, timedelta(minutes=1))
+
+    assert not still.writes
+    assert [each.drift.kind for each in steady.writes] == [DriftClass.ID_MATERIALISED]
+
+
+def test_what_flaps_is_held_for_that_though_a_person_edited_its_entry_moments_ago() -> None:
+    story = flapped()
+    story.entry = replace(ENTRY, fresh=True)
+
+    (held,) = story.look(MOVED).decisions
+
+    assert held.why == "it goes up and down; held until it is steady for 10 minutes"
+    assert not held.soon
+
+
+def test_those_that_were_down_and_end_together_are_held_until_that_lasts_for_a_minute() -> None:
+    fleet = [
+        replace(ENTRY, name=SessionName(f"s{number}-creator-claude"), pane_pid=None)
+        for number in range(3)
+    ]
+    up = Life(made=SESSION.created_at, pid=PID, returns=(AT,), risen=AT)
+    memory = replace(KNOWN, lives={each.name: up for each in fleet})
+
+    found = planned(DOWN, *fleet, memory=memory).decisions
+
+    why = "it goes up and down; believed when it lasts for 60 s"
+    assert [(each.why, each.soon) for each in found] == [(why, False)] * 3
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(MOVED, id="what is held for it"),
+        pytest.param(STALE, id="what only a person can settle"),
+        pytest.param(UNSURE, id="a notice"),
+        pytest.param(HIDDEN, id="that it cannot be seen"),
+    ],
+)
+def test_however_long_it_lasts_nothing_is_said_of_what_flaps_but_that_it_does(
+    world: World,
+) -> None:
+    story = flapped()
+    said = list(story.said)
+
+    for _ in range(2):
+        found = story.look(world, timedelta(minutes=4))
+        assert len(found.decisions) + len(found.notes) >= 2
+
+    assert story.said == said
+
+
+def test_a_notice_of_one_that_was_down_and_is_back_is_said_once_that_lasts_for_a_minute() -> None:
+    story = flapped(1)
+    said = len(story.said)
+    story.look(UNSURE)
+
+    story.look(UNSURE, timedelta(seconds=59))
+    assert story.said[said:] == []
+    story.look(UNSURE, timedelta(seconds=1))
+
+    (text,) = story.said[said:]
+    assert "ambiguous" in text
 
 
 def test_a_death_counts_from_when_the_session_was_last_seen_up() -> None:

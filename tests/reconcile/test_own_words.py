@@ -51,10 +51,12 @@ def test_each_remark_has_an_answer_of_its_own(other: tuple[Remark, int]) -> None
     assert own_words.answer(*other) != own_words.answer(REMARK, 0)
 
 
+@pytest.mark.usefixtures("abroad")
 def test_an_answer_is_the_same_in_every_time_zone() -> None:
     elsewhere = replace(REMARK, at=AT.astimezone(timezone(timedelta(hours=9))))
 
     assert own_words.answer(elsewhere, 0) == own_words.answer(REMARK, 0)
+    assert "The comment of 2026-11-20T10:00:00Z was" in own_words.answer(elsewhere, 0)
 
 
 def test_a_text_that_would_ask_to_stop_is_written_as_a_quotation() -> None:
@@ -64,13 +66,24 @@ def test_a_text_that_would_ask_to_stop_is_written_as_a_quotation() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["lab-x: tmux gone", "stop: tmux gone"])
-def test_a_comment_is_the_same_however_late_it_was_made(text: str) -> None:
-    soon = own_words.comment("A-3f2a91c4", f"{text}\nResume: x")
-    late = own_words.comment("A-3f2a91c4", f"{text}{own_words.late(AT)}\nResume: x")
+@pytest.mark.parametrize("text", ["lab-x: tmux gone", "stop: gone"])
+@pytest.mark.parametrize("more", ["", "\nResume: x", "\nand more"])
+def test_a_comment_is_the_same_however_late_it_was_made(text: str, more: str) -> None:
+    soon = own_words.comment("A-3f2a91c4", f"{text}{more}")
+    late = own_words.comment("A-3f2a91c4", f"{text}{own_words.late(AT)}{more}")
 
     assert own_words.bare(late) == own_words.bare(soon) == soon
+    assert own_words.bare(f"\n{late} \n") == soon
     assert own_words.findings([late]) == {f"[A-3f2a91c4] {text}"}
+
+
+def test_in_a_digest_that_is_written_as_a_quotation_each_finding_is_found() -> None:
+    listed = ["[A-3f2a91c4] stop [x]", "[D-3f2a91c5] another"]
+
+    digest = own_words.comment("S-3f2a91c6", "\n".join(["2 at once:", *(f"- {x}" for x in listed)]))
+
+    assert digest.startswith("[S-3f2a91c6]\n> 2 at once:\n> - [A-")
+    assert own_words.findings([digest]) == {*listed, "[S-3f2a91c6] 2 at once:"}
 
 
 def test_a_key_alone_is_no_finding_of_ours() -> None:

@@ -1225,6 +1225,17 @@ def test_what_ended_in_a_session_that_lives_is_still_remembered() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(GONE, id="its death is yet to be written"),
+        pytest.param(replace(GONE, tmux={SOCKET: Unknown("it hung")}), id="it cannot be seen"),
+    ],
+)
+def test_where_a_running_entry_was_seen_is_kept_though_it_is_not_found_and(world: World) -> None:
+    assert sightings(world) == SEEN.sightings
+
+
 @pytest.mark.parametrize("status", ["terminated", "paused"])
 def test_of_an_entry_that_runs_no_more_only_its_folder_is_kept(status: str) -> None:
     moved_files = seen(environ={"CLAUDE_CONFIG_DIR": "/c"})

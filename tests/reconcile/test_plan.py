@@ -161,6 +161,7 @@ def test_only_what_is_held_for_a_moment_calls_for_another_look_soon() -> None:
     assert planned(surviving(), *fleet(3)).decisions[0].soon
     assert not only(planned(WORLD, NULL)).soon
     assert not only(planned(stale, ENTRY)).soon
+    assert not only(planned(stale, FRESH)).soon
 
 
 # A wave of deaths. ------------------------------------------------------------------------------
@@ -249,17 +250,21 @@ def test_one_whose_agent_cannot_be_seen_counts_for_a_wave_when(hidden: Pane, hel
     assert set(actions(plan)) == {Action.HELD if held else Action.UPDATED}
 
 
-@pytest.mark.parametrize(("hidden", "held"), [(1, True), (0, False)])
-def test_those_at_a_server_that_does_not_answer_count_for_a_wave(hidden: int, held: bool) -> None:  # noqa: FBT001
-    """Of two servers one shows two dead panes, and the other says nothing of the rest."""
-    dead = [replace(SESSION, name=each.name, panes=(DEAD_PANE,)) for each in fleet(2)]
+@pytest.mark.parametrize(("ended", "hidden", "held"), [(2, 1, True), (2, 0, False), (1, 1, False)])
+def test_those_at_a_server_that_does_not_answer_count_for_a_wave(
+    ended: int,
+    hidden: int,
+    held: bool,  # noqa: FBT001
+) -> None:
+    """Of two servers one shows some dead panes, and the other says nothing of the rest."""
+    dead = [replace(SESSION, name=each.name, panes=(DEAD_PANE,)) for each in fleet(ended)]
     there = replace(SIGHTING, socket=SECOND_SOCKET)
     world = replace(
         GONE, tmux={SOCKET: listing(NOTES, *dead), SECOND_SOCKET: Unknown("it does not answer")}
     )
 
     plan = planned(
-        world, *fleet(2), *[ENTRY] * hidden, memory=replace(SEEN, sightings={ENTRY.name: there})
+        world, *fleet(ended), *[ENTRY] * hidden, memory=replace(SEEN, sightings={ENTRY.name: there})
     )
 
     assert set(actions(plan)) == {Action.HELD if held else Action.UPDATED}

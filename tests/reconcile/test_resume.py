@@ -24,6 +24,7 @@ from examples import (
     NEXT_BOOT,
     NOTICED,
     OWN,
+    PANE,
     PID,
     RUNS_SHELL,
     SECOND_SOCKET,
@@ -46,8 +47,11 @@ from reconcile.observed import (
     Bound,
     Conversation,
     ConversationId,
+    Inside,
     Missing,
     Pane,
+    Process,
+    Server,
     SessionName,
     Unknown,
     Unproven,
@@ -63,6 +67,9 @@ LOOKED = Looked(
 )
 BLIND = Unknown("it could not be read")
 OTHER = SessionName("lab-y-creator-claude")
+SECOND = Pane(pane_id="%2", pid=2)
+EDITOR = Process(pid=2, started_at=BORN, command="vim", cwd=HOME)
+RUNS_EDITOR = Inside(process=EDITOR, agent=None)
 
 
 def holder(holds: Conversation, directory: str = HOME) -> Holder:
@@ -240,14 +247,22 @@ def test_a_dead_pane_that_tmux_still_shows_is_no_life() -> None:
 
 
 def test_a_shell_beside_the_dead_pane_is_no_life() -> None:
-    panes = (DEAD_PANE, Pane(pane_id="%2", pid=2))
-    world = replace(
-        GONE,
-        tmux={SOCKET: listing(replace(SESSION, panes=panes))},
-        inside={(SOCKET, "%2"): RUNS_SHELL},
-    )
+    session = replace(SESSION, panes=(DEAD_PANE, SECOND))
+    world = replace(GONE, tmux={SOCKET: listing(session)}, inside={(SOCKET, "%2"): RUNS_SHELL})
 
-    assert decide(world=world).command == COMMAND
+    found = decide(world=world)
+
+    assert found.command == COMMAND
+    assert found.alive == session
+
+
+def test_an_editor_beside_the_dead_pane_is_no_life_and_no_place_to_resume_in() -> None:
+    session = replace(SESSION, panes=(DEAD_PANE, SECOND))
+    world = replace(GONE, tmux={SOCKET: listing(session)}, inside={(SOCKET, "%2"): RUNS_EDITOR})
+
+    found = decide(world=world)
+
+    assert (found.command, found.alive) == (COMMAND, None)
 
 
 def test_without_any_tmux_server_the_ended_stay_ended() -> None:
@@ -471,10 +486,38 @@ def test_one_whose_session_came_back_bare_ended_with_the_boot_or_the_server_befo
     assert left(served) == Ended(at=YOUNG_SERVER.started_at, cause="tmux-server-died")
 
 
+@pytest.mark.parametrize(("seconds", "cause"), [(60, "agent-exited"), (60.001, "tmux-server-died")])
+def test_a_server_is_a_later_one_when_it_began_a_minute_after_what_is_recorded(
+    seconds: float, cause: str
+) -> None:
+    """Tools write `created_at` a little before or after tmux itself notes the creation."""
+    server = Server(pid=999, started_at=BORN + timedelta(seconds=seconds))
+
+    found = left(replace(SHELL, tmux={SOCKET: listing(SESSION, server=server)}))
+
+    assert found
+    assert found.cause == cause
+
+
+def test_where_no_creation_is_recorded_a_bare_session_tells_only_that_its_agent_left() -> None:
+    undated = replace(ENTRY, created_at=None)
+
+    assert left(entry=undated) == Ended(at=None, cause="agent-exited")
+
+
 @pytest.mark.parametrize(
     ("world", "entry"),
     [
         pytest.param(WORLD, ENTRY, id="its agent runs"),
+        pytest.param(
+            replace(
+                SHELL,
+                tmux={SOCKET: listing(replace(SESSION, panes=(PANE, SECOND)))},
+                inside={**SHELL.inside, (SOCKET, "%2"): RUNS_EDITOR},
+            ),
+            ENTRY,
+            id="an editor runs beside the shell",
+        ),
         pytest.param(GONE, ENTRY, id="its session is gone"),
         pytest.param(SHELL, replace(ENTRY, own_id=None), id="it has no conversation"),
         pytest.param(SHELL, DEAD, id="it is known to have ended"),

@@ -201,6 +201,19 @@ def test_a_stranger_is_told_with_the_first_thing_that_could_not_be_seen(
     assert told(replace(world, place=place), MISSING) == [blind(why)]  # type: ignore[arg-type]
 
 
+def test_a_stranger_of_which_more_than_its_directory_cannot_be_seen_is_told_with_that() -> None:
+    nowhere = replace(STRANGER, directory="")
+    inside = Inside(process=replace(CLAUDE, cwd=""), agent=HIDDEN)
+
+    assert told(strange(nowhere, inside=inside)) == [blind(HIDDEN.why)]
+
+
+def test_where_tmux_tells_no_directory_that_of_the_process_is_registered() -> None:
+    (drift,) = judged(strange(replace(STRANGER, directory=""))).drifts
+
+    assert drift.workspace == HOME
+
+
 def test_what_a_name_tells_is_not_taken_for_a_strangers_while_an_entrys_session_has_it_too() -> (
     None
 ):

@@ -532,7 +532,13 @@ def test_another_card_is_told_anew() -> None:
 def test_without_a_ledger_the_thread_tells_what_was_said() -> None:
     """A deleted ledger costs patience and history, never a second comment."""
     long = "y" * 400
-    texts = {"D-00000001": "one", "A-00000002": long, "D-00000004": "four", "D-00000005": "five"}
+    texts = {
+        "D-00000001": "one",
+        "A-00000002": long,
+        "D-00000004": "four",
+        "D-00000005": "five",
+        "D-00000006": long,
+    }
     fresh = Memory(unsaid={key: Unsaid(text=text, at=AT) for key, text in texts.items()})
     said = own_words.findings(
         [
@@ -540,6 +546,7 @@ def test_without_a_ledger_the_thread_tells_what_was_said() -> None:
             f"[S-00000003] 2 findings at once:\n- [A-00000002] {'y' * 299}…\n- [D-00000009] z",
             "[D-00000004] thanks, that one is mine",
             "[D-00000005] five, yes",
+            f"[D-00000006] {long}",
         ]
     )
 
@@ -549,13 +556,12 @@ def test_without_a_ledger_the_thread_tells_what_was_said() -> None:
     assert memory.unsaid.keys() == {"D-00000004", "D-00000005"}
 
 
-def test_the_last_ids_of_its_comments_are_kept() -> None:
+def test_the_last_thousand_ids_of_its_comments_are_kept() -> None:
     memory = Memory()
-    for number in range(telling.KNOWN + 5):
+    for number in range(1005):
         memory = telling.spoke(memory, f"id:{number}")
 
-    assert len(memory.spoken) == telling.KNOWN
-    assert memory.spoken[-1] == f"id:{telling.KNOWN + 4}"
+    assert memory.spoken == tuple(f"id:{number}" for number in range(5, 1005))
 
 
 @given(texts=st.lists(st.text() | st.sampled_from(REQUESTS), min_size=1, max_size=7))
