@@ -226,6 +226,28 @@ def test_the_gateway_dispatches_a_card_to_a_profile_that_alone_has_the_plugin(
     assert scene.model.asked("judge") == []
 
 
+def test_after_a_reboot_the_watch_goes_on_without_a_person(scene: Scene, tmp_path: Path) -> None:
+    card = scene.create()
+    with gateway(scene, tmp_path / "before") as first:
+        worker = scene.watching(card)
+        for each in (first, worker):
+            each.kill()
+        scene.desk.fleet.kill_server(signal.SIGKILL)
+        fences.wait_for_end([worker], seconds=10)
+
+    with gateway(scene, tmp_path / "after"):
+        again = scene.watching(card)
+        scene.said(card, DIES, "tmux gone")
+        assert scene.home.status(card) == "running"
+        scene.home.comment(card, "stop")
+        scene.wait_for(card, "blocked", 5)
+        fences.wait_for_end([again], seconds=20)
+
+    outcomes = [run["outcome"] for run in scene.home.show(card)["runs"]]
+    assert outcomes == ["crashed", "blocked"]
+    assert "status: terminated" in scene.desk.registry.read_text("utf-8")
+
+
 def test_a_worker_that_is_terminated_leaves_a_blocked_card_that_says_how_to_go_on(
     scene: Scene,
 ) -> None:
@@ -268,9 +290,13 @@ def tool_answer(messages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def gateway(scene: Scene, said: Path) -> Iterator[None]:
-    """`hermes gateway run` without any messenger, ended by its pid."""
-    environ = commandline.environment({**scene.home.environ, **scene.environ})
+def gateway(scene: Scene, said: Path) -> Iterator[psutil.Process]:
+    """`hermes gateway run` without any messenger, ended by its pid.
+
+    A worker's end is noticed after a second, not only half a minute from its start.
+    """
+    impatient = {"HERMES_KANBAN_CRASH_GRACE_SECONDS": "1"}
+    environ = commandline.environment({**scene.home.environ, **scene.environ, **impatient})
     with said.open("wb") as out:
         process = subprocess.Popen(
             [hermes.program(), "gateway", "run"],
@@ -280,8 +306,10 @@ def gateway(scene: Scene, said: Path) -> Iterator[None]:
             stdout=out,
             stderr=out,
         )
+    running = psutil.Process(process.pid)
     try:
-        yield
+        yield running
     finally:
-        fences.end(psutil.Process(process.pid), seconds=15)
+        if not fences.has_ended(running):
+            fences.end(running, seconds=15)
         process.wait(5)
