@@ -196,7 +196,7 @@ def is_over(pid: int, *, seen: datetime | None, booted: Boot | None) -> bool:
     here = boot()
     if booted and booted.id and here and here.id and booted.id != here.id:
         return True
-    found = process(pid)
+    found = process(pid, booted)
     if isinstance(found, Process):
         return seen is not None and found.started_at > seen + _CLOCK_SLACK
     return found is None

@@ -102,7 +102,6 @@ class Tenure:
             self._complain(str(error))
             run = self._board.run
         self._monitor.speak(self.look)
-        self._note(run)
         marks = (mark.partition(":") for mark in self._notebook.memory.spoken)
         self._own |= {CommentId(last) for kind, _, last in marks if kind == self._board.ids}
         return run
@@ -118,9 +117,13 @@ class Tenure:
             return False
         return processes.is_over(holder.pid, seen=holder.seen, booted=memory.boot)
 
-    def _note(self, run: Run) -> None:
-        """Whose run it is, for the process that may have to take it over."""
-        memory = replace(self._notebook.memory, run=f"{run.card}/{run.id}" if run.id else None)
+    def note(self) -> None:
+        """Remembers whose run it is, for the process that may have to take it over.
+
+        Only by this registry's one monitor: the memory is the other's where there is one.
+        """
+        run = f"{self.run.card}/{self.run.id}" if self.run.id else None
+        memory = replace(self._notebook.memory, run=run)
         try:
             self._notebook.keep(memory)
         except MonitorError as error:

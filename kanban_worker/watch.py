@@ -121,6 +121,7 @@ class Watch:
             try:
                 with self._alone():
                     run = self._claim()
+                    self._tenure.note()
                     self._tell(f"card {run.card}: watching; it ends when somebody comments stop")
                     end = self._watch(run)
             except MonitorError as error:

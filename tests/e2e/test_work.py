@@ -283,6 +283,8 @@ class TestTwoAtOnce:
         with office.working(first) as work:
             work.wait_for(lambda: office.beats(first), "a heartbeat")
             refused = office.work(environ=office.home.dispatched(second))
+            # What a worker remembers is its own alone: this one may have to be taken over.
+            assert f"{first}/" in office.desk.ledger.read_text()
 
         assert refused.status == 3
         (run,) = office.home.show(second)["runs"]

@@ -595,6 +595,55 @@ class TestStill:
         assert abs(started - psutil.Process(pid).create_time()) < 2
 
 
+class TestIsOver:
+    """Of a worker whose start nobody noted."""
+
+    def test_what_began_before_its_last_sign_of_life_may_be_it(
+        self, child: subprocess.Popen[bytes]
+    ) -> None:
+        assert not processes.is_over(child.pid, seen=datetime.now(UTC), booted=processes.boot())
+        assert not processes.is_over(child.pid, seen=None, booted=None)
+
+    def test_what_began_well_after_it_has_only_its_pid(
+        self, child: subprocess.Popen[bytes]
+    ) -> None:
+        began = datetime.fromtimestamp(psutil.Process(child.pid).create_time(), UTC)
+        for before, over in ((61, True), (59, False), (-1, False)):
+            seen = began - timedelta(seconds=before)
+            assert processes.is_over(child.pid, seen=seen, booted=None) is over
+
+    def test_a_clock_that_was_set_forward_makes_nobody_younger(
+        self, child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = processes.boot()
+        assert before
+        seen = datetime.now(UTC)
+        later = processes.Boot(id=before.id, at=before.at + timedelta(hours=1))
+        monkeypatch.setattr(processes, "boot", lambda: later)
+        began = psutil.Process(child.pid).create_time() + 3600
+        monkeypatch.setattr(psutil.Process, "create_time", lambda _: began)
+        assert not processes.is_over(child.pid, seen=seen, booted=before)
+
+    def test_nothing_outlives_its_boot(self, child: subprocess.Popen[bytes]) -> None:
+        now = processes.boot()
+        assert now
+        assert now.id
+        earlier = processes.Boot(id="another", at=now.at - timedelta(days=1))
+
+        assert processes.is_over(child.pid, seen=datetime.now(UTC), booted=earlier)
+
+    def test_an_ended_one_is(self, child: subprocess.Popen[bytes]) -> None:
+        child.kill()
+        child.wait()
+
+        assert processes.is_over(child.pid, seen=datetime.now(UTC), booted=processes.boot())
+
+    def test_one_that_may_not_be_looked_at_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processes, "process", lambda *_: Unknown("hidden"))
+
+        assert not processes.is_over(1, seen=datetime.now(UTC), booted=None)
+
+
 class TestProcess:
     def test_a_living_pid_is_told_with_its_start(self, child: subprocess.Popen[bytes]) -> None:
         found = processes.process(child.pid)
