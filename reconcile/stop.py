@@ -76,11 +76,11 @@ def _senses(sentence: Sentence, *, introduced: bool) -> Iterator[Sense]:
     said = [stop_clauses.understood(clause) for clause in sentence.clauses]
     asks_back = sentence.question or stop_clauses.asks_back(sentence.clauses[-1])
     held = introduced or asks_back or any(map(stop_clauses.is_for_later, sentence.clauses))
-    for place, (clause, each) in enumerate(zip(sentence.clauses, said, strict=True)):
-        before, behind = said[:place], said[place + 1 :]
+    for place, each in enumerate(said):
+        clause, before, behind = sentence.clauses[place], said[:place], said[place + 1 :]
         held = held or stop_clauses.begins_list(clause)
         named = _is_in_list(each, before, behind) or (clause.introduces and bool(behind))
-        negated = each.plain and any(map(_is_negation, sentence.clauses[:place], before))
+        negated = each.plain and any(map(_is_negation, sentence.clauses, before))
         if each.sense is Sense.ASKS and (held or named or negated):
             yield Sense.ALMOST
         elif not (each.sense is Sense.GOES_ON and asks_back):

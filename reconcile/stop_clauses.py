@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
+from functools import partial
 
 from reconcile import stop_phrases, stop_words, stop_words_east, stop_words_west
 from reconcile.stop_phrases import Role, Roles
@@ -16,12 +17,12 @@ from reconcile.stop_words import Words
 class Sense(StrEnum):
     """What a clause says."""
 
-    ASKS = "asks"
-    ALMOST = "almost"
+    ASKS = auto()
+    ALMOST = auto()
     """A stop word, and no request that is understood."""
-    GOES_ON = "goes on"
+    GOES_ON = auto()
     """Takes back what was asked before."""
-    NOTHING = "nothing"
+    NOTHING = auto()
     """No stop word, or plainly no request."""
 
 
@@ -46,7 +47,6 @@ _SHORT = 3
 
 _WESTERN = tuple(stop_phrases.of(words, joined=False) for words in stop_words_west.WESTERN)
 _EASTERN = tuple(stop_phrases.of(each.words, joined=True) for each in stop_words_east.EASTERN)
-_EASTERN_TABLES = tuple(each.words for each in stop_words_east.EASTERN)
 _IN_EAST = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -61,11 +61,8 @@ class _Marks:
     goes_on: frozenset[str]
 
 
-def _marks(tables: tuple[Words, ...], *, joined: bool) -> _Marks:
-    def listed(name: str) -> frozenset[str]:
-        found = stop_phrases.listed(tables, name)
-        return frozenset(text.replace(" ", "") for text in found) if joined else found
-
+def _marks(tables: tuple[Words, ...]) -> _Marks:
+    listed = partial(stop_phrases.listed, tables)
     return _Marks(
         alarms=listed("alarms") | {"stop", "stopp"},
         negations=listed("negations"),
@@ -75,8 +72,8 @@ def _marks(tables: tuple[Words, ...], *, joined: bool) -> _Marks:
     )
 
 
-_WEST = _marks(stop_words_west.WESTERN, joined=False)
-_EAST = _marks(_EASTERN_TABLES, joined=True)
+_WEST = _marks(stop_words_west.WESTERN)
+_EAST = _marks(tuple(each.words for each in stop_words_east.EASTERN))
 
 
 def _set(patterns: str) -> frozenset[str]:
@@ -87,10 +84,11 @@ _FILLS = stop_phrases.listed((*stop_words_west.WESTERN, stop_words.COMMON), "fil
 _NO, _ANDS, _STARTS, _SAYS = map(
     _set, (stop_words.NO, stop_words.ANDS, stop_words.STARTS, stop_words.SAYS)
 )
-_ASKING = tuple(word for each in stop_words_east.EASTERN for word in sorted(_set(each.asking)))
-_EXCEPTIONS = tuple(
-    word for each in stop_words_east.EASTERN for word in sorted(_set(each.exceptions))
+_ASKING = tuple(word for each in stop_words_east.EASTERN for word in _set(each.asking))
+_BY_CHANCE = re.compile(
+    "|".join(word for each in stop_words_east.EASTERN for word in _set(each.exceptions))
 )
+"""Words that have an alarm in them."""
 
 
 # What a clause says. ----------------------------------------------------------------------------
@@ -103,27 +101,24 @@ def understood(clause: Clause) -> Said:
         return Said(sense=Sense.GOES_ON)
     made = _makings(words)
     if not made:
-        short = len("".join(words) if eastern else words) < _SHORT
+        short = (sum(map(len, words)) if eastern else len(words)) < _SHORT
         alarms = _alarms_eastern(clause) if eastern else _alarms(clause)
         return Said(sense=Sense.ALMOST if alarms else Sense.NOTHING, foreign=True, short=short)
     if asking := [roles for roles in made if _is_request(roles)]:
-        shown = {Role.LEAD, Role.PLEASE, Role.WATCH}
-        return Said(
-            sense=Sense.ASKS,
-            bare=all(shown.isdisjoint(roles) for roles in asking),
-            plain=all(Role.PLEASE not in roles for roles in asking),
-        )
-    return Said(sense=Sense.ALMOST if all(map(_has_verb, made)) else Sense.NOTHING)
+        every = frozenset().union(*asking)
+        bare = every.isdisjoint({Role.LEAD, Role.PLEASE, Role.WATCH})
+        return Said(sense=Sense.ASKS, bare=bare, plain=Role.PLEASE not in every)
+    return Said(sense=Sense.NOTHING if is_idle(words) else Sense.ALMOST)
 
 
 def is_idle(words: tuple[str, ...]) -> bool:
     """Whether words say nothing: courtesies, or who is spoken to."""
-    return not words or any(not _has_verb(roles) for roles in _makings(words))
+    return any(stop_phrases.VERBS.isdisjoint(roles) for roles in _makings(words))
 
 
 def asks_back(last: Clause) -> bool:
     """Whether a sentence that ends with this clause is a question without its mark."""
-    return _is_eastern(last.words) and "".join(last.words).endswith(_ASKING)
+    return last.words[-1].endswith(_ASKING)
 
 
 def is_for_later(clause: Clause) -> bool:
@@ -162,10 +157,6 @@ def _makings(words: tuple[str, ...]) -> frozenset[Roles]:
     return frozenset().union(*found)
 
 
-def _has_verb(roles: Roles) -> bool:
-    return not stop_phrases.VERBS.isdisjoint(roles)
-
-
 def _is_request(roles: Roles) -> bool:
     names_watch = Role.WATCH in roles
     enough = Role.STOP in roles or (Role.END in roles and names_watch)
@@ -198,18 +189,17 @@ def _parts(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def _alarms(clause: Clause) -> bool:
     """Whether the writer may have meant to ask."""
-    text = f"{' '.join(clause.words)} "
+    text = " ".join(clause.words)
     inquires = any(text.startswith(f"{question} ") for question in _WEST.questions)
     return not (_WEST.alarms.isdisjoint(clause.words) or inquires or negates(clause))
 
 
 def _alarms_eastern(clause: Clause) -> bool:
-    text = "".join(clause.words)
-    for word in _EXCEPTIONS:
-        text = text.replace(word, " ")
-    if not any(alarm in text for alarm in _EAST.alarms) or _within(_EAST.questions, clause.words):
+    parts = _BY_CHANCE.split("".join(clause.words))
+    alarms = any(alarm in part for part in parts for alarm in _EAST.alarms)
+    if not alarms or _within(_EAST.questions, clause.words):
         return False
-    doubtful = _within(_EAST.later, clause.words) or text.endswith(_ASKING)
+    doubtful = _within(_EAST.later, clause.words) or asks_back(clause)
     return doubtful or not negates(clause)
 
 

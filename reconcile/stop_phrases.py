@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -45,15 +44,8 @@ _LONGEST = 60
 """Words or characters of a clause that can be a request."""
 
 Roles: TypeAlias = "frozenset[Role]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phrases:
-    """All phrases of one language by their units."""
-
-    roles: Mapping[Units, Roles]
-    longest: int
-    """Units of the longest phrase."""
+Phrases: TypeAlias = "Mapping[Units, Roles]"
+"""All phrases of one language by their units."""
 
 
 def expanded(patterns: str) -> Iterator[tuple[str, ...]]:
@@ -74,10 +66,7 @@ def of(words: Words, *, joined: bool) -> Phrases:
     for table, role in itertools.product((words, stop_words.COMMON), Role):
         for phrase in expanded(getattr(table, role.value)):
             roles.setdefault("".join(phrase) if joined else phrase, set()).add(role)
-    return Phrases(
-        roles={units: frozenset(found) for units, found in roles.items()},
-        longest=max(map(len, roles)),
-    )
+    return {units: frozenset(found) for units, found in roles.items()}
 
 
 def makings(units: Units, phrases: Phrases) -> frozenset[Roles]:
@@ -87,12 +76,11 @@ def makings(units: Units, phrases: Phrases) -> frozenset[Roles]:
     found: set[Roles] = set()
     reached: list[set[Roles]] = [set() for _ in range(len(units) + 1)]
     reached[0].add(frozenset())
-    for start in range(len(units)):
-        for end in range(start + 1, min(start + phrases.longest, len(units)) + 1):
-            roles = phrases.roles.get(units[start:end], frozenset())
-            for seen, role in itertools.product(reached[start], roles):
-                if _fits(role, seen):
-                    (found if role in _LAST else reached[end]).add(seen | {role})
+    for start, end in itertools.combinations(range(len(units) + 1), 2):
+        roles = phrases.get(units[start:end], frozenset())
+        for seen, role in itertools.product(reached[start], roles):
+            if _fits(role, seen):
+                (found if role in _LAST else reached[end]).add(seen | {role})
     return frozenset(found | reached[-1])
 
 

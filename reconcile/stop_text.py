@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from reconcile import stop_words
 from reconcile.wording import INVISIBLE
@@ -17,7 +18,7 @@ from reconcile.wording import INVISIBLE
 READ_AT_MOST = 4096
 """Characters of a comment that are looked at; a sentence that is cut off there is left out."""
 
-Words = tuple[str, ...]
+Words: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def spelt(text: str) -> str:
     An accent on the last letter stays: French `arrêté` and Spanish `paré` are no requests.
     """
     folded = unicodedata.normalize("NFD", _shown(text).casefold())
-    return unicodedata.normalize("NFC", _ACCENT.sub("", folded)).replace("...", "..")
+    return unicodedata.normalize("NFC", _ACCENT.sub("", folded))
 
 
 def sentences(text: str, idle: Callable[[Words], bool]) -> list[Sentence]:
@@ -53,7 +54,7 @@ def sentences(text: str, idle: Callable[[Words], bool]) -> list[Sentence]:
     A comment that says nothing beside what it quotes means the quotation.
     """
     whole = text.strip()
-    own = "\n".join(_own_lines(_shown(whole[:READ_AT_MOST])[: 2 * READ_AT_MOST]))
+    own = "\n".join(_own_lines(_shown(whole[:READ_AT_MOST])))
     found = list(_sentences(spelt(_without_quotations(own, idle))))
     return found if len(whole) <= READ_AT_MOST else found[:-1]
 
@@ -80,7 +81,7 @@ def _shown(text: str) -> str:
 # Lines. -----------------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"\s*(```|~~~)`*[^`]*$")
-_KEYS = re.compile(r"\s*([-*] )?(\[[A-Z]-[0-9a-f]{8}\]:?\s*)+", re.IGNORECASE)
+_KEYS = re.compile(r"(\s*([-*] )?\[[A-Z]-[0-9a-f]{8}\]:?)+\s*", re.IGNORECASE)
 _NOT_SAID = re.compile(
     r"\s*(>|&[gG][tT];|\||BLOCKED:|UNBLOCK:|SCHEDULED:|([-*+\u2022]\s+|\d{1,3}[.)]\s+)?"
     r"(\[[ xX\u2713\u2714-]?\]|[\u2610-\u2612\u2705\u2713\u2714]))"
@@ -125,14 +126,13 @@ _QUOTED_LINES = re.compile(r'"[^"]*"|`[^`]*`')
 
 
 def _without_quotations(text: str, idle: Callable[[Words], bool]) -> str:
-    lines = (_unquoted(line, _QUOTED, idle) for line in text.split("\n"))
-    return _unquoted("\n".join(lines), _QUOTED_LINES, idle)
+    return _unquoted(_unquoted(text, _QUOTED, idle), _QUOTED_LINES, idle)
 
 
 def _unquoted(text: str, quoted: re.Pattern[str], idle: Callable[[Words], bool]) -> str:
     """The text with a stand-in for each quoted part, unless that is all that it says."""
-    beside, count = quoted.subn(" ", text)
-    if not count or idle(tuple(word for _, word in _words(spelt(beside)) if word)):
+    beside = quoted.sub(" ", text)
+    if idle(tuple(word for _, word in _words(spelt(beside)) if word)):
         return text
     return quoted.sub(" quotation ", text)
 
@@ -141,6 +141,7 @@ def _unquoted(text: str, quoted: re.Pattern[str], idle: Callable[[Words], bool])
 
 _CHUNK = re.compile(r"\s+|\S+")
 _WORD = re.compile(r"[^\W_](?:[^\s,;!?]*[^\W_])?")
+_IN_FOLDER = re.compile(r"\S+[/\\]")
 _PATH = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 _SIGNS = re.compile(r"[\W_]*[|&$=<>{}][\W_]*")
 _LONG_DRAWN = re.compile(r"([a-z])\1{2,}")
@@ -167,20 +168,20 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
 
 def _pattern(chunk: str) -> re.Pattern[str]:
     """What the words in a text without spaces look like."""
-    if any(mark in chunk[1:] for mark in "/\\"):
+    if _IN_FOLDER.match(chunk):
         return _PATH
     return _SIGNS if _SIGNS.fullmatch(chunk) else _WORD
 
 
 # Clauses and sentences. -------------------------------------------------------------------------
 
-# Two dots end no sentence, so that "don't ... stop" is one.
-_ENDS = frozenset(".!?;")
-_PARTS = frozenset("\n,.(-:")
+# Several dots end no sentence, so that "don't ... stop" is one.
+_ENDS = re.compile(r"[!?;]|(?<!\.)\.(?!\.)")
+_PARTS = re.compile(r"[\n,.(:-]")
 
 
 def _listed(patterns: str) -> frozenset[str]:
-    return frozenset(spelt(word.strip()) for word in patterns.split(","))
+    return frozenset(_WORD.findall(spelt(patterns)))
 
 
 _TURNS, _HANGING = _listed(stop_words.TURNS), _listed(stop_words.HANGING)
@@ -191,18 +192,17 @@ def _sentences(text: str) -> Iterator[Sentence]:
     clauses: list[Clause] = []
     words: list[str] = []
     for gap, word in _words(text):
-        ends = not word or not _ENDS.isdisjoint(gap.replace("..", ""))
+        ends = not word or bool(_ENDS.search(gap))
         if words and (ends or word in _TURNS or _parted(gap, words, word)):
             clauses.append(Clause(words=tuple(words), introduces=":" in gap))
             words = []
         if clauses and not words and (ends or ("\n" in gap and "," not in gap)):
             yield Sentence(clauses=tuple(clauses), question="?" in gap)
             clauses = []
-        if word and word not in _TURNS:
+        if word not in _TURNS:
             words.append(word)
 
 
 def _parted(gap: str, before: Sequence[str], word: str) -> bool:
-    if _PARTS.isdisjoint(gap) or word in _JOINS:
-        return False
-    return before[-1] not in _HANGING or ":" in gap
+    parts = bool(_PARTS.search(gap)) and word not in _JOINS
+    return parts and before[-1] not in _HANGING

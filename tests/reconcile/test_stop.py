@@ -139,6 +139,14 @@ YES = {
         "stopp",
         "STOOOOP",
     ],
+    "marks of full width, with no space behind": [
+        "监控\uff1a停止",
+        "谢谢\uff1b停止",
+        "见 https://example.org/1\uff0c请停止",
+        "已提交到lab/api\uff01请停止",
+        "谁改了lab/api\uff1f请停止",
+        "已提交到lab/api\uff1b请停止",
+    ],
     "a reason, which is not read": [
         "stop, we are done",
         "stop — we are done",
@@ -488,6 +496,19 @@ def test_characters_that_nobody_sees_do_not_matter(
     assert stop.read(unseen.join(phrase)) is reading
 
 
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        pytest.param("\u200b", id="a space of no width"),
+        pytest.param("\x07", id="a control character"),
+        pytest.param("\ud83d", id="half of an emoji"),
+        pytest.param("\u3164", id="a filler that counts as a letter"),
+    ],
+)
+def test_a_word_is_seen_through_a_character_that_nobody_sees(unseen: str) -> None:
+    assert stop.asks_to_stop(f"st{unseen}op")
+
+
 @given(
     known=st.sampled_from(phrases()),
     key=st.sampled_from(["[B-6a151076] ", "[A-3f2a91c4]: ", "- [D-00000000] ", "[S-77aa01b2]\n"]),
@@ -505,6 +526,13 @@ def test_no_word_is_listed_with_a_break_in_it(table: stop_words.Words) -> None:
     """Between an alternative and the next one there is no space, at the end of a line neither."""
     for name in LISTS:
         assert not re.search(r"/\s|/$", getattr(table, name)), name
+
+
+@pytest.mark.parametrize("table", EASTERN)
+def test_no_mark_of_a_language_without_spaces_has_one(table: stop_words.Words) -> None:
+    """It is looked for in the clause as one row of characters."""
+    for name in ("alarms", "negations", "questions", "later", "goes_on"):
+        assert not any(" " in mark for mark in stop_phrases.listed([table], name)), name
 
 
 @pytest.mark.parametrize("phrase", table(YES))
@@ -639,7 +667,7 @@ def test_no_courtesy_of_any_language_asks(words: stop_words.Words) -> None:
 
 
 def test_a_clause_that_is_too_long_to_be_a_request_is_none() -> None:
-    assert stop.asks_to_stop("please " * 50 + "stop")
+    assert stop.asks_to_stop("please " * 59 + "stop")
     assert not stop.asks_to_stop("please " * 60 + "stop")
 
 
@@ -654,6 +682,7 @@ def test_a_request_at_the_start_of_a_long_comment_counts() -> None:
 
 def test_what_stands_further_down_a_long_comment_is_not_read() -> None:
     assert not stop.asks_to_stop(FILL + ". Stop.")
+    assert not stop.asks_to_stop(FILL + ". Stop. Thanks.")
 
 
 def test_a_sentence_that_was_cut_off_is_not_read() -> None:
