@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import libtmux
@@ -31,6 +32,7 @@ class Calls:
         self._tmux_bin = tmux_bin or shutil.which("tmux")
         self._deadline = deadline
         self._stuck: dict[str, Future[tmux_cmd]] = {}
+        self._runner: _Runner | None = None
 
     def run(self, socket: str, *words: str) -> tmux_cmd | Unknown:
         """What tmux printed, whatever its exit status. One of the words must hold the mark."""
@@ -63,13 +65,18 @@ class Calls:
         """
         stuck = self._stuck.pop(socket, None)
         waits = stuck is not None and not stuck.done()
-        answer = stuck if stuck is not None and waits else _begin(call)
+        answer = stuck if stuck is not None and waits else self._begin(call)
         try:
             return answer.result(0 if waits else self._deadline)
         except TimeoutError:
             self._stuck[socket] = answer
+            self._runner = None
             self._end_clients()
             raise
+
+    def _begin(self, call: Callable[[], tmux_cmd]) -> Future[tmux_cmd]:
+        self._runner = self._runner or _Runner()
+        return self._runner.begin(call)
 
     def _end_clients(self) -> None:
         """Ends what carries our mark: the client, also below a wrapper that is called tmux."""
@@ -79,15 +86,34 @@ class Calls:
                     child.kill()
 
 
-def _begin(call: Callable[[], tmux_cmd]) -> Future[tmux_cmd]:
-    """Runs a call in a thread that does not keep the program from ending, as a pool's would."""
-    answer: Future[tmux_cmd] = Future()
+class _Runner:
+    """A thread that runs one call after the other, and does not keep the program from ending.
 
-    def run() -> None:
+    A new one for each call would cost a tick 0.1 ms. It ends with this object, a stuck one as soon
+    as its call returns.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Callable[[], tmux_cmd], Future[tmux_cmd]] | None]
+        self._calls = SimpleQueue()
+        threading.Thread(target=_serve, args=[self._calls], daemon=True).start()
+
+    def __del__(self) -> None:
+        """Let the thread go, which keeps nothing of this alive."""
+        self._calls.put(None)
+
+    def begin(self, call: Callable[[], tmux_cmd]) -> Future[tmux_cmd]:
+        """What the call will have returned or raised."""
+        answer: Future[tmux_cmd] = Future()
+        self._calls.put((call, answer))
+        return answer
+
+
+def _serve(calls: SimpleQueue[tuple[Callable[[], tmux_cmd], Future[tmux_cmd]] | None]) -> None:
+    while (next_one := calls.get()) is not None:
+        call, answer = next_one
         try:
             answer.set_result(call())
         except BaseException as error:  # noqa: BLE001 - raised again where the answer is asked for
             answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer
+        del next_one, call, answer  # what is waited for is nobody's any more

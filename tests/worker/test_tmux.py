@@ -403,12 +403,19 @@ class TestDeadline:
             other.kill()
             other.wait()
 
-    def test_a_quick_answer_leaves_no_thread(self, fleet: Fleet) -> None:
+    def test_all_calls_have_one_thread_which_ends_with_them(self, fleet: Fleet) -> None:
         fleet.start("a", agent="sleep")
+        before = threading.active_count()
+        watcher = Tmux([str(fleet.socket)])
 
-        listing(fleet.socket)
+        threads = set()
+        for _ in range(3):
+            watcher.look()
+            threads.add(threading.active_count())
 
-        assert threading.active_count() == 1
+        assert threads == {before + 1}
+        del watcher
+        retry_until(lambda: threading.active_count() == before, what="its end")
 
 
 class TestListing:

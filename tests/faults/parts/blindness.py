@@ -13,6 +13,7 @@ from kanban_worker.tick import Tick
 from reconcile.report import SourceState
 from tmux_troubles import Scene, Trouble
 from vigil import INTERVAL, Vigil
+from waiting import retry_until
 
 BEGINS, TICKS = 35.0, 10
 ENDS = BEGINS + TICKS * INTERVAL
@@ -41,9 +42,16 @@ def watch(scene: Scene, trouble: Trouble, kind: str, tally: Tally, *, deadline: 
     forget(desk)
     before = untouched(desk)
     vigil = Vigil(desk, hours, seconds=ENDS + 3 * INTERVAL)
-    vigil._monitor.observer._tmux._calls._deadline = deadline
+    calls = vigil._monitor.observer._tmux._calls
+    calls._deadline = deadline
+
+    def ends() -> None:
+        stack.close()
+        left = calls._stuck.values()
+        retry_until(lambda: all(each.done() for each in left), what="the end of the call")
+
     hours.at(BEGINS, lambda: stack.enter_context(trouble(scene)))
-    hours.at(ENDS, stack.close)
+    hours.at(ENDS, ends)
     with stack:
         vigil.run()
     blind = [tick for tick, at in zip(vigil.ticks, vigil.times, strict=True) if BEGINS < at < ENDS]

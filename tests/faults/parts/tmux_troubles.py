@@ -100,7 +100,6 @@ def stopped(scene: Scene) -> Iterator[None]:
     server.suspend()
     yield
     server.resume()
-    retry_until(lambda: threading.active_count() == 1, what="the end of the call")
 
 
 @contextlib.contextmanager
@@ -191,7 +190,6 @@ def served(answer: bytes, *, hangs_up: bool = True) -> Trouble:
             foreign.shutdown(socket.SHUT_RDWR)
             serving.join()
             place.unlink()
-        retry_until(lambda: threading.active_count() == 1, what="the end of the call")
 
     return trouble
 
