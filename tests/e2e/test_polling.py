@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 import commandline
 import descriptors
+import threads
 from desk import Desk
 from fences import Fence
 from kanban_worker import cli, config
@@ -166,14 +166,15 @@ def test_two_hundred_ticks_leave_nothing_behind(desk: Desk) -> None:
         watching.tick(dry_run=False)
     me = psutil.Process()
     # Python's threads: the process has others, which a parallel test runner starts as it likes.
-    before = (descriptors.held(), threading.active_count(), me.children())
+    before, running = (descriptors.held(), me.children()), threads.now()
     written = commandline.everything_below(desk.registry.parent, desk.cache, desk.state)
 
     for _ in range(200):
         tick = watching.tick(dry_run=False)
         assert not tick.troubles
 
-    assert (descriptors.held(), threading.active_count(), me.children()) == before
+    assert (descriptors.held(), me.children()) == before
+    assert not threads.since(running)
     after = commandline.everything_below(desk.registry.parent, desk.cache, desk.state)
     assert after == written, "quiet ticks write nothing"
 

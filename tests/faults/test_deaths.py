@@ -147,7 +147,8 @@ def test_what_this_process_holds_does_not_grow_with_deaths(
     assert len(vigil.written) == len(set(vigil.written)) == DEATHS
     warm, last = held
     assert last.memory <= warm.memory + TOLERATED
-    assert last[1:] == warm[1:]
+    # No more: what earlier tests left may have ended since.
+    assert all(after <= before for before, after in zip(warm[1:], last[1:], strict=True))
     figure(
         "deaths",
         f"{DEATHS} deaths in {len(vigil.times)} ticks with {AROUND} agents around: "

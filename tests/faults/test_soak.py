@@ -105,7 +105,8 @@ def test_ten_thousand_ticks_hold_no_more_than_two_thousand_did(
     assert end.ticks >= TICKS
     warm, last = held
     assert last.memory <= warm.memory + TOLERATED
-    assert last[1:] == warm[1:]
+    # No more: what earlier tests left may have ended since.
+    assert all(after <= before for before, after in zip(warm[1:], last[1:], strict=True))
     figure(
         "soak",
         f"{end.ticks} ticks, {house.turns} events, {end.said} comments: "

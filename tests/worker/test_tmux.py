@@ -25,6 +25,7 @@ import pytest
 
 import descriptors
 import fences
+import threads
 import tmux_versions
 import tmux_words
 from fleet import Fleet
@@ -370,19 +371,19 @@ class TestDeadline:
         self, stopped: Fleet
     ) -> None:
         watcher, ourselves = Tmux([str(stopped.socket)], deadline=0.05), psutil.Process()
-        before = descriptors.held()
+        before, running = descriptors.held(), threads.now()
         why(watcher.look()[str(stopped.socket)])
 
         for _ in range(5):
             why(watcher.look()[str(stopped.socket)])
 
         assert descriptors.held() <= before + 4  # what one call holds
-        assert threading.active_count() <= 2
+        assert len(threads.since(running)) <= 1
         assert len(ourselves.children()) <= 1
         if tmux_versions.here()[1].keeps_stdout:
             assert [child.status() for child in ourselves.children()] == [psutil.STATUS_ZOMBIE]
         psutil.Process(stopped.server_pid).resume()
-        retry_until(lambda: threading.active_count() == 1, what="the end of the call")
+        retry_until(lambda: not threads.since(running), what="the end of the call")
         assert ourselves.children() == []
         assert descriptors.held() == before
 
@@ -405,17 +406,18 @@ class TestDeadline:
 
     def test_all_calls_have_one_thread_which_ends_with_them(self, fleet: Fleet) -> None:
         fleet.start("a", agent="sleep")
-        before = threading.active_count()
+        before = threads.now()
         watcher = Tmux([str(fleet.socket)])
+        watcher.look()
+        begun = threads.since(before)
 
-        threads = set()
         for _ in range(3):
             watcher.look()
-            threads.add(threading.active_count())
 
-        assert threads == {before + 1}
+        assert len(begun) == 1
+        assert threads.since(before) == begun
         del watcher
-        retry_until(lambda: threading.active_count() == before, what="its end")
+        retry_until(lambda: not threads.since(before), what="its end")
 
 
 class TestListing:
@@ -741,13 +743,13 @@ class TestShown:
         assert found.title == "ü" * 512
 
     def test_a_stopped_server_has_none_in_time(self, stopped: Fleet) -> None:
-        began = datetime.now(UTC)
+        began, running = datetime.now(UTC), threads.now()
 
         assert Tmux(deadline=0.3).shown([(str(stopped.socket), "%0")], text=True) == {}
 
         assert datetime.now(UTC) - began < timedelta(seconds=2)
         psutil.Process(stopped.server_pid).resume()
-        retry_until(lambda: threading.active_count() == 1, what="the end of the call")
+        retry_until(lambda: not threads.since(running), what="the end of the call")
 
     def test_a_socket_without_a_server_has_none(self, fence: fences.Fence) -> None:
         assert Tmux().shown([(str(fence.tmux / "never"), "%0")], text=True) == {}
