@@ -83,7 +83,16 @@ class Fleet:
         self._server = retry_until(lambda: fences.server_at(self.socket), what="the tmux server")
         if agent in get_args(standin.Kind):
             retry_until(lambda: self._turn(name), seconds=15, what=f"{agent} in {name}")
-        return self.pane_pid(name)
+        pid = self.pane_pid(name)
+        retry_until(lambda: self._has_begun(pid), what=f"what {name} runs")
+        return pid
+
+    def _has_begun(self, pid: int) -> bool:
+        """Whether a pane's process runs its program, and is no copy of the server any more."""
+        with contextlib.suppress(psutil.Error):
+            server = psutil.Process(self.server_pid)
+            return psutil.Process(pid).cmdline() != server.cmdline()
+        return True
 
     def send(self, name: str, line: str) -> None:
         """Type a line into a pane; when a stand-in runs there, wait until it has acted on it."""
