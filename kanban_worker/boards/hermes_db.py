@@ -235,13 +235,12 @@ def _unanswered(error: sqlite3.OperationalError) -> str:
 def _card(task: Any, comments: Any, events: Any, run: Any) -> Card:  # noqa: ANN401 (Hermes' own)
     limit = getattr(run, "max_runtime_seconds", None)
     started = card.moment(run.started_at) if limit else None
-    worker = _worker(task)
     return Card(
         id=task.id,
         status=task.status,
         run="" if task.current_run_id is None else str(task.current_run_id),
-        holder=f"pid {worker.pid} on {worker.host}" if worker else "",
-        worker=worker,
+        holder=_holder(task),
+        worker=_worker(task),
         goal=task.goal_mode,
         block_kind=task.block_kind,
         # `list_comments` orders by whole seconds only.
@@ -255,12 +254,19 @@ def _card(task: Any, comments: Any, events: Any, run: Any) -> Card:  # noqa: ANN
 
 
 def _worker(task: Any) -> Holder | None:  # noqa: ANN401 (Hermes' own)
-    host, _, pid = str(task.claim_lock or "").rpartition(":")
-    pid = str(getattr(task, "worker_pid", None) or pid)
-    if task.status != card.RUNNING or not (host and pid.isdecimal() and task.current_run_id):
+    host, _, _ = str(task.claim_lock or "").rpartition(":")
+    # Not the lock's pid: that is a dispatcher's, which may end while its worker lives.
+    pid = getattr(task, "worker_pid", None)
+    if task.status != card.RUNNING or not (host and pid and task.current_run_id):
         return None
     seen = card.moment(getattr(task, "last_heartbeat_at", None))
     return Holder(card=task.id, run=str(task.current_run_id), host=host, pid=int(pid), seen=seen)
+
+
+def _holder(task: Any) -> str:  # noqa: ANN401 (Hermes' own)
+    host, _, pid = str(task.claim_lock or "").rpartition(":")
+    pid = getattr(task, "worker_pid", None) or pid
+    return f"pid {pid} on {host}" if host else ""
 
 
 def _is_over(pid: int, signal: int) -> None:

@@ -83,7 +83,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Whose a running card is."""
+    """The process that has a running card."""
 
     card: str
     run: str

@@ -162,6 +162,12 @@ def test_a_claim_in_process_records_its_pid_and_host(hermes_home: hermes.Home) -
     assert task["claim_lock"] == f"{socket.gethostname()}:{os.getpid()}"
 
 
+def told(home: hermes.Home, card: str, pid: int) -> None:
+    """The worker's pid is recorded, as a dispatcher does."""
+    with home.database() as (kb, connection):
+        kb._set_worker_pid(connection, card, pid)
+
+
 @hermes.needed
 class TestWhereTheWorkerIsOver:
     def test_its_card_is_taken_from_it_and_nobody_gets_a_signal(
@@ -172,6 +178,7 @@ class TestWhereTheWorkerIsOver:
         with subprocess.Popen(["sleep", "600"]) as stranger:
             claimer = f"{socket.gethostname()}:{stranger.pid}"
             first = hermes_home.claim(card, claimer)
+            told(hermes_home, card, stranger.pid)
 
             def over(holder: Holder) -> bool:
                 asked.append(holder)
@@ -191,6 +198,7 @@ class TestWhereTheWorkerIsOver:
     def test_a_run_that_another_has_by_then_is_left_alone(self, hermes_home: hermes.Home) -> None:
         card = hermes_home.create_card()
         hermes_home.claim(card)
+        told(hermes_home, card, 4711)
 
         def over(holder: Holder) -> bool:
             del holder
@@ -202,9 +210,18 @@ class TestWhereTheWorkerIsOver:
 
         assert hermes_home.status(card) == "running"
 
+    def test_a_dispatcher_s_pid_is_not_the_worker_s(self, hermes_home: hermes.Home) -> None:
+        """Hermes loses a write now and then: where it lost the worker's pid, nobody knows it."""
+        card = hermes_home.create_card()
+        hermes_home.claim(card)
+
+        with pytest.raises(MustMend, match="is being worked on by run 1"):
+            Hermes(Address(card=card, environ={})).claim(lambda _: True)
+
     def test_what_was_said_to_it_is_heard(self, hermes_home: hermes.Home) -> None:
         card = hermes_home.create_card()
         hermes_home.claim(card)
+        told(hermes_home, card, 4711)
         hermes_home.comment(card, "stop")
 
         board = Hermes(Address(card=card, environ={}))

@@ -40,6 +40,17 @@ def test_each_drift_is_said_once_whatever_was_written_or_told_last(
                 assert outcome == expected, f"killed after call {number}, {name}"
 
 
+def killed(desk: Desk, fence: Fence) -> tuple[Office, str]:
+    """A card that is running, though its worker was killed."""
+    office = Office(desk, hermes.Home(fence.root / "hermes"))
+    card = office.home.create_card()
+    desk.write(*desk.starts(ONE))
+    with office.working(card) as worker:
+        worker.wait_for(lambda: office.beats(card), "a heartbeat")
+        worker.end(signal.SIGKILL)
+    return office, card
+
+
 class TestTakenOver:
     """By the worker that a person or a service starts after it."""
 
@@ -68,12 +79,7 @@ class TestTakenOver:
     def test_a_stop_that_a_dead_worker_never_heard_is_obeyed(
         self, desk: Desk, fence: Fence
     ) -> None:
-        office = Office(desk, hermes.Home(fence.root / "hermes"))
-        card = office.home.create_card()
-        desk.write(*desk.starts(ONE))
-        with office.working(card) as first:
-            first.wait_for(lambda: office.beats(card), "a heartbeat")
-            first.end(signal.SIGKILL)
+        office, card = killed(desk, fence)
         office.home.comment(card, "please stop monitoring")
 
         assert office.work(card).status == 0
@@ -83,12 +89,7 @@ class TestTakenOver:
     def test_from_another_place_nobody_knows_that_it_is_over(
         self, desk: Desk, fence: Fence, words: tuple[str, ...]
     ) -> None:
-        office = Office(desk, hermes.Home(fence.root / "hermes"))
-        card = office.home.create_card()
-        desk.write(*desk.starts(ONE))
-        with office.working(card) as first:
-            first.wait_for(lambda: office.beats(card), "a heartbeat")
-            first.end(signal.SIGKILL)
+        office, card = killed(desk, fence)
 
         done = office.work(card, *words)
 
