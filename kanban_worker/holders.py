@@ -16,8 +16,8 @@ from kanban_worker import processes
 from kanban_worker.agents import files
 from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import ENVIRONMENT, Adapter, Hooked, LiveAgent, Seen
+from kanban_worker.process_table import Table
 from kanban_worker.processes import LivingPane
-from kanban_worker.table import Table
 from reconcile import location
 from reconcile.observed import Listing, Pane, SessionName, Unknown, World
 from reconcile.resume import Holder

@@ -23,7 +23,7 @@ import psutil
 
 from kanban_worker import procfs, recognise
 from kanban_worker.agents.shape import LiveAgent, Member
-from kanban_worker.table import Table, seen, words
+from kanban_worker.process_table import Table, seen, words
 from reconcile.observed import (
     Agent,
     Answer,

@@ -31,7 +31,7 @@ from kanban_worker.observe import place
 from kanban_worker.observe.home import Home
 from kanban_worker.observe.observer import Observer
 from kanban_worker.observe.servers import Servers
-from kanban_worker.table import Table
+from kanban_worker.process_table import Table
 from kanban_worker.tmux import Tmux
 from reconcile import judge, memory, plan, report
 from reconcile.desired import Registry

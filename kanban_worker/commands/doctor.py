@@ -19,13 +19,14 @@ from pathlib import Path
 
 import psutil
 
-from kanban_worker import agents, config, programs, recognise
+from kanban_worker import agents, config, programs
 from kanban_worker.agents import certainty
 from kanban_worker.agents.shape import ENVIRONMENT
 from kanban_worker.cli import PROGRAM, Exit, counted, plain
 from kanban_worker.config import Settings
 from kanban_worker.hermes import enabling, homes, skill
 from kanban_worker.hermes.homes import DEFAULT_PROFILE, PLUGIN, Hermes
+from kanban_worker.process_table import Table
 from kanban_worker.tick import Monitor, Tick
 from reconcile import wording
 from reconcile.report import SourceState
@@ -184,12 +185,13 @@ def _hook_command() -> str:
 
 def _living(home: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     """This user's agents with this home, in a pane or not: kind and environment."""
-    for each in psutil.process_iter():
+    table = Table()
+    for pid in table.parents:
         with contextlib.suppress(psutil.Error, OSError):
-            if each.uids().real != os.geteuid():
+            if table.get(pid).uids().real != os.geteuid():
                 continue
-            kind = recognise.kind_of(each.cmdline(), name=each.name(), exe=each.exe())
-            if kind is not None and (environ := each.environ()).get("HOME") == home:
+            kind = table.kind(pid)
+            if kind is not None and (environ := table.environ(pid)).get("HOME") == home:
                 yield kind, environ
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kanban_worker import processes
+from kanban_worker.process_table import Table
 from kanban_worker.processes import LivingPane
-from kanban_worker.table import Table
 from reconcile.desired import Entry
 from reconcile.memory import Sighting
 from reconcile.observed import (

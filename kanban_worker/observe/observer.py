@@ -15,9 +15,9 @@ from kanban_worker.observe import fleet as fleets
 from kanban_worker.observe import missing, paths, sharers
 from kanban_worker.observe.fleet import Fleet
 from kanban_worker.observe.servers import Servers
+from kanban_worker.process_table import Table
 from kanban_worker.processes import Found, Processes
 from kanban_worker.recorded import Followed, Records
-from kanban_worker.table import Table
 from kanban_worker.tmux import Tmux
 from reconcile import identity, names
 from reconcile.desired import RUNNING, Registry

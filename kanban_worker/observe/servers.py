@@ -20,7 +20,7 @@ import psutil
 from kanban_worker import unix_sockets
 from kanban_worker.observe import sockets
 from kanban_worker.observe.sockets import Folder, Living
-from kanban_worker.table import Table
+from kanban_worker.process_table import Table
 from reconcile.observed import Unknown
 
 _FOLDER = re.compile(r"tmux-(\d+)")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import shutil
 from collections.abc import Callable
-from typing import NamedTuple
 
 import psutil
 import pytest
@@ -15,6 +13,7 @@ import crowd
 import hermes
 from desk import Desk
 from fences import Fence
+from holding import Held, assert_no_growth
 from hours import Hours
 from kanban_worker.tick import Tick
 from office import Office
@@ -28,28 +27,11 @@ WARM = 4
 """Rounds after which every cache has been filled."""
 ROUND = 4
 """Ticks from one round to the next."""
-TOLERATED = 4 * 2**20
-"""Bytes: what CPython's table of interned strings grows by at once."""
 
 
 ENTRY = re.compile(
     rf"^  - name: lab-\d+-(?!{AT_ONCE - 1}-)\d+-creator-claude\n(?:    .*\n)*", re.MULTILINE
 )
-
-
-class Held(NamedTuple):
-    """What this process holds."""
-
-    memory: int
-    descriptors: int
-    threads: int
-    children: int
-
-    @classmethod
-    def now(cls) -> Held:
-        gc.collect()
-        me = psutil.Process()
-        return cls(me.memory_info().rss, me.num_fds(), me.num_threads(), len(me.children()))
 
 
 class Forgetful(Vigil):
@@ -146,9 +128,7 @@ def test_what_this_process_holds_does_not_grow_with_deaths(
 
     assert len(vigil.written) == len(set(vigil.written)) == DEATHS
     warm, last = held
-    assert last.memory <= warm.memory + TOLERATED
-    # No more: what earlier tests left may have ended since.
-    assert all(after <= before for before, after in zip(warm[1:], last[1:], strict=True))
+    assert_no_growth(warm, last)
     figure(
         "deaths",
         f"{DEATHS} deaths in {len(vigil.times)} ticks with {AROUND} agents around: "

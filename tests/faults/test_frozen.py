@@ -13,7 +13,7 @@ import pytest
 
 import fences
 from kanban_worker import config, holders
-from kanban_worker.table import Table
+from kanban_worker.process_table import Table
 from kanban_worker.tick import Monitor, Tick, now
 from reconcile.memory import Sighting
 from scenery import Scenery

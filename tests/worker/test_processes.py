@@ -20,8 +20,8 @@ import fences
 from fleet import Fleet
 from kanban_worker import processes, procfs, recognise
 from kanban_worker.agents.shape import ENVIRONMENT, LiveAgent, Member
+from kanban_worker.process_table import Table
 from kanban_worker.processes import Found, LivingPane, Processes
-from kanban_worker.table import Table
 from kanban_worker.tmux import Tmux
 from reconcile.observed import Agent, Inside, Listing, Process, Unknown
 from waiting import retry_until

@@ -21,7 +21,7 @@ import fences
 from fleet import Fleet
 from kanban_worker.observe import sockets
 from kanban_worker.observe.servers import Found, Servers
-from kanban_worker.table import Table
+from kanban_worker.process_table import Table
 from waiting import retry_until
 
 UID = os.getuid()

@@ -16,7 +16,7 @@ import steps
 from fences import Fence
 from kanban_worker import config, holders, unix_sockets
 from kanban_worker.observe import servers
-from kanban_worker.table import Table
+from kanban_worker.process_table import Table
 from kanban_worker.tick import Monitor, now
 from life import HERE, Host, Life
 from locating import Seen

@@ -15,7 +15,7 @@ import pytest
 
 import descriptors
 from kanban_worker import holders, processes, procfs
-from kanban_worker.table import Table
+from kanban_worker.process_table import Table
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 
