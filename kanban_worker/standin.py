@@ -1,4 +1,4 @@
-"""A scripted agent: leaves on disk what Claude Code, agy or Codex leaves, and asks no model.
+"""A scripted agent: leaves on disk what a real one of its kind leaves, and asks no model.
 
 The demo and the tests run it through a symlink with the agent's name, so that the process looks
 like the agent's (see `command`). It reads words from its terminal, one per line: `prompt`, `clear`
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -26,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
-Kind = Literal["claude", "agy", "codex"]
+Kind = Literal["claude", "agy", "codex", "gemini"]
 
 WORDS = ("prompt", "clear", "branch", "resume")
 KEY_LIMIT = 200
@@ -179,7 +180,7 @@ class Agy:
 
     def __init__(self, options: argparse.Namespace) -> None:
         """Draw an id; agy itself lets nobody choose one."""
-        self.id = options.session_id or str(uuid.uuid4())
+        self.id = options.session_id or options.conversation or str(uuid.uuid4())
         self.home = Path.home() / ".gemini/antigravity-cli"
         self.presence: int | None = None
 
@@ -203,10 +204,7 @@ class Agy:
 
     def _announce(self) -> None:
         if self.presence is None:
-            lock = self.home / "presence" / f"{self.id}.lock"
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            self.presence = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self.presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.presence = hold(self.home / "presence" / f"{self.id}.lock")
         cache = self.home / "cache/last_conversations.json"
         # Several of them in one home race here, as the real ones do; each rename is whole.
         last = json.loads(cache.read_text()) if cache.exists() else {}
@@ -214,15 +212,23 @@ class Agy:
 
 
 class Codex:
-    """Codex: one rollout file, in a folder named by the local date, from the first prompt."""
+    """Codex: one rollout file, in a folder named by the local date, from the first prompt.
+
+    Without its daemon, which serves all panes, it holds the lock of its thread itself.
+    """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        """Draw an id and fix the file's name, which tells the local start time."""
-        self.id = options.session_id or uuid7()
+        """Draw an id and fix the file's name, which tells the local start time; or resume both."""
+        resumed = options.words[1] if options.words[:1] == ["resume"] else None
+        self.id = options.session_id or resumed or uuid7()
         start = datetime.now().astimezone()
         home = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
         stem = f"rollout-{start:%Y-%m-%dT%H-%M-%S}-{self.id}"
         self.rollout = home / "sessions" / f"{start:%Y/%m/%d}" / f"{stem}.jsonl"
+        for before in home.glob(f"sessions/*/*/*/rollout-*-{self.id}.jsonl"):
+            self.rollout = before
+        if options.no_daemon:
+            self.lock = hold(home / "thread-writer-locks" / f"{self.id}.lock")
 
     def prompt(self) -> None:
         """Append a turn, after the line that says whose file this is."""
@@ -247,10 +253,38 @@ class Codex:
         append(self.rollout, {"timestamp": now(), "type": kind, "payload": payload})
 
 
+class Gemini:
+    """Gemini CLI: one chat file from its start, in a folder that says which workspace's it is."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Begin a chat, or go on with one."""
+        self.id = options.resume or options.session_id or str(uuid.uuid4())
+        home = Path(os.environ.get("GEMINI_CLI_HOME") or Path.home()) / ".gemini"
+        where = str(Path.cwd().resolve())
+        folder = home / "tmp" / hashlib.sha256(where.encode()).hexdigest()
+        self.chat = folder / "chats" / f"session-{datetime.now(UTC):%Y-%m-%dT%H-%M}-{self.id[:8]}"
+        self.chat = self.chat.with_suffix(".jsonl")
+        for before in folder.glob(f"chats/session-*-{self.id[:8]}.jsonl"):
+            self.chat = before
+        if not self.chat.exists():
+            write(folder / ".project_root", where)
+            append(self.chat, {"sessionId": self.id, "startTime": now(), "kind": "main"})
+
+    def prompt(self) -> None:
+        """Append a question and its answer."""
+        for who in ("user", "gemini"):
+            line = {"id": str(uuid.uuid4()), "timestamp": now(), "type": who, "content": "hello"}
+            append(self.chat, line)
+
+    def quit(self) -> None:
+        """Leave everything."""
+
+
 AGENTS: Mapping[str, Callable[[argparse.Namespace], Agent]] = {
     "claude": Claude,
     "agy": Agy,
     "codex": Codex,
+    "gemini": Gemini,
 }
 
 
@@ -313,6 +347,14 @@ def append(path: Path, line: object) -> None:
         file.write(json.dumps(line) + "\n")
 
 
+def hold(path: Path) -> int:
+    """Lock a file for as long as the descriptor is open; the file itself outlives that."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
 def write(path: Path, text: str) -> None:
     """Replace a whole file."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -355,8 +397,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=kind)
     parser.add_argument("--session-id", help="do not draw an id")
     parser.add_argument("--resume", metavar="ID", help="go on with a conversation of before")
+    parser.add_argument("words", nargs="*", metavar="resume ID", help="the same, for codex")
+    parser.add_argument("--conversation", metavar="ID", help="the same, for agy")
     parser.add_argument("--prompted", action="store_true", help="as if prompted once at the start")
     parser.add_argument("--no-pid-file", action="store_true", help="claude before 2.1.75")
+    parser.add_argument("--no-daemon", action="store_true", help="codex, told not to start it")
     parser.add_argument("--stale-pid-file", action="store_true", help=f"claude {STALE}")
     options = parser.parse_args()
     agent = AGENTS[kind](options)

@@ -47,6 +47,35 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A session that ended together with others: they are said in one comment."""
+
+    cause: str
+    session: SessionName
+    conversation: ConversationId | None = None
+    """The entry's own when it ended; read from the registry once that is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassTermination:
+    """Sessions that ended together, as the card was told, and who of them is back."""
+
+    at: datetime
+    """When they were found ended."""
+    ended: Mapping[SessionName, ConversationId | None]
+    """The entries' names, each with its own conversation when it ended."""
+    own: frozenset[SessionName] = frozenset()
+    """Those that were seen back in that conversation."""
+    unproven: frozenset[SessionName] = frozenset()
+    """Those that were seen back, where nothing can prove in which conversation."""
+    another: frozenset[SessionName] = frozenset()
+    """Those in which another conversation runs now."""
+    first_back: datetime | None = None
+    told: bool = False
+    """Whether the card was told who is back, or will be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsaid:
     """What the card is to be told of one finding, kept until it certainly was."""
 
@@ -57,8 +86,8 @@ class Unsaid:
     """Set until its write is known to have taken place, also by the process after a crash."""
     details: tuple[str, ...] = ()
     """Further lines, where it is said in a comment of its own."""
-    wave: str = ""
-    """What ended a session that ended together with others: they are said in one comment."""
+    ended: Ended | None = None
+    """Set for a session that ended together with others."""
     key: str | None = None
     """Of the comment that it is being said in, which begins with it in brackets. With one, the
     card's own comments decide whether it was said."""
@@ -144,6 +173,8 @@ class Memory:
     """The place that all but the sightings speak of; None before the first look."""
     sightings: Mapping[SessionName, Sighting] = field(default_factory=dict)
     """Where each entry's session was last seen, by its name as tmux writes it."""
+    mass_terminations: Mapping[str, MassTermination] = field(default_factory=dict)
+    """By the key of the comment that told it, `S-77aa01b2`."""
 
 
 def at_place(memory: Memory, place: PlaceId) -> Memory:
@@ -182,5 +213,9 @@ def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:
         },
         sightings={
             name: replace(each, at=time(each.at)) for name, each in memory.sightings.items()
+        },
+        mass_terminations={
+            key: replace(each, at=time(each.at), first_back=known(each.first_back))
+            for key, each in memory.mass_terminations.items()
         },
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconcile import flapping, gone, names
+from reconcile import flapping, gone, names, recovery
 from reconcile.desired import RUNNING, Edit, Entry, Registry
 from reconcile.drift import (
     LETTERS,
@@ -124,6 +124,7 @@ def plan(
     """What is written now and what is held, from one look and the memory of earlier ones."""
     if registry is not None:
         memory = flapping.after(memory, judgement.lives, world.at)
+        memory = recovery.after(memory, registry, world)
     flaps = tuple(flapping.notices(memory, world.at))
     unsteady = flapping.unsteady(memory, flaps, world.at)
     entries = registry.entries if registry is not None else ()

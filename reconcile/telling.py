@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
-from reconcile import flapping, names, own_words, report, wording
+from reconcile import flapping, names, own_words, recovery, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
 from reconcile.drift import Drift, NoticeKind, finding_id
-from reconcile.memory import Awaited, Memory, Remembered, Unsaid
+from reconcile.memory import Awaited, Ended, MassTermination, Memory, Remembered, Unsaid
 from reconcile.observed import SessionName
 from reconcile.plan import Action, Note, Plan
 from reconcile.policy import Policy
@@ -107,8 +107,21 @@ def intended(
     fresh = {key: each for key, each in new.items() if not found[key].told}
     for key in fresh:
         found[key] = replace(found[key], told=True)
-    unsaid = {**fresh, **plan.memory.unsaid}  # one under way keeps the key that it may be on
-    return replace(plan, memory=replace(plan.memory, open=found, unsaid=unsaid))
+    back, told = _back(plan.memory, at)
+    # One under way keeps the key that it may be on.
+    unsaid = {**back, **fresh, **plan.memory.unsaid}
+    known = {**plan.memory.mass_terminations, **told}
+    memory = replace(plan.memory, open=found, unsaid=unsaid, mass_terminations=known)
+    return replace(plan, memory=memory)
+
+
+def _back(
+    memory: Memory, at: datetime
+) -> tuple[Mapping[str, Unsaid], Mapping[str, MassTermination]]:
+    """Who is back of those that ended together, under the key that told their end."""
+    due = {key: each for key, each in memory.mass_terminations.items() if recovery.is_due(each, at)}
+    back = {key: Unsaid(text=recovery.sentence(each), at=at) for key, each in due.items()}
+    return back, {key: replace(each, told=True) for key, each in due.items()}
 
 
 def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Unsaid]]:
@@ -125,7 +138,7 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
                     at=at,
                     awaited=_awaited(decision.drift) if written else None,
                     # What was held for a second look was believed together with others.
-                    wave=str(decision.drift.evidence["cause"]) if decision.first_held else "",
+                    ended=_ended(decision.drift) if decision.first_held else None,
                 ),
             )
     for note in plan.notes:
@@ -154,6 +167,10 @@ def _awaited(drift: Drift) -> Awaited:
     return Awaited(session=edit.session, value=value)
 
 
+def _ended(drift: Drift) -> Ended:
+    return Ended(cause=str(drift.evidence["cause"]), session=drift.session)
+
+
 def detailed(memory: Memory, details: Mapping[str, tuple[str, ...]]) -> Memory:
     """The memory with further lines for some findings; what is under way stays as it is."""
     added = {
@@ -178,10 +195,17 @@ def settled(plan: Plan, registry: Registry | None) -> Plan:
         if each.awaited is None or registry is None:
             unsaid[key] = each
         elif action is Action.UPDATED or (action is None and _shows(registry, each.awaited)):
-            unsaid[key] = replace(each, awaited=None)
+            unsaid[key] = replace(each, awaited=None, ended=_owning(each.ended, registry))
         elif key in found:
             found[key] = replace(found[key], told=False)
     return replace(plan, memory=replace(plan.memory, open=found, unsaid=unsaid))
+
+
+def _owning(ended: Ended | None, registry: Registry) -> Ended | None:
+    if ended is None:
+        return None
+    own = {entry.name: entry.own_id for entry in registry.entries}
+    return replace(ended, conversation=own.get(ended.session))
 
 
 def _shows(registry: Registry, awaited: Awaited) -> bool:
@@ -216,17 +240,24 @@ def due(memory: Memory, at: datetime) -> tuple[Saying, ...]:
 def _waves(fresh: Mapping[str, Unsaid]) -> Iterator[Mapping[str, Unsaid]]:
     """The sessions that ended together: believed to in one tick, after one second look."""
     for at in sorted({each.at for each in fresh.values()}):
-        wave = {key: each for key, each in fresh.items() if each.wave and each.at == at}
+        wave = {key: each for key, each in fresh.items() if each.ended and each.at == at}
         if len(wave) > 1:
             yield wave
 
 
 def _framed(several: Mapping[str, Unsaid], listed: list[str]) -> list[str]:
-    causes = sorted({each.wave for each in several.values()})
-    if not all(causes):
+    ended = _all_ended(several)
+    if not ended:
         return [f"{len(several)} findings at once:", *listed]
+    causes = sorted({each.cause for each in ended})
     head = f"{len(several)} running sessions ended together: {' and '.join(causes)}"
     return [head, *listed, BACK]
+
+
+def _all_ended(several: Mapping[str, Unsaid]) -> list[Ended]:
+    """The sessions of a comment on a mass termination; none, where it is another comment."""
+    ended = [each.ended for each in several.values() if each.ended]
+    return ended if len(ended) == len(several) > 1 else []
 
 
 def _together(several: Mapping[str, Unsaid]) -> str:
@@ -283,8 +314,12 @@ def told(memory: Memory, saying: Saying, comment: str | None) -> Memory:
         for key in saying.ids
         if key in memory.open
     }
-    rest = {key: each for key, each in memory.unsaid.items() if key not in saying.ids}
-    return replace(memory, open={**memory.open, **found}, unsaid=rest)
+    said = {key: memory.unsaid[key] for key in saying.ids if key in memory.unsaid}
+    rest = {key: each for key, each in memory.unsaid.items() if key not in said}
+    memory = replace(memory, open={**memory.open, **found}, unsaid=rest)
+    if ended := _all_ended(said):
+        return recovery.begun(memory, saying.key, ended, min(each.at for each in said.values()))
+    return memory
 
 
 def spoke(memory: Memory, comment: str) -> Memory:

@@ -9,7 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Sighting, Unsaid
+from reconcile.memory import (
+    Awaited,
+    Ended,
+    Health,
+    Life,
+    MassTermination,
+    Memory,
+    Remembered,
+    Sighting,
+    Unsaid,
+)
 from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server, SessionName
 from reconcile.proofs import Proof
 from state import durable
@@ -87,6 +97,9 @@ def _plain(memory: Memory) -> Mapping[str, object]:
         "lives": {name: _of_life(memory.lives[name]) for name in memory.lives},
         "place": memory.place,
         "sightings": {name: _of_sighting(memory.sightings[name]) for name in memory.sightings},
+        "mass_terminations": {
+            key: _of_mass_termination(each) for key, each in memory.mass_terminations.items()
+        },
     }
 
 
@@ -159,7 +172,7 @@ def _of_sighting(seen: Sighting) -> Mapping[str, object]:
 
 
 def _sighting(data: _Json) -> Sighting:
-    conversation, proof = _text(data["conversation"]), data["proof"]
+    proof = data["proof"]
     return Sighting(
         place=PlaceId(str(data["place"])),
         boot=str(data["boot"]),
@@ -173,7 +186,7 @@ def _sighting(data: _Json) -> Sighting:
         agent=_process(data["agent"]),
         kind=str(data["kind"]),
         environ={str(name): str(value) for name, value in data["environ"].items()},
-        conversation=None if conversation is None else ConversationId(conversation),
+        conversation=_conversation(data["conversation"]),
         proof=None if proof is None else Proof(proof),
     )
 
@@ -195,13 +208,18 @@ def _place(found: _Json) -> PlaceId | None:
 
 
 def _of_unsaid(unsaid: Unsaid) -> Mapping[str, object]:
-    awaited = unsaid.awaited
+    awaited, ended = unsaid.awaited, unsaid.ended
     return {
         "text": unsaid.text,
         "at": unsaid.at.isoformat(),
         "awaited": awaited and {"session": awaited.session, "value": awaited.value},
         "details": list(unsaid.details),
-        "wave": unsaid.wave,
+        "ended": ended
+        and {
+            "cause": ended.cause,
+            "session": ended.session,
+            "conversation": ended.conversation,
+        },
         "key": unsaid.key,
         "after": unsaid.after,
     }
@@ -228,6 +246,10 @@ def _memory(data: _Json) -> Memory:
             SessionName(str(name)): _sighting(value)
             for name, value in data.get("sightings", {}).items()
         },
+        mass_terminations={
+            str(key): _mass_termination(value)
+            for key, value in data.get("mass_terminations", {}).items()
+        },
     )
 
 
@@ -250,10 +272,53 @@ def _unsaid(data: _Json) -> Unsaid:
         if awaited is None
         else Awaited(session=str(awaited["session"]), value=str(awaited["value"])),
         details=tuple(map(str, data.get("details", ()))),
-        wave=str(data.get("wave", "")),
+        ended=_ended(data.get("ended")),
         key=_text(data["key"]),
         after=_text(data["after"]),
     )
+
+
+def _ended(data: _Json) -> Ended | None:
+    if data is None:
+        return None
+    return Ended(
+        cause=str(data["cause"]),
+        session=SessionName(str(data["session"])),
+        conversation=_conversation(data["conversation"]),
+    )
+
+
+def _of_mass_termination(found: MassTermination) -> Mapping[str, object]:
+    return {
+        "at": found.at.isoformat(),
+        "ended": dict(found.ended),
+        "own": sorted(found.own),
+        "unproven": sorted(found.unproven),
+        "another": sorted(found.another),
+        "first_back": found.first_back and found.first_back.isoformat(),
+        "told": found.told,
+    }
+
+
+def _mass_termination(data: _Json) -> MassTermination:
+    first_back = data["first_back"]
+    return MassTermination(
+        at=_moment(data["at"]),
+        ended={SessionName(str(each)): _conversation(own) for each, own in data["ended"].items()},
+        own=_names(data["own"]),
+        unproven=_names(data["unproven"]),
+        another=_names(data["another"]),
+        first_back=None if first_back is None else _moment(first_back),
+        told=data["told"] is True,
+    )
+
+
+def _names(found: _Json) -> frozenset[SessionName]:
+    return frozenset(SessionName(str(each)) for each in found)
+
+
+def _conversation(found: _Json) -> ConversationId | None:
+    return None if found is None else ConversationId(str(found))
 
 
 def _text(found: _Json) -> str | None:

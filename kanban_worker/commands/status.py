@@ -19,7 +19,7 @@ from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor, Tick
-from reconcile import identity, names, sightings
+from reconcile import identity, names, recovery, sightings
 from reconcile.desired import RUNNING, Entry
 from reconcile.drift import DriftClass
 from reconcile.location import Located
@@ -59,6 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
             print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=escapes()))
         else:
             print((CLEAR if arguments.watch else "") + table(rows))
+            for key, one in tick.memory.mass_terminations.items():
+                if one.first_back:
+                    print(plain(f"[{key}] {recovery.sentence(one)}"))
             print(reconcile.summary(tick))
         sys.stdout.flush()
         complaints.about(tick)

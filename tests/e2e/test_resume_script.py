@@ -8,24 +8,33 @@ import shlex
 import signal
 import subprocess
 import sys
+import uuid
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+import hermes
 from desk import Desk
+from fences import Fence
 from kanban_worker import standin
+from office import Office
 
 ONE, TWO = "lab-one-creator-claude", "lab-two-creator-claude"
 ODD, OWN_FOLDER = "lab-odd-creator-claude", "lab-own-creator-claude"
-AGY = "lab-three-creator-agy"
-EVERYBODY = (ONE, TWO, ODD, OWN_FOLDER, AGY)
+AGY, CODEX, OWN_CODEX = "lab-three-creator-agy", "lab-four-creator-codex", "lab-own-creator-codex"
+GEMINI = "lab-five-creator-gemini"
+MORE = tuple(f"lab-six-creator-{kind}" for kind in ("claude", "agy", "codex", "gemini"))
+EVERYBODY = (ONE, TWO, ODD, OWN_FOLDER, AGY, CODEX, OWN_CODEX, GEMINI, *MORE)
 PLACE = 'it\'s a "place" $HOME `x`'
 
 RESUMES = {
     "claude": '"$@"',
-    "agy": '--session-id "$2" --prompted',  # agy --conversation ID
+    "agy": '--prompted "$@"',  # its lock is there from the first prompt on
+    "codex": '--no-daemon "$@"',
+    "gemini": '"$@"',
 }
 
 
@@ -53,29 +62,33 @@ def fleet(desk: Desk) -> dict[str, str]:
     """Start everybody, let each say something, and tell the id of each conversation."""
     lab = desk.fence.home / "lab"
     places = {ONE: lab / "shared", TWO: lab / "shared", ODD: lab / PLACE}
+    places |= {name: lab / "six" / name for name in MORE}
+    folders = {OWN_FOLDER: "CLAUDE_CONFIG_DIR", OWN_CODEX: "CODEX_HOME"}
     entries = []
     for name in EVERYBODY:
         kind = name.rpartition("-")[2]
         place = places.get(name) or desk.workspace(name)
         place.mkdir(parents=True, exist_ok=True)
-        moved = {"CLAUDE_CONFIG_DIR": str(desk.fence.home / "own")} if name == OWN_FOLDER else {}
-        pid = desk.fleet.start(
-            name,
-            agent=kind,
-            cwd=place,
-            options=["--prompted"],
-            environ=moved,  # type: ignore[arg-type]
-        )
+        moved = {folders[name]: str(desk.fence.home / "own" / kind)} if name in folders else {}
+        # What makes a kind's ids certain, where it needs something.
+        more = {"codex": ["--no-daemon"], "gemini": ["--session-id", str(uuid.uuid4())]}
+        options = [*more.get(kind, ()), "--prompted"]
+        pid = desk.fleet.start(name, agent=kind, cwd=place, options=options, environ=moved)  # type: ignore[arg-type]
         entries.append(desk.entry(name, pid=pid, workspace=json.dumps(str(place))))
     desk.write(*entries)
     desk.once()
     return {name: own(desk, name) for name in EVERYBODY}
 
 
+def entries(desk: Desk) -> dict[str, dict[str, Any]]:
+    """The registry's entries by name."""
+    found = YAML(typ="safe", pure=True).load(desk.registry)
+    return {each["name"]: each for each in found["sessions"]}
+
+
 def own(desk: Desk, name: str) -> str:
     """The id that the registry has as a session's own."""
-    found = YAML(typ="safe", pure=True).load(desk.registry)
-    (entry,) = [each for each in found["sessions"] if each["name"] == name]
+    entry = entries(desk)[name]
     return str(entry[f"{entry['agent']}_session_id_own"])
 
 
@@ -111,6 +124,9 @@ def test_everybody_is_back_in_its_own_conversation_exactly_once(desk: Desk, prog
     for name, conversation in before.items():
         assert f"{name}: back in its own conversation {conversation}" in done.stdout
     running = processes(desk)
+    assert running == sorted(
+        f"{name} {entry['pane']['pid']}" for name, entry in entries(desk).items()
+    )
     assert len(running) == len(EVERYBODY)
     again = run(text, programs)
     assert again.returncode == 0, (again.stdout, again.stderr)
@@ -141,6 +157,31 @@ def test_a_session_that_came_back_as_a_bare_shell_gets_its_agent_in_a_new_window
     running = processes(desk)
     assert run(script(desk, *EVERYBODY), programs).returncode == 0
     assert processes(desk) == running
+
+
+@hermes.needed
+def test_the_card_says_who_is_back_under_the_key_that_told_the_end(
+    desk: Desk, fence: Fence, programs: Path
+) -> None:
+    fleet(desk)
+    office = Office(desk, hermes.Home(fence.root / "hermes"))
+    card = office.home.create_card()
+    with office.working(card, "--interval", "2") as worker:
+        worker.wait_for(lambda: office.beats(card), "a heartbeat")
+        desk.fleet.kill_server(signal.SIGKILL)
+        end = office.wait_for_said(card, f"{len(EVERYBODY)} running sessions ended together")
+        assert desk.run("status").out.count(" are back") == 0
+
+        assert run(script(desk), programs).returncode == 0
+        back = office.wait_for_said(card, " are back")
+
+        key = end.partition(" ")[0]
+        told = f"{key} {len(EVERYBODY)} of {len(EVERYBODY)} are back, each in its own conversation."
+        assert back == told
+        assert told in desk.run("status").out.splitlines()
+        office.home.comment(card, "stop")
+        assert worker.result().status == 0
+    assert [each for each in office.said(card) if key in each] == [end, back]
 
 
 def test_a_server_that_nobody_named_is_told_to_adopt(

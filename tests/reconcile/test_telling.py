@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from examples import AT, ENTRY, GONE, KNOWN, LATER, NAME, NEXT, OWN, WORLD, planned
 from reconcile import own_words, stop, telling
 from reconcile.desired import TERMINATED, Entry, Registry
-from reconcile.memory import Awaited, Memory, Remembered, Unsaid
+from reconcile.flapping import Unsteady
+from reconcile.memory import Awaited, Ended, MassTermination, Memory, Remembered, Unsaid
 from reconcile.observed import Bound, Missing, SessionName, Unknown, World
 from reconcile.plan import Plan
 from reconcile.policy import Policy
@@ -22,6 +23,7 @@ POLICY = Policy()
 ENDED = replace(ENTRY, status=TERMINATED)
 STALE = replace(WORLD, artefacts={("claude", OWN): Missing("moved")}, conversations={})
 FRESH = replace(ENTRY, fresh=True)
+STEADY = Unsteady()
 OTHER = replace(ENDED, name=SessionName("lab-y-creator-claude"))
 BLIND = replace(WORLD, tmux={next(iter(WORLD.tmux)): Unknown("it hangs")})
 SOON = AT + timedelta(seconds=1)
@@ -50,6 +52,10 @@ def only(memory: Memory) -> Unsaid:
     return unsaid
 
 
+def ended(cause: str) -> Ended:
+    return Ended(cause=cause, session=NAME)
+
+
 def unsaid(count: int, **keys: object) -> Memory:
     """So many findings, each a second after the one before."""
     found = {
@@ -72,7 +78,7 @@ def test_what_is_to_be_written_waits_for_its_write() -> None:
         "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). Marked terminated."
     )
     assert only(plan.memory).awaited == Awaited(session=NAME, value=TERMINATED)
-    assert only(plan.memory).wave == ""
+    assert only(plan.memory).ended is None
     assert telling.due(plan.memory, AT) == ()
 
 
@@ -286,7 +292,7 @@ def test_a_digest_lists_so_many_and_counts_the_rest() -> None:
 
 def test_sessions_that_ended_together_are_one_comment_with_the_cause() -> None:
     """However few: five deaths of one server are one event, and not five."""
-    wave = unsaid(3, at=AT, wave="tmux-server-died")
+    wave = unsaid(3, at=AT, ended=ended("tmux-server-died"))
     other = {"D-0000000f": Unsaid(text="another", at=AT)}
     memory = replace(wave, unsaid={**wave.unsaid, **other})
 
@@ -305,7 +311,7 @@ def test_sessions_that_ended_together_are_one_comment_with_the_cause() -> None:
 
 
 def test_a_wave_is_a_comment_beside_the_digest_of_all_else() -> None:
-    wave = {f"A-{n:08x}": Unsaid(text="x", at=AT, wave="host-reboot") for n in range(3)}
+    wave = {f"A-{n:08x}": Unsaid(text="x", at=AT, ended=ended("host-reboot")) for n in range(3)}
     memory = unsaid(6)
 
     together, digest = telling.due(replace(memory, unsaid={**memory.unsaid, **wave}), AT)
@@ -316,7 +322,9 @@ def test_a_wave_is_a_comment_beside_the_digest_of_all_else() -> None:
 
 def test_all_that_ended_a_wave_is_named_in_order() -> None:
     causes = ("pane-killed (9)", "session-closed", "pane-exited (1)", "host-reboot")
-    wave = {f"A-{n:08x}": Unsaid(text="x", at=AT, wave=each) for n, each in enumerate(causes)}
+    wave = {
+        f"A-{n:08x}": Unsaid(text="x", at=AT, ended=ended(each)) for n, each in enumerate(causes)
+    }
 
     (saying,) = telling.due(Memory(unsaid=wave), AT)
 
@@ -327,7 +335,7 @@ def test_all_that_ended_a_wave_is_named_in_order() -> None:
 
 def test_one_death_among_other_findings_is_no_wave() -> None:
     memory = unsaid(5)
-    death = {"A-00000000": Unsaid(text="x", at=AT, wave="host-reboot")}
+    death = {"A-00000000": Unsaid(text="x", at=AT, ended=ended("host-reboot"))}
 
     (digest,) = telling.due(replace(memory, unsaid={**memory.unsaid, **death}), AT)
 
@@ -368,9 +376,9 @@ def test_two_comments_under_way_stay_two() -> None:
 
 
 def test_one_that_ended_alone_is_said_alone_and_each_wave_by_itself() -> None:
-    first, second = unsaid(2, at=AT, wave="host-reboot"), unsaid(1, wave="unknown")
+    first, second = unsaid(2, at=AT, ended=ended("host-reboot")), unsaid(1, ended=ended("unknown"))
     later = AT + timedelta(minutes=5)
-    third = {f"A-{n:08x}": Unsaid(text="x", at=later, wave="unknown") for n in range(2)}
+    third = {f"A-{n:08x}": Unsaid(text="x", at=later, ended=ended("unknown")) for n in range(2)}
     memory = replace(first, unsaid={**first.unsaid, **third})
 
     assert [each.text for each in telling.due(second, AT)] == ["[D-00000000] number 0"]
@@ -390,6 +398,53 @@ def test_a_wave_is_told_with_what_ended_it() -> None:
 
     (saying,) = telling.due(memory, AT)
     assert saying.text.splitlines()[0].endswith("4 running sessions ended together: session-closed")
+
+
+def test_who_is_back_is_said_once_under_the_key_that_told_the_end() -> None:
+    several = unsaid(0).unsaid | {
+        f"A-{n:08x}": Unsaid(text="x", at=AT, ended=replace(ended("host-reboot"), session=name))
+        for n, name in enumerate((NAME, OTHER.name))
+    }
+    first = Memory(card="t_1", unsaid=several)
+    (saying,) = telling.due(first, AT)
+    memory = telling.told(first, saying, "17")
+    (one,) = memory.mass_terminations.values()
+    assert one == MassTermination(at=AT, ended={NAME: None, OTHER.name: None})
+    assert intended(Plan(decisions=(), notes=(), memory=memory, unsteady=STEADY)).memory == memory
+
+    back = replace(
+        memory, mass_terminations={saying.key: replace(one, own=one.ended.keys(), first_back=AT)}
+    )
+    plan = intended(Plan(decisions=(), notes=(), memory=back, unsteady=STEADY))
+    again = intended(plan)
+
+    assert again.memory == plan.memory
+    (closing,) = telling.due(plan.memory, AT)
+    assert closing.key == saying.key
+    assert closing.text == f"[{saying.key}] 2 of 2 are back, each in its own conversation."
+    after = telling.told(plan.memory, closing, "18")
+    assert after.unsaid == {}
+    assert after.mass_terminations[saying.key].told
+
+
+def test_a_single_death_is_no_mass_termination() -> None:
+    memory = unsaid(1, ended=ended("host-reboot"))
+    (saying,) = telling.due(memory, AT)
+
+    assert telling.told(memory, saying, "17").mass_terminations == {}
+
+
+def test_what_a_session_s_own_conversation_was_is_kept_with_its_end() -> None:
+    names = [f"s{n}-creator-claude" for n in range(4)]
+    entries = [replace(ENTRY, name=SessionName(name), pane_pid=None) for name in names]
+    held = intended(planned(GONE, *entries)).memory
+    plan = intended(planned(at(GONE, 11), *entries, memory=held), held, seconds=11)
+
+    memory = telling.settled(plan, Registry(entries=tuple(entries))).memory
+
+    assert [each.ended for each in memory.unsaid.values()] == [
+        Ended(cause="session-closed", session=entry.name, conversation=OWN) for entry in entries
+    ]
 
 
 def test_a_late_comment_says_when_it_was_found() -> None:

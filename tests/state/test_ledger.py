@@ -12,8 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.memory import Awaited, Health, Life, Memory, Remembered, Sighting, Unsaid
-from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server
+from reconcile.memory import (
+    Awaited,
+    Ended,
+    Health,
+    Life,
+    MassTermination,
+    Memory,
+    Remembered,
+    Sighting,
+    Unsaid,
+)
+from reconcile.observed import Boot, ConversationId, PlaceId, ProcessId, Server, SessionName
 from reconcile.proofs import Proof
 from state import ledger
 from state.errors import CouldNot
@@ -36,7 +46,13 @@ UNSAID = st.builds(
     at=TIMES,
     awaited=st.none() | st.builds(Awaited, session=TEXTS, value=TEXTS),
     details=st.lists(TEXTS, max_size=2).map(tuple),
-    wave=TEXTS,
+    ended=st.none()
+    | st.builds(
+        Ended,
+        cause=TEXTS,
+        session=TEXTS.map(SessionName),
+        conversation=st.none() | TEXTS.map(ConversationId),
+    ),
     key=st.none() | TEXTS,
     after=st.none() | TEXTS,
 )
@@ -65,6 +81,17 @@ SIGHTINGS = st.builds(
     conversation=st.none() | TEXTS.map(ConversationId),
     proof=st.none() | st.sampled_from(Proof),
 )
+NAMES = st.frozensets(TEXTS.map(SessionName), max_size=2)
+MASS_TERMINATIONS = st.builds(
+    MassTermination,
+    at=TIMES,
+    ended=st.dictionaries(TEXTS, st.none() | TEXTS.map(ConversationId), max_size=2),
+    own=NAMES,
+    unproven=NAMES,
+    another=NAMES,
+    first_back=st.none() | TIMES,
+    told=st.booleans(),
+)
 MEMORIES = st.builds(
     Memory,
     unsaid=st.dictionaries(TEXTS, UNSAID, max_size=3),
@@ -79,6 +106,7 @@ MEMORIES = st.builds(
     lives=st.dictionaries(TEXTS, LIVES, max_size=3),
     place=st.none() | TEXTS.map(PlaceId),
     sightings=st.dictionaries(TEXTS, SIGHTINGS, max_size=2),
+    mass_terminations=st.dictionaries(TEXTS, MASS_TERMINATIONS, max_size=2),
 )
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SOME = Memory(

@@ -17,10 +17,10 @@ import fences
 from kanban_worker import standin
 from waiting import retry_until
 
-Runs = Literal["claude", "agy", "codex", "sleep", "shell"]
+Runs = Literal["claude", "agy", "codex", "gemini", "sleep", "shell"]
 
 # What a stand-in's screen says last: how many commands it has carried out, or that it has ended.
-TURN = re.compile(r"^(?:(?:claude|agy|codex) \d+>|bye$)", re.MULTILINE)
+TURN = re.compile(rf"^(?:(?:{'|'.join(get_args(standin.Kind))}) \d+>|bye$)", re.MULTILINE)
 # The shell stays as the pane's process, and takes the pane over when the agent has ended.
 WRAPPER = ("sh", "-c", '"$@"; exec sh', "wrapper")
 
