@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kanban_worker import processes
-from kanban_worker.boards.card import MOST
+from kanban_worker.boards.card import MOST, place
 from kanban_worker.boards.shape import (
     Board,
     Comment,
@@ -74,7 +74,9 @@ class Tenure:
         self._cursor = START
         self._looks = 0
         self._listener = Listener()
-        self._own: set[CommentId] = set()
+        self._own: set[str] = set()
+        self._heard: set[tuple[CommentId, int]] = set()
+        self._thread: frozenset[str] | None = None
         self._tries: dict[str, int] = {}
         self._findings: frozenset[str] = frozenset()
         self._looked_at = 0.0
@@ -102,8 +104,7 @@ class Tenure:
             self._complain(str(error))
             run = self._board.run
         self._monitor.speak(self.look)
-        marks = (mark.partition(":") for mark in self._notebook.memory.spoken)
-        self._own |= {CommentId(last) for kind, _, last in marks if kind == self._board.ids}
+        self._own |= {*self._notebook.memory.spoken}
         return run
 
     def _is_over(self, holder: Holder) -> bool:
@@ -145,6 +146,9 @@ class Tenure:
         """Takes notice of new comments. Raises Lost; a look that fails changes nothing."""
         self._looked_at = self._timer()
         found = self._behind(self._cursor)
+        if not isinstance(found, Unknown) and not self._goes_on(found):
+            self._cursor = START
+            found = self._behind(START)
         if isinstance(found, Unknown):
             self._trouble("look", f"card {self.run.card} cannot be looked at: {found.why}")
             return
@@ -152,25 +156,42 @@ class Tenure:
         if found.lost:
             message = f"card {self.run.card} is no longer this run's: {found.lost}"
             raise Lost(message)
+        if self._cursor == START:
+            self._thread = self._marks(found.comments)
         self._hear(found.comments)
         self._cursor = found.comments[-1].id if found.comments else self._cursor
         self._looks += 1
 
+    def _goes_on(self, look: Look) -> bool:
+        """Whether a look continues the thread; that of a board that was restored does not."""
+        if self._cursor == START:
+            return True
+        newest = telling.newest(self._notebook.memory, self._board.ids)
+        unheard = telling.number(newest) > place(self._cursor)
+        if unheard and newest not in self._marks(look.comments):
+            return False
+        return look.asked is not None and _known(look.asked) in self._heard
+
+    def _marks(self, comments: Sequence[Comment]) -> frozenset[str]:
+        return frozenset(own_words.mark(self._board.ids, each.id, each.body) for each in comments)
+
     def _behind(self, after: CommentId) -> Look | Unknown:
         """All comments behind one: a look has no more than some hundred of them."""
+        first = found = self._board.look(after)
         comments: list[Comment] = []
-        while True:
-            found = self._board.look(after)
-            if isinstance(found, Unknown):
-                return found
-            if not found.comments or found.comments[-1].id == after:
-                return replace(found, comments=tuple(comments))
+        while not isinstance(found, Unknown):
             comments += found.comments
+            if len(found.comments) < MOST or found.comments[-1].id == after:
+                asked = None if isinstance(first, Unknown) else first.asked
+                return replace(found, comments=tuple(comments), asked=asked)
             after = found.comments[-1].id
-            if len(found.comments) < MOST:
-                return replace(found, comments=tuple(comments))
+            found = self._board.look(after)
+        return found
 
     def _hear(self, comments: Sequence[Comment]) -> None:
+        # Of a restored board, the whole thread is looked at once more.
+        comments = [each for each in comments if _known(each) not in self._heard]
+        self._heard |= {_known(each) for each in comments}
         if not self._looks:
             self._findings = own_words.findings(each.body for each in comments)
             ids = [each.id for each in comments]
@@ -181,8 +202,11 @@ class Tenure:
         # Not by the author, for a person may have the worker's name, nor by a key alone.
         said = self._said_now() if comments else frozenset()
         self._listener.hear(
-            comments, lambda each: each.id in self._own or own_words.bare(each.body) in said
+            comments, lambda each: self._is_own(each) or own_words.bare(each.body) in said
         )
+
+    def _is_own(self, comment: Comment) -> bool:
+        return own_words.mark(self._board.ids, comment.id, comment.body) in self._own
 
     def _said_now(self) -> frozenset[str]:
         """What is being said: an earlier process may have, and not know the comment's id."""
@@ -255,6 +279,9 @@ class Tenure:
         memory = self._notebook.memory
         if memory.card != self.run.card:
             return
+        if self._thread is not None:
+            memory = telling.lacking(memory, self._board.ids, self._thread)
+            self._thread, self._notebook.memory = None, memory
         sayings = telling.due(memory, self._monitor.now())
         if not sayings:
             return
@@ -270,7 +297,8 @@ class Tenure:
         tries = self._tries.get(saying.key, 0)
         if saying.key in made or tries >= TRIES:
             comment = made.get(saying.key)
-            self._notebook.keep(telling.told(self._notebook.memory, saying, comment))
+            memory = telling.told(self._notebook.memory, saying, comment, self._board.ids)
+            self._notebook.keep(memory)
             self._tries.pop(saying.key, None)
             return
         self._post(saying.text, again=tries > 0)
@@ -279,8 +307,8 @@ class Tenure:
     def _post(self, text: str, *, again: bool) -> None:
         comment = self._board.say(text)
         if comment is not None:
-            self._own.add(comment)
-            mark = f"{self._board.ids}:{comment}"
+            mark = own_words.mark(self._board.ids, comment, text)
+            self._own.add(mark)
             self._notebook.memory = telling.spoke(self._notebook.memory, mark)
         if not again:
             self.said += 1
@@ -369,3 +397,8 @@ class Tenure:
         if text and self._troubles.get(what) != text:
             self._complain(text)
         self._troubles[what] = text
+
+
+def _known(comment: Comment) -> tuple[CommentId, int]:
+    """By what a comment is known again."""
+    return comment.id, hash(comment.body)

@@ -164,7 +164,10 @@ class Memory:
     run: str | None = None
     """The last run of a card that a process of this place had: `t_1a2b3c4d/7`."""
     spoken: tuple[str, ...] = ()
-    """The ids of the last comments on that card, each behind its kind: `id:17`."""
+    """The marks of the last comments on that card: `id:17:A-3f2a91c4`."""
+    said: Mapping[str, Mapping[str, Unsaid]] = field(default_factory=dict)
+    """What the last of them told, by the comment's mark and the finding's id: the board may be
+    restored from a backup, and lose them."""
     sources: Mapping[str, Health] = field(default_factory=dict)
     """By the source's name."""
     lives: Mapping[SessionName, Life] = field(default_factory=dict)
@@ -186,7 +189,7 @@ def at_place(memory: Memory, place: PlaceId) -> Memory:
         return memory
     if memory.place is None:
         return replace(memory, place=place)
-    told = Memory(unsaid=memory.unsaid, card=memory.card, spoken=memory.spoken)
+    told = Memory(unsaid=memory.unsaid, card=memory.card, spoken=memory.spoken, said=memory.said)
     return replace(told, sightings=memory.sightings, place=place)
 
 

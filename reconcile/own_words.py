@@ -20,6 +20,7 @@ from reconcile.stop import Reading
 
 _LATE = re.compile(r" \(found [0-9:+ -]{19,40}, said late\)$", re.MULTILINE)
 _KEYED = re.compile(r"\[[A-Z]-[0-9a-f]{8}\] ")
+_KEY = re.compile(r"\s*\[([A-Z]-[0-9a-f]{8})\]")
 
 
 def late(found: datetime) -> str:
@@ -38,6 +39,15 @@ def comment(key: str, text: str) -> str:
     if stop.read(said) is Reading.NONE:
         return said
     return f"[{key}]\n> " + text.replace("\n", "\n> ")
+
+
+def mark(kind: str, comment: str, body: str) -> str:
+    """What tells a comment of ours from any other: its id, of a kind of ids, and its key.
+
+    A board that was restored from a backup gives the ids of what it lost to other comments.
+    """
+    key = _KEY.match(body)
+    return f"{kind}:{comment}:{key[1] if key else ''}"
 
 
 def findings(thread: Iterable[str]) -> frozenset[str]:

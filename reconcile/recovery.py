@@ -32,6 +32,8 @@ LISTED = 20
 
 def begun(memory: Memory, key: str, ended: Iterable[Ended], at: datetime) -> Memory:
     """The memory once the card was told of a mass termination under a key."""
+    if key in memory.mass_terminations:  # it is told again, on a board that lost it
+        return memory
     one = MassTermination(at=at, ended={each.session: each.conversation for each in ended})
     known = {**memory.mass_terminations, key: one}
     last = sorted(known, key=lambda key: known[key].at)[-AT_MOST:]

@@ -36,7 +36,9 @@ LONGEST_LISTED = 300
 """The same in a digest, which no board may have to cut."""
 
 KNOWN = 1000
-"""Ids of its own comments that the memory keeps: the last ones."""
+"""Marks of its own comments that the memory keeps: the last ones."""
+REPEATED = 100
+"""Comments of which it keeps what they told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ def anew(memory: Memory) -> Memory:
         memory,
         card=None,
         spoken=(),
+        said={},
         open={
             key: replace(each, told=key in memory.unsaid, comment_id=None)
             for key, each in memory.open.items()
@@ -307,8 +310,8 @@ def under_way(memory: Memory, sayings: Iterable[Saying], last: str | None) -> Me
     return replace(memory, unsaid={**memory.unsaid, **tried})
 
 
-def told(memory: Memory, saying: Saying, comment: str | None) -> Memory:
-    """The memory once a comment is on the card."""
+def told(memory: Memory, saying: Saying, comment: str | None, kind: str = "id") -> Memory:
+    """The memory once a comment is on the card; `kind` is that of its id."""
     found = {
         key: replace(memory.open[key], comment_id=comment)
         for key in saying.ids
@@ -316,12 +319,47 @@ def told(memory: Memory, saying: Saying, comment: str | None) -> Memory:
     }
     said = {key: memory.unsaid[key] for key in saying.ids if key in memory.unsaid}
     rest = {key: each for key, each in memory.unsaid.items() if key not in said}
-    memory = replace(memory, open={**memory.open, **found}, unsaid=rest)
+    kept = dict(memory.said)
+    if comment is not None:
+        kept[own_words.mark(kind, comment, saying.text)] = said
+    kept = {mark: kept[mark] for mark in sorted(kept, key=number)[-REPEATED:]}
+    memory = replace(memory, open={**memory.open, **found}, unsaid=rest, said=kept)
     if ended := _all_ended(said):
         return recovery.begun(memory, saying.key, ended, min(each.at for each in said.values()))
     return memory
 
 
-def spoke(memory: Memory, comment: str) -> Memory:
-    """The memory once the board told the id of a comment of ours: `id:17`."""
-    return replace(memory, spoken=(*memory.spoken, comment)[-KNOWN:])
+def spoke(memory: Memory, mark: str) -> Memory:
+    """The memory once the board told the id of a comment of ours."""
+    return replace(memory, spoken=(*memory.spoken, mark)[-KNOWN:])
+
+
+def number(mark: str) -> int:
+    """The place in its thread of the comment that a mark is of."""
+    told = mark.split(":")[1:2]
+    return int(told[0]) if told and told[0].isdecimal() else 0
+
+
+def newest(memory: Memory, kind: str) -> str:
+    """The mark of the last comment that is known to have told something; "" where none is."""
+    marks = (mark for mark in memory.said if mark.startswith(f"{kind}:"))
+    return max(marks, key=number, default="")
+
+
+def lacking(memory: Memory, kind: str, thread: Collection[str]) -> Memory:
+    """The memory with all yet to be said that a whole thread lacks, though it was said there.
+
+    Only a board that was restored from a backup loses comments. `thread` are the marks of its
+    comments; those of another kind of ids tell nothing of it.
+    """
+    lost = [mark for mark in memory.said if mark.startswith(f"{kind}:") and mark not in thread]
+    if not lost:
+        return memory
+    again = {
+        key: replace(each, key=None, after=None)
+        for mark in lost
+        for key, each in memory.said[mark].items()
+    }
+    said = {mark: told for mark, told in memory.said.items() if mark not in lost}
+    spoken = tuple(mark for mark in memory.spoken if mark not in lost)
+    return replace(memory, unsaid={**again, **memory.unsaid}, said=said, spoken=spoken)

@@ -93,6 +93,10 @@ def _plain(memory: Memory) -> Mapping[str, object]:
         "card": memory.card,
         "run": memory.run,
         "spoken": list(memory.spoken),
+        "said": {
+            mark: {key: _of_unsaid(each) for key, each in told.items()}
+            for mark, told in memory.said.items()
+        },
         "sources": {name: _of_health(memory.sources[name]) for name in memory.sources},
         "lives": {name: _of_life(memory.lives[name]) for name in memory.lives},
         "place": memory.place,
@@ -237,6 +241,10 @@ def _memory(data: _Json) -> Memory:
         card=_text(data.get("card")),
         run=_text(data.get("run")),
         spoken=tuple(map(str, data.get("spoken", ()))),
+        said={
+            str(mark): {str(key): _unsaid(each) for key, each in told.items()}
+            for mark, told in data.get("said", {}).items()
+        },
         sources={str(name): _health(value) for name, value in data.get("sources", {}).items()},
         lives={
             SessionName(str(name)): _life(value) for name, value in data.get("lives", {}).items()

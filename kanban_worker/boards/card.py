@@ -142,7 +142,13 @@ def _worker(card: Card) -> str:
 def looked(card: Card | None, run: str, after: CommentId | None) -> Look:
     """A look at a card, as `Board.look` answers it."""
     comments = card.comments if card else ()
-    return Look(comments=behind(comments, after), lost=why_lost(card, run))
+    return look(comments, after, why_lost(card, run))
+
+
+def look(comments: Sequence[Comment], after: CommentId | None, lost: str) -> Look:
+    """A look at a thread."""
+    asked = next((each for each in reversed(comments) if each.id == after), None)
+    return Look(comments=behind(comments, after), asked=asked, lost=lost)
 
 
 def heard(card: Card) -> CommentId | None:

@@ -73,7 +73,7 @@ class Http:
         except MonitorError as error:
             return Unknown(str(error))
         comments = found.comments if found else ()
-        return Look(comments=card.behind(comments, after), lost=self._why_lost(found))
+        return card.look(comments, after, self._why_lost(found))
 
     def say(self, text: str) -> CommentId | None:
         """As `Board.say`."""

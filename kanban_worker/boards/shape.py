@@ -110,6 +110,9 @@ class Look:
 
     comments: tuple[Comment, ...]
     """Those behind the one that was asked about, the oldest first, our own among them."""
+    asked: Comment | None = None
+    """The one that was asked about, as it is now; None where it is not there: a board that was
+    restored from a backup has lost comments, and gives their ids to others."""
     lost: str = ""
     """Why the card is no longer this run's: `it is blocked`; empty while it is ours."""
 

@@ -63,7 +63,8 @@ def test_only_what_is_behind_a_comment_is_told(way: Way) -> None:
         ("ada", "are you there?"),
         (board.run.author, "second"),
     ]
-    assert board.look(found.comments[-1].id) == Look(comments=())
+    last = found.comments[-1]
+    assert board.look(last.id) == Look(comments=(), asked=last)
 
 
 def test_a_text_with_a_nul_or_half_a_character_is_said_without_it(way: Way) -> None:

@@ -427,6 +427,75 @@ def test_who_is_back_is_said_once_under_the_key_that_told_the_end() -> None:
     assert after.mass_terminations[saying.key].told
 
 
+class TestABoardThatWasRestored:
+    """A comment that was made is in its thread, unless the board lost it."""
+
+    def said(self, count: int = 3) -> Memory:
+        memory = unsaid(count)
+        for place, saying in enumerate(telling.due(memory, LATER), 17):
+            memory = telling.told(memory, saying, str(place), "id")
+            mark = own_words.mark("id", str(place), saying.text)
+            memory = telling.spoke(memory, mark)
+        return memory
+
+    def test_what_was_said_is_kept_with_the_mark_of_its_comment(self) -> None:
+        memory = self.said()
+
+        assert memory.unsaid == {}
+        assert [*memory.said] == [f"id:{17 + n}:D-{n:08x}" for n in range(3)]
+        assert telling.newest(memory, "id") == "id:19:D-00000002"
+        assert telling.newest(memory, "place") == telling.newest(Memory(), "id") == ""
+        assert telling.lacking(memory, "id", memory.said) is memory
+
+    def test_what_a_thread_lacks_is_said_again_once(self) -> None:
+        memory = self.said()
+        first, *lost = memory.said
+
+        again = telling.lacking(memory, "id", {first, "id:18:A-77777777", "id:19:"})
+
+        assert [*again.said] == [first]
+        assert again.spoken == (first,)
+        assert again.unsaid == {key: unsaid(3).unsaid[key] for key in ("D-00000001", "D-00000002")}
+        assert all(each.told for each in again.open.values()) is all(
+            each.told for each in memory.open.values()
+        )
+        assert telling.lacking(again, "id", {first}) is again
+        assert len(lost) == 2
+
+    def test_by_another_way_to_the_board_nothing_is_known_of_it(self) -> None:
+        memory = self.said()
+
+        assert telling.lacking(memory, "place", frozenset()) is memory
+
+    def test_what_is_being_said_again_keeps_its_comment(self) -> None:
+        memory = self.said(1)
+        (key,) = unsaid(1).unsaid
+        under_way = Unsaid(text="again", at=AT, key=key)
+
+        again = telling.lacking(replace(memory, unsaid={key: under_way}), "id", frozenset())
+
+        assert again.unsaid == {key: under_way}
+
+    def test_another_card_has_none_of_it(self) -> None:
+        assert telling.anew(self.said()).said == {}
+
+    def test_the_last_hundred_are_kept_by_their_place(self) -> None:
+        memory = Memory(unsaid=unsaid(1).unsaid)
+        (saying,) = telling.due(memory, AT)
+        for place in range(1, 121):
+            memory = telling.told(replace(memory, unsaid=unsaid(1).unsaid), saying, str(place))
+
+        assert [telling.number(each) for each in memory.said] == [*range(21, 121)]
+
+    def test_a_comment_without_an_id_cannot_be_missed(self) -> None:
+        (saying,) = telling.due(unsaid(1), AT)
+
+        assert telling.told(unsaid(1), saying, None).said == {}
+
+    def test_a_mark_that_is_none_has_no_place(self) -> None:
+        assert [telling.number(each) for each in ("", "id", "id:x:", "id:7:")] == [0, 0, 0, 7]
+
+
 def test_a_single_death_is_no_mass_termination() -> None:
     memory = unsaid(1, ended=ended("host-reboot"))
     (saying,) = telling.due(memory, AT)

@@ -97,6 +97,7 @@ MEMORIES = st.builds(
     unsaid=st.dictionaries(TEXTS, UNSAID, max_size=3),
     card=st.none() | TEXTS,
     spoken=st.lists(TEXTS).map(tuple),
+    said=st.dictionaries(TEXTS, st.dictionaries(TEXTS, UNSAID, max_size=2), max_size=2),
     sources=st.dictionaries(TEXTS, HEALTH, max_size=3),
     open=st.dictionaries(st.text(min_size=1, max_size=20), FOUND, max_size=4),
     servers=st.dictionaries(

@@ -371,13 +371,14 @@ def test_what_another_card_was_told_is_told_this_one_but_not_twice() -> None:
     assert room.said[3:] == ["[D-00000002] 3"]
 
 
-def test_a_comment_of_ours_is_known_by_its_id_also_by_the_next_process() -> None:
+def test_a_comment_of_ours_is_known_by_its_id_and_key_also_by_the_next_process() -> None:
     """Whatever became of its finding, which the ledger forgets once it is over."""
     room = Room().begin("one")
     room.goes_on(3)
     (said,) = room.pinboard.cards[CARD].comments
     room.pinboard.cards[CARD] = replace(
-        room.pinboard.cards[CARD], comments=(replace(said, body="stop"),)
+        room.pinboard.cards[CARD],
+        comments=(replace(said, body=f"{said.body.partition(' ')[0]} stop"),),
     )
     later = restarted(room)
 
