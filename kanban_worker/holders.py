@@ -28,7 +28,7 @@ _SERVER = "app-server"
 
 def of(
     kind: str,
-    adapter: Adapter,
+    adapter: Callable[[Path, Mapping[str, str]], Adapter],
     world: World,
     hooks: Hooks,
     table: Table,
@@ -38,29 +38,39 @@ def of(
 ) -> tuple[Holder, ...] | Unknown:
     """All living agents of one kind, each with what it holds.
 
-    Another user's are left out, and those started with another home than ours: what they hold
-    lies there. `home` and `environ` are our own.
+    `adapter` makes the kind's for a home and an environment: what an agent holds lies in the home
+    that it was started with, which need not be ours. `home` and `environ` are our own.
     """
     living = everywhere(kind, table, world.at)
     if isinstance(living, Unknown):
         return living
     mine = {files.real_path(str(home)), *(environ[v] for v in ENVIRONMENT if v in environ)}
     real = functools.cache(files.real_path)  # of a few homes
-    agents = [each for each in living if not _is_elsewhere(each, mine, real)]
+    homes: dict[str, list[LiveAgent]] = {}
+    for each in living:
+        theirs = each.environ["HOME"] if _is_elsewhere(each, mine, real) else ""
+        homes.setdefault(theirs, []).append(each)
     hooks.look()
-    hooked = ((agent.session, hooks.of(agent.family)) for agent in agents)
-    told = {name: one for name, one in hooked if isinstance(one, Hooked) and one.kind in {"", kind}}
-    held = adapter.conversations(agents, Seen(hooked=told, anywhere=lambda: living))
     panes = _panes(world)
-    return tuple(
-        Holder(
-            who=_who(agent.family[0].pid, table, panes),
-            directory=agent.cwd,
-            holds=held.get(agent.session),
+    found: list[Holder] = []
+    for theirs, agents in homes.items():
+        its = adapter(Path(theirs), {}) if theirs else adapter(home, environ)
+        hooked = ((agent.session, hooks.of(agent.family)) for agent in agents)
+        told = {
+            name: one for name, one in hooked if isinstance(one, Hooked) and one.kind in {"", kind}
+        }
+        held = its.conversations(agents, Seen(hooked=told, anywhere=lambda: living))
+        found += (
+            Holder(
+                who=_who(agent.family[0].pid, table, panes),
+                # Nobody takes a conversation up that lies in another home.
+                directory="" if theirs else agent.cwd,
+                holds=held.get(agent.session),
+            )
+            for agent in agents
+            if agent.family and _SERVER not in agent.argv
         )
-        for agent in agents
-        if agent.family and _SERVER not in agent.argv
-    )
+    return tuple(found)
 
 
 def everywhere(kind: str, table: Table, now: datetime) -> Sequence[LiveAgent] | Unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -108,8 +109,8 @@ class _Look:
 
     def _held(self, kind: str) -> tuple[Holder, ...] | Unknown:
         home, environ = self.settings.places.home, self.settings.environ
-        others = agents.adapter(kind, home, environ)
+        fresh = functools.partial(agents.adapter, kind)
         hooks = Hooks(str(self.settings.places.hooks))
         return holders.of(
-            kind, others, self.tick.world, hooks, self.tick.table, home=home, environ=environ
+            kind, fresh, self.tick.world, hooks, self.tick.table, home=home, environ=environ
         )

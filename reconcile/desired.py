@@ -39,11 +39,19 @@ class Entry:
     """When the last conversation in `session_id_history` was left; None where there is none."""
     other_ids: tuple[ConversationId, ...] = ()
     """The ids under `agent_identities` for this entry's own agent kind."""
+    foreign_ids: tuple[tuple[str, ConversationId], ...] = ()
+    """The ids under the keys of other agents than its own, each behind that agent's kind."""
     fresh: bool = False
     """Just edited by a person: differs from what was last seen, in a file saved moments ago.
 
     Or `terminated_at` is that fresh, whoever wrote it.
     """
+
+    @property
+    def ids(self) -> tuple[ConversationId, ...]:
+        """Every id that it records, its own first."""
+        own = () if self.own_id is None else (self.own_id,)
+        return (*own, *self.other_ids, *(each for _, each in self.foreign_ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -265,8 +265,7 @@ def may_be(entry: Entry, found: Process, kinds: Collection[str], registry: Regis
 
 
 def _held(entry: Entry, world: World) -> Iterator[Unknown]:
-    recorded = [(entry.agent or "", each) for each in (entry.own_id, *entry.other_ids) if each]
-    for one in recorded:
+    for one in entry.ids:
         if isinstance(world.holders, Unknown):
             yield world.holders
         elif holders := world.holders.get(one):

@@ -82,11 +82,12 @@ def has_exited(
     living = [inside(session, each, world) for each in session.panes if not each.dead]
     if not living or any(one.hidden or one.agent for one in living):
         return False
-    if any(_of_another(entry, session, inside(session, pane, world), world)):
+    known = sighting is not None and sighting.agent is not None
+    # What is left in a session in which the agent was seen may be anything, in any directory.
+    if not known and any(_of_another(entry, session, inside(session, pane, world), world)):
         return False
     made = entry.created_at
     same = made is not None and abs(made - session.created_at) <= CLOCK_SLACK
-    known = sighting is not None and sighting.agent is not None
     if any(_begun_anew(entry, session, pane, world)) and not (same or known):
         return False
     lost = entry.pane_pid is not None and entry.pane_pid not in _pids(session, world)

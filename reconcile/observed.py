@@ -295,7 +295,7 @@ class World:
     remembered: Mapping[ProcessId, bool | Unknown] = field(default_factory=dict)
     """Whether the tmux servers and agents that the missing ones' sightings name still run."""
     conversations: Mapping[SessionName, Conversation] = field(default_factory=dict)
-    holders: Mapping[Recorded, tuple[str, ...]] | Unknown = field(default_factory=dict)
+    holders: Mapping[ConversationId, tuple[str, ...]] | Unknown = field(default_factory=dict)
     """Who holds a recorded conversation, fit for a person; asked for entries never seen alone."""
     sharers: Mapping[SessionName, tuple[str, ...]] = field(default_factory=dict)
     """Who else holds the conversation that the agent of a session holds, fit for a person."""

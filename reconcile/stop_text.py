@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -94,7 +94,7 @@ _STRUCK_OUT = re.compile(r"~~[^~\n]+~~")
 
 
 def _own_lines(text: str) -> Iterator[str]:
-    lines = [_without_keys(line) for line in _outside_code(text)]
+    lines = list(_outside_code(map(_without_keys, text.splitlines())))
     several = sum(bool(_WORD.search(line)) for line in lines) > 1
     for line in lines:
         item = _ITEM.match(line)
@@ -110,9 +110,9 @@ def _without_keys(line: str) -> str:
     return line[keys.end() :] if keys else line
 
 
-def _outside_code(text: str) -> Iterator[str]:
+def _outside_code(lines: Iterable[str]) -> Iterator[str]:
     fence = None
-    for line in text.splitlines():
+    for line in lines:
         if mark := _FENCE.match(line):
             fence = mark[1] if fence is None else None if fence == mark[1] else fence
         elif not fence:

@@ -96,7 +96,7 @@ def _may_be(
             ids = {one}
         case _:
             ids = set()
-    if ids & {entry.own_id, *entry.other_ids}:
+    if ids.intersection(entry.ids):
         return True
     agents = [inside.agent] if isinstance(inside.agent, Agent) else []
     if entry.pane_pid not in {pane.pid, *(each.process.pid for each in agents)}:

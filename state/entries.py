@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -89,7 +89,18 @@ def _entry(row: Row) -> Entry:
         own_id=ConversationId(own) if own else None,
         own_since=_left_last(pairs),
         other_ids=(ConversationId(other),) if other else (),
+        foreign_ids=tuple(_foreign(pairs, agent)),
     )
+
+
+def _foreign(pairs: yamldata.Pairs, agent: str | None) -> Iterator[tuple[str, ConversationId]]:
+    """What is recorded for other agents: the entry's own may be missing, or written otherwise."""
+    identities = yamldata.inner(pairs, "agent_identities")
+    recorded = {kind: yamldata.inner(identities, kind) for kind in identities}
+    found = [(kind, yamldata.text(each, "session_id")) for kind, each in recorded.items()]
+    own = (key for key in pairs if key.endswith(faults.OWN_ID))
+    found += ((key.removesuffix(faults.OWN_ID), yamldata.text(pairs, key)) for key in own)
+    yield from ((kind, ConversationId(one)) for kind, one in found if one and kind != agent)
 
 
 def _said(pairs: yamldata.Pairs, key: str) -> str | None:

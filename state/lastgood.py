@@ -121,7 +121,10 @@ def cut(good: Snapshot, found: Snapshot, copy: Path) -> Cut | None:
 
 def _judged(found: Snapshot) -> dict[SessionName, Entry]:
     """The entries, but for ids that nothing is ever written for: whoever drops those mends."""
-    return {names.key(entry.name): replace(entry, other_ids=()) for entry in found.reading.entries}
+    return {
+        names.key(entry.name): replace(entry, other_ids=(), foreign_ids=())
+        for entry in found.reading.entries
+    }
 
 
 def _end(found: Snapshot) -> str:

@@ -24,7 +24,6 @@ from reconcile.observed import (
     Pane,
     Process,
     ProcessId,
-    Recorded,
     Server,
     Unknown,
     World,
@@ -92,18 +91,22 @@ def remembered(sightings: Collection[Sighting]) -> Mapping[ProcessId, bool | Unk
 class Conversations:
     """Who holds the recorded conversations of some entries, in a pane or anywhere."""
 
-    def __init__(self, holders: Holders) -> None:
-        """`holders` tells for one kind of agent what each living one of this host holds."""
-        self._holders = holders
+    def __init__(self, kinds: Iterable[str], holders: Holders) -> None:
+        """`holders` tells for one of these kinds what each living agent of this host holds."""
+        self._kinds, self._holders = frozenset(kinds), holders
         self._known: dict[str, tuple[datetime, Sequence[Holder] | Unknown]] = {}
 
     def of(
         self, entries: Iterable[Entry], world: World
-    ) -> Mapping[Recorded, tuple[str, ...]] | Unknown:
-        """By kind and id, who holds it; `Unknown` where that of one agent could not be told."""
-        wanted = {(e.agent, one) for e in entries if e.agent for one in _ids(e)}
-        found: dict[Recorded, tuple[str, ...]] = {}
-        for kind in sorted({kind for kind, _ in wanted}):
+    ) -> Mapping[ConversationId, tuple[str, ...]] | Unknown:
+        """By its id, who holds it; `Unknown` where that of one agent could not be told."""
+        recorded = [pair for entry in entries for pair in _ids(entry)]
+        wanted = {one for _, one in recorded}
+        kinds = frozenset(kind for kind, _ in recorded)
+        if not kinds <= self._kinds:  # an agent that nobody knows may be one under another name
+            kinds = self._kinds
+        found: dict[ConversationId, tuple[str, ...]] = {}
+        for kind in sorted(kinds):
             holders = self._of_kind(kind, world)
             if isinstance(holders, Unknown):
                 return holders
@@ -111,8 +114,8 @@ class Conversations:
                 if isinstance(one.holds, Unknown):  # it may be any of them
                     return one.holds
                 held = (one.holds.id,) if isinstance(one.holds, Bound) else possible(one.holds)
-                for key in {(kind, each) for each in held} & wanted:
-                    found[key] = (*found.get(key, ()), one.who)
+                for each in wanted.intersection(held):
+                    found[each] = (*found.get(each, ()), one.who)
         return found
 
     def _of_kind(self, kind: str, world: World) -> Sequence[Holder] | Unknown:
@@ -122,6 +125,8 @@ class Conversations:
         return known[1]
 
 
-def _ids(entry: Entry) -> Iterator[ConversationId]:
-    """The ids that an entry records for its agent, its own first."""
-    yield from filter(None, (entry.own_id, *entry.other_ids))
+def _ids(entry: Entry) -> Iterator[tuple[str, ConversationId]]:
+    """The ids that an entry records, for its own agent and for others."""
+    own = filter(None, (entry.own_id, *entry.other_ids))
+    yield from ((entry.agent or "", each) for each in own)
+    yield from entry.foreign_ids

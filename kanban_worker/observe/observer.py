@@ -104,7 +104,7 @@ class Observer:
         """The process table of the last look, where it had to be read."""
         self._boot = processes.boot()  # which outlives this process
         self._server_processes: Mapping[Server, ProcessId] = {}
-        self._conversation_holders = missing.Conversations(self._holders)
+        self._conversation_holders = missing.Conversations(adapters, self._holders)
         self._last: _Insides | None = None
         self._last_hold: _Hold | None = None
 
@@ -300,7 +300,7 @@ class Observer:
         """Asked of an adapter of its own: the tick's knows the agents of panes alone."""
         if kind not in self.adapters:
             return ()
-        fresh = agents.adapter(kind, Path(self._home), self._environ)
+        fresh = functools.partial(agents.adapter, kind)
         home, environ = Path(self._home), self._environ
         return holders.of(kind, fresh, world, self._hooks, self.table, home=home, environ=environ)
 

@@ -140,11 +140,18 @@ class TestAnotherLookOnTheSameHost:
         assert f"{API}: not listed by tmux, but " in found.err
         assert "status: running" in desk.registry.read_text()
 
-    def test_never_seen_it_is_not_gone_while_its_conversation_is_held(self, desk: Desk) -> None:
+    @pytest.mark.parametrize("home", ["the monitor's", "another"])
+    @pytest.mark.parametrize("agent", ["claude", "null", "Claude", "claude-code"])
+    def test_never_seen_it_is_not_gone_while_its_conversation_is_held(
+        self, desk: Desk, home: str, agent: str
+    ) -> None:
+        """As root's monitor sees a user's agents; an entry may name its agent as it likes."""
         conversation = "11111111-0000-4000-8000-00000000000a"
         options = ("--session", conversation, "--prompted")
-        desk.starts("by-hand", agent="claude", options=options)
-        desk.write(desk.entry(API, claude_session_id_own=conversation))
+        other = {"HOME": str(desk.fence.root / "other")} if home == "another" else {}
+        folder = desk.workspace("by-hand")
+        desk.fleet.start("by-hand", agent="claude", cwd=folder, options=options, environ=other)
+        desk.write(desk.entry(API, agent=agent, claude_session_id_own=conversation))
 
         found = desk.once()
 

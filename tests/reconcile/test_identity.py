@@ -381,6 +381,13 @@ NO_AGENT_SEEN = replace(SIGHTING, agent=None)
             NO_AGENT_SEEN,
             id="the pane is no more, and another one is dead",
         ),
+        pytest.param(
+            LOST,
+            AWAY,
+            look(replace(RUNS_EDITOR, process=ELSEWHERE)),
+            SIGHTING,
+            id="it was seen, and what is left works elsewhere",
+        ),
     ],
 )
 def test_an_agent_has_exited_when(
@@ -439,7 +446,7 @@ def test_an_agent_has_exited_when(
             id="the pane is another one, and nobody wrote down of which session",
         ),
         pytest.param(
-            LOST, AWAY, look(replace(RUNS_SHELL, process=ELSEWHERE)), SIGHTING, id="it is elsewhere"
+            LOST, AWAY, look(replace(RUNS_SHELL, process=ELSEWHERE)), None, id="it is elsewhere"
         ),
     ],
 )

@@ -661,13 +661,13 @@ def test_a_clock_that_was_set_is_no_reboot_while_the_server_answers_and(
             replace(GONE, others={"/o": BLIND}), ENTRY, BLIND.why, id="another could not be asked"
         ),
         pytest.param(
-            replace(GONE, holders={("claude", OWN): ("process 7", "process 8")}),
+            replace(GONE, holders={OWN: ("process 7", "process 8")}),
             ENTRY,
             "its conversation is held by process 7",
             id="a living process holds its conversation",
         ),
         pytest.param(
-            replace(GONE, holders={("claude", NEXT): ("process 7",)}),
+            replace(GONE, holders={NEXT: ("process 7",)}),
             replace(ENTRY, other_ids=(NEXT,)),
             "its conversation is held by process 7",
             id="a living process holds another conversation that it has",

@@ -509,16 +509,13 @@ def test_a_word_is_seen_through_a_character_that_nobody_sees(unseen: str) -> Non
     assert stop.asks_to_stop(f"st{unseen}op")
 
 
-@given(
-    known=st.sampled_from(phrases()),
-    key=st.sampled_from(["[B-6a151076] ", "[A-3f2a91c4]: ", "- [D-00000000] ", "[S-77aa01b2]\n"]),
+@pytest.mark.parametrize(
+    "key", ["[B-6a151076] ", "[A-3f2a91c4]: ", "- [D-00000000] ", "[S-77aa01b2]\n"]
 )
-def test_a_findings_key_in_front_of_it_changes_nothing(
-    known: tuple[str, Reading, str], key: str
-) -> None:
-    _, reading, phrase = known
+def test_a_findings_key_in_front_of_it_changes_nothing(key: str) -> None:
+    wrong = [phrase for _, reading, phrase in phrases() if stop.read(key + phrase) is not reading]
 
-    assert stop.read(key + phrase) is reading
+    assert wrong == []
 
 
 @pytest.mark.parametrize("table", TABLES)

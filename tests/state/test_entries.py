@@ -54,6 +54,7 @@ def test_an_entry_has_every_value_and_ids_are_the_text_that_was_written() -> Non
             pane_cwd="/home/u/x",
             own_id="0123",
             other_ids=("87e10000",),
+            foreign_ids=(("agy", "other"), ("agy", "never mind")),
         ),
     )
     assert read(WHOLE).faults == ()

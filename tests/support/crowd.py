@@ -54,7 +54,10 @@ def gather(fleet: Fleet, home: Path, count: int) -> Crowd:
     fleet.tmux("kill-session", "-t", "=keeper")
     registry = home / "agent-sessions.yaml"
     rows = fleet.tmux(
-        "list-panes", "-a", "-F", "#{session_name} #{pane_pid} #{session_created} #{session_path}"
+        "list-panes",
+        "-a",
+        "-F",
+        "#{session_name} #{pane_pid} #{session_created} #{pane_current_path}",
     )
     entries = [_entry(home, *row.split()) for row in rows.splitlines()]
     registry.write_text("version: 1\nsessions:\n" + "".join(entries), "utf-8")

@@ -28,12 +28,18 @@ SUITE: Mapping[str, str] = {
     "tests/worker/test_servers.py": "which servers are found",
     "tests/worker/test_observe.py": "a whole look",
     "tests/worker/test_processes.py": "what runs in a pane",
-    "tests/e2e/test_four_classes.py": "the four drift classes, with the command line",
-    "tests/faults/test_tmux_odd_names.py": "directories and names that are no plain text",
+    "tests/worker/test_doctor.py": "what is asked of agents that live in panes",
+    "tests/worker/test_plugin.py": "the tools, in a Hermes of its own",
+    "tests/e2e": "every command, and the worker on its card",
+    "tests/faults/test_elsewhere.py": "looked at from another host or container",
+    "tests/faults/test_flap.py": "sessions that come and go",
     "tests/faults/test_reused.py": "panes and sessions that are made anew",
+    "tests/faults/test_storm.py": "servers that end with all their sessions",
+    "tests/faults/test_tmux_errors.py": "everything that tmux may answer instead",
+    "tests/faults/test_tmux_odd_names.py": "directories and names that are no plain text",
 }
-"""The files, and why their result may depend on the version. The rest of the suite reads tmux
-through these same functions alone."""
+"""The files that drive tmux, but for those that cost hours and differ from these in other things
+than tmux: they kill the worker at every call, fill disks, set clocks or count ten thousand ticks."""
 
 BEGIN, END = "<!-- tmux: begin -->", "<!-- tmux: end -->"
 

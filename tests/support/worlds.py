@@ -260,10 +260,10 @@ def _listings(socket: str, sessions: list[Session]) -> SearchStrategy[Listing]:
 @st.composite
 def _holders(
     draw: DrawFn, held: Iterable[Conversation], recorded: Collection[Recorded]
-) -> Mapping[Recorded, tuple[str, ...]]:
+) -> Mapping[ConversationId, tuple[str, ...]]:
     """Whoever holds a recorded conversation in a session, and perhaps others."""
     ids = {each.id for each in held if isinstance(each, Bound)}
-    return {one: ("a process",) for one in sorted(recorded) if one[1] in ids or draw(RARELY)}
+    return {one: ("a process",) for _, one in sorted(recorded) if one in ids or draw(RARELY)}
 
 
 @st.composite

@@ -267,4 +267,4 @@ def test_a_stand_in_under_another_name_says_how_it_is_started(fence: fences.Fenc
     done = subprocess.run(run, cwd=fence.home, capture_output=True, text=True, check=False)
 
     assert done.returncode == 64
-    assert "start it as one of ['agy', 'claude', 'codex']" in done.stderr
+    assert "start it as one of ['agy', 'claude', 'codex', 'gemini']" in done.stderr
