@@ -136,6 +136,8 @@ class Sighting:
     conversation: ConversationId | None = None
     """What that process was last proven to hold, and what proved it."""
     proof: Proof | None = None
+    likely: ConversationId | None = None
+    """What it probably held, where nothing proved one."""
 
     def is_of(self, pid: int) -> bool:
         """Whether a recorded pid is that of the pane or the agent that was seen."""

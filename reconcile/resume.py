@@ -16,6 +16,7 @@ from reconcile import gone, identity
 from reconcile.desired import RUNNING, TERMINATED, Entry
 from reconcile.drift import Drift, DriftClass
 from reconcile.location import Disputed, How, Located, Sessions
+from reconcile.memory import Sighting
 from reconcile.observed import (
     Ambiguous,
     Answer,
@@ -183,7 +184,7 @@ def _reasons(
     if how is None:
         yield f"it is not known to have ended (the registry says: {entry.status or 'nothing'})"
     yield _alive(entry, world, sessions)
-    yield _unrecorded(entry)
+    yield _unrecorded(entry, sessions.sighting(entry))
     yield no_place(directory_of(entry))
     if looked is None or entry.own_id is None:
         yield f"how to resume a conversation of {entry.agent} is not known"
@@ -214,14 +215,16 @@ def _alive(entry: Entry, world: World, sessions: Sessions) -> Reason:
     return next((answer for answer in world.tmux.values() if isinstance(answer, Unknown)), None)
 
 
-def _unrecorded(entry: Entry) -> Reason:
+def _unrecorded(entry: Entry, seen: Sighting | None) -> Reason:
     if entry.agent is None:
         return "its agent is not recorded"
     if entry.own_id is None:
         key = f"{entry.agent}_session_id_own"
         if entry.other_ids:
             return f"{key} is empty, and the id under agent_identities is not proven to be its own"
-        return f"the id of its conversation is not recorded ({key})"
+        why = f"the id of its conversation is not recorded ({key})"
+        likely = seen.likely if seen else None
+        return f"{why}: it was probably {likely}, which nothing proves" if likely else why
     return None
 
 

@@ -20,6 +20,7 @@ from reconcile.observed import (
     PlaceId,
     ProcessId,
     Session,
+    Unproven,
     World,
 )
 from reconcile.proofs import is_at_least
@@ -110,8 +111,11 @@ def _holding(seen: Sighting, session: Session, world: World, known: Sighting | N
     if isinstance(held, Bound) and held.written and _is_as_good(held, known):
         return replace(seen, conversation=held.id, proof=held.proof)
     if known is not None:
-        return replace(seen, conversation=known.conversation, proof=known.proof)
-    return seen
+        seen = replace(
+            seen, conversation=known.conversation, proof=known.proof, likely=known.likely
+        )
+    likely = held.likely if isinstance(held, Unproven) else None
+    return replace(seen, likely=likely or seen.likely)
 
 
 def of_process(before: Sighting | None, agent: ProcessId | None, world: World) -> Sighting | None:

@@ -172,6 +172,7 @@ def _of_sighting(seen: Sighting) -> Mapping[str, object]:
         "environ": dict(seen.environ),
         "conversation": seen.conversation,
         "proof": seen.proof,
+        "likely": seen.likely,
     }
 
 
@@ -192,6 +193,7 @@ def _sighting(data: _Json) -> Sighting:
         environ={str(name): str(value) for name, value in data["environ"].items()},
         conversation=_conversation(data["conversation"]),
         proof=None if proof is None else Proof(proof),
+        likely=_conversation(data.get("likely")),
     )
 
 

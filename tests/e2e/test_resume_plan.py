@@ -236,6 +236,30 @@ def test_the_server_that_codex_leaves_behind_does_not(desk: Desk) -> None:
                 fences.end(child)
 
 
+def test_what_was_likely_while_it_lived_is_a_word_and_never_a_command(desk: Desk) -> None:
+    """Codex with its daemon: nothing proves which thread a pane has."""
+    desk.write(*desk.starts(CODEX, agent="codex", options=("--prompted",)))
+    desk.once()
+    (rollout,) = (desk.fence.home / ".codex").rglob("rollout-*.jsonl")
+    thread = rollout.stem[-36:]
+    (row,) = desk.run("status", "--json").rows
+    assert row["id"] == f"{thread[:4]}…{thread[-4:]}?"
+    desk.fleet.start("keeps-the-server", agent="sleep")
+    desk.fleet.kill(CODEX)
+    desk.once()
+
+    (told,) = plan(desk)
+
+    assert told["command"] is None
+    assert told["why"] == (
+        "the id of its conversation is not recorded (codex_session_id_own): "
+        f"it was probably {thread}, which nothing proves"
+    )
+    assert thread not in desk.registry.read_text()
+    script = desk.run("resume-plan", "--tmux").out
+    assert all(line.startswith("#") for line in script.splitlines() if thread in line)
+
+
 def test_an_agent_of_another_home_does_not(desk: Desk) -> None:
     entry = lives(desk, CODEX)
     aged(desk)

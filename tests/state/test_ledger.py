@@ -80,6 +80,7 @@ SIGHTINGS = st.builds(
     environ=st.dictionaries(TEXTS, TEXTS, max_size=2),
     conversation=st.none() | TEXTS.map(ConversationId),
     proof=st.none() | st.sampled_from(Proof),
+    likely=st.none() | TEXTS.map(ConversationId),
 )
 NAMES = st.frozensets(TEXTS.map(SessionName), max_size=2)
 MASS_TERMINATIONS = st.builds(

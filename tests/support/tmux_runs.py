@@ -38,8 +38,8 @@ SUITE: Mapping[str, str] = {
     "tests/faults/test_tmux_errors.py": "everything that tmux may answer instead",
     "tests/faults/test_tmux_odd_names.py": "directories and names that are no plain text",
 }
-"""The files that drive tmux, but for those that cost hours and differ from these in other things
-than tmux: they kill the worker at every call, fill disks, set clocks or count ten thousand ticks."""
+"""What drives tmux, but for the rest of the fault suite, which is about other things: the worker
+killed at every call, full disks, clocks that are set, ten thousand ticks."""
 
 BEGIN, END = "<!-- tmux: begin -->", "<!-- tmux: end -->"
 
