@@ -8,7 +8,7 @@ from datetime import datetime
 from kanban_worker import resuming
 from kanban_worker.config import Settings
 from kanban_worker.tick import Tick
-from reconcile import location, names, telling
+from reconcile import location, names, telling, wording
 from reconcile.drift import DriftClass
 from reconcile.observed import SessionName
 from reconcile.plan import Action, Decision
@@ -50,7 +50,7 @@ def _lines(
     if ended:
         yield _ended(decision, tick, before)
     if command:
-        yield f"Resume: {command}"
+        yield f"Resume: {wording.code(command)}"
 
 
 def _ended(decision: Decision, tick: Tick, before: Tick | None) -> str:

@@ -329,6 +329,25 @@ class Tenure:
                     found[saying.key] = there[0]
         return found
 
+    def answer_stop(self, text: str) -> None:
+        """Makes what comes of a stop the thread's last comment, once. Raises Lost.
+
+        Where that fails the card is blocked all the same, and its event has the reason.
+        """
+        text = own_words.plain(text)
+        if self._board.says_why:
+            return
+        thread = self._behind(START)
+        said = () if isinstance(thread, Unknown) else [each.body for each in thread.comments]
+        if isinstance(thread, Unknown) or self._board.kept(text) in said:
+            return
+        try:
+            self._board.say(text)
+        except Lost:
+            raise
+        except MonitorError as error:
+            self._trouble("stop", f"the stop is not answered: {error}")
+
     def beat(self, note: Callable[[], str], *, every: float) -> None:
         """Sends a heartbeat when one is due. Raises Lost."""
         now = self._timer()

@@ -259,6 +259,7 @@ class Watch:
     def _finish(self, end: End, run: Run) -> End:
         """The last words, and the card left to people. Raises Lost."""
         if end.how is Ending.STOPPED:  # a person waits; what is unsaid is kept for the next run
+            self._tenure.answer_stop(f"blocked: {end.why}")
             return replace(end, blocked=self._block(end.why))
         if end.how is Ending.SIGNALLED:
             boards.hurry(os.environ)
@@ -267,7 +268,7 @@ class Watch:
         self._tenure.beat_now(self._note())
         if end.how is Ending.ELAPSED and run.adopted:
             return end  # whoever runs this again and again has the card, and keeps it
-        blocked = self._block(f"{end.why}; to go on: hermes kanban unblock {run.card}")
+        blocked = self._block(f"{end.why}; to go on: `hermes kanban unblock {run.card}`")
         return replace(end, blocked=blocked)
 
     def _block(self, reason: str) -> bool:

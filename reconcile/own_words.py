@@ -41,6 +41,11 @@ def comment(key: str, text: str) -> str:
     return f"[{key}]\n> " + text.replace("\n", "\n> ")
 
 
+def plain(text: str) -> str:
+    """What is said under no key: a quotation, where it would read like a request."""
+    return text if stop.read(text) is Reading.NONE else "> " + text.replace("\n", "\n> ")
+
+
 def mark(kind: str, comment: str, body: str) -> str:
     """What tells a comment of ours from any other: its id, of a kind of ids, and its key.
 

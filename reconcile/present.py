@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconcile import gone, identity, ids, names, restarts
+from reconcile import gone, identity, ids, names, restarts, wording
 from reconcile.case import Case, Finding, Later
 from reconcile.drift import Drift, Notice, NoticeKind
 from reconcile.location import How, Located
@@ -76,9 +76,10 @@ def risen(case: Case, session: Session) -> Iterator[Finding]:
     if ended and -identity.CLOCK_SLACK <= case.world.at - ended <= case.policy.grace:
         yield Later(ended + case.policy.grace)
     else:
+        adopt = f"agent-sessions adopt {shlex.quote(case.entry.name)}"
         text = (
             f"registered as terminated, but its session is alive (pane process {pane.pid}); "
-            f"if it is the entry's own: agent-sessions adopt {shlex.quote(case.entry.name)}"
+            f"if it is the entry's own: {wording.code(adopt)}"
         )
         yield case.notice(NoticeKind.ALIVE, text, session.created_at)
 

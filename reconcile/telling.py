@@ -291,7 +291,7 @@ def _listed(several: Mapping[str, Unsaid], at: datetime) -> Iterator[str]:
         yield from (f"  {detail}" for detail in details if len(detail) <= LONGEST_LISTED)
     more = len(several) - LISTED
     if more > 0:
-        yield f"- and {more} more: agent-sessions status"
+        yield f"- and {more} more: `agent-sessions status`"
 
 
 def _line(unsaid: Unsaid, at: datetime, longest: int) -> str:

@@ -75,6 +75,13 @@ def safe(text: str, limit: int) -> str:
     return _cut(defang(redact(_flat(text))), limit)
 
 
+def code(command: str) -> str:
+    """A command as Markdown's code, whatever backticks are in it."""
+    longest = max(map(len, re.findall("`+", command)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{command}{space}{fence}"
+
+
 def one_line(text: str, limit: int) -> str:
     """The text without line breaks and unseen characters, cut to `limit` (at least 1)."""
     return _cut(_flat(text), limit)

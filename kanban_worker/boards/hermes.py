@@ -30,6 +30,7 @@ class Hermes:
     """A card by Hermes' own code, in this process."""
 
     ids = "id"
+    says_why = False
     pause = 1.0
     """A look costs 1 to 2 ms."""
 

@@ -59,6 +59,7 @@ class HermesCli:
     """A card by the `hermes` program."""
 
     ids = "place"
+    says_why = True
     pause = 3.0
     """A look starts Hermes: 0.3 s of a core."""
 

@@ -27,6 +27,7 @@ class Http:
     """A card by a Hermes server."""
 
     ids = "id"
+    says_why = False
     pause = 2.0
 
     def __init__(self, address: Address) -> None:

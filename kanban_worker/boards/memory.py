@@ -93,6 +93,7 @@ class Memory:
     """The way to a card of a `Pinboard`."""
 
     ids = "id"
+    says_why = False
     pause = 0.2
 
     def __init__(self, address: Address, pinboard: Pinboard | None = None) -> None:

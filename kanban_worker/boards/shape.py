@@ -125,6 +125,10 @@ class Board(Protocol):
         """What kind of ids comments have here: an id of one kind means nothing in another."""
 
     @property
+    def says_why(self) -> bool:
+        """Whether `block` says its reason as a comment, too."""
+
+    @property
     def pause(self) -> float:
         """Seconds between two looks that this way can bear: at most 3, to obey a stop in 5."""
 

@@ -143,7 +143,7 @@ def test_a_terminated_entry_whose_session_is_alive_is_told_when(
     message = (
         "lab-x-creator-claude: registered as terminated, "
         f"but its session is alive (pane process {PID}); "
-        "if it is the entry's own: agent-sessions adopt lab-x-creator-claude"
+        "if it is the entry's own: `agent-sessions adopt lab-x-creator-claude`"
     )
     assert [notice.message for notice in found.notices] == [message] * told
 

@@ -286,7 +286,7 @@ def test_a_digest_lists_so_many_and_counts_the_rest() -> None:
 
     assert whole.text.splitlines()[-1] == "- [D-00000063] number 99"
     assert one_more.text.splitlines()[1:-1] == whole.text.splitlines()[1:]
-    assert one_more.text.splitlines()[-1] == "- and 1 more: agent-sessions status"
+    assert one_more.text.splitlines()[-1] == "- and 1 more: `agent-sessions status`"
     assert len(one_more.ids) == 101
 
 

@@ -335,3 +335,11 @@ def test_a_long_text_is_read_as_well(piece: str) -> None:
 
     assert len(wording.safe("http://" + text, 99)) <= 99
     assert len(wording.safe("-----BEGIN PRIVATE KEY-----" + text, 99)) <= 99
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("ls", "`ls`"), ("echo `id`", "`` echo `id` ``"), ("a``b`", "``` a``b` ```")],
+)
+def test_a_command_is_code_whatever_is_in_it(command: str, code: str) -> None:
+    assert wording.code(command) == code

@@ -732,3 +732,31 @@ def test_a_block_whose_answer_was_lost_is_looked_for_until_the_board_can_be_seen
 
     assert room.tenure.block("over", patience=lambda: 60, sleep=sleep)
     assert room.board.blind == 0  # type: ignore[attr-defined]
+
+
+class TestTheAnswerToAStop:
+    WHY = "blocked: stop-requested by ann at 2026-11-20T17:45:12Z"
+
+    def test_is_the_threads_last_comment_once(self) -> None:
+        room = Room().begin()
+
+        room.tenure.answer_stop(self.WHY)
+        room.tenure.answer_stop(self.WHY)
+
+        assert room.said == [self.WHY]
+
+    def test_is_never_a_request_itself(self) -> None:
+        room = Room().begin()
+
+        room.tenure.answer_stop("blocked: stop-requested by please stop at 2026-11-20T17:45:12Z")
+
+        assert room.said[0].startswith("> blocked: ")
+
+    def test_is_left_out_where_the_board_cannot_be_reached(self) -> None:
+        room = Room().begin()
+        room.pinboard.down = "no route to host"
+
+        room.tenure.answer_stop(self.WHY)
+
+        room.pinboard.down = ""
+        assert room.said == []
