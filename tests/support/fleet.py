@@ -103,10 +103,17 @@ class Fleet:
             retry_until(lambda: self._turn(name) != before, what=f"an answer to {line!r}")
 
     def kill(self, name: str) -> None:
-        """Kill a session and wait until the processes of its panes are gone."""
-        panes = self._panes(name)
+        """Kill a session and wait until the processes of its panes are gone.
+
+        After the last one also until the server is: a client that reaches one on its way out gets
+        no answer (tmux 3.2a: "server exited unexpectedly").
+        """
+        ending = self._panes(name)
+        last = len(self.tmux("list-sessions").splitlines()) == 1
+        if last and self._server and self.tmux("show-options", "-sv", "exit-empty") == "on":
+            ending.append(self._server)
         self.tmux("kill-session", "-t", f"={name}")
-        fences.wait_for_end(panes)
+        fences.wait_for_end(ending)
 
     def rename(self, old: str, new: str) -> None:
         """Rename a session."""

@@ -735,7 +735,7 @@ class TestShown:
 
         def filled() -> Shown | None:
             found = Tmux().shown([(path, "%1")], text=True)[path, "%1"]
-            return found if len(found.text) > 60_000 else None
+            return found if len(found.text) >= 64 * 1024 else None
 
         found = retry_until(filled, what="a full pane")
         assert found is not None
