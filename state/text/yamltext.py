@@ -1,15 +1,13 @@
 """From YAML text to a tree of nodes. No I/O.
 
-Built from ruamel.yaml's parser events: half the cost of a load, exact positions,
-and scalars stay the text that was written, so that an id such as `87e10000` or
-`0123` remains what it is.
+Built from parser events: half the cost of a load, exact positions, and scalars stay the text that
+was written, so that an id such as `87e10000` or `0123` remains what it is.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -22,21 +20,16 @@ from ruamel.yaml.events import (
 )
 
 from state.errors import MustMend
-from state.text import scalars
+from state.text import scalars, yamlevents
+from state.text.yamlevents import DEEPEST, Event
 from state.text.yamlnodes import Alias, List, Map, Node, Scalar, Target, Tree, target
-
-_Event = Any
-"""ruamel.yaml leaves the attributes of its events untyped."""
-
-DEEPEST: Final = 64
-"""Levels of nesting, aliases followed, beyond which a text is refused."""
 
 
 def parse(text: str, source: str) -> Tree:
     """Raises MustMend, with line and column, for anything that is not one sound document."""
     composer = _Composer(text, source)
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        for event in yamlevents.of(text):
             composer.take(event)
     except YAMLError as error:
         raise _unparsable(error, text, source) from None
@@ -99,7 +92,7 @@ class _Open:
 
     __slots__ = ("deep", "keys", "nodes", "start")
 
-    def __init__(self, start: _Event) -> None:
+    def __init__(self, start: Event) -> None:
         self.start = start
         self.nodes: list[Node] = []
         self.keys: set[str] = set()
@@ -117,7 +110,7 @@ class _Composer:
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Target, int] | None] = {}
 
-    def take(self, event: _Event) -> None:
+    def take(self, event: Event) -> None:
         kind = type(event)
         if kind is ScalarEvent:
             self._scalar(event)
@@ -130,12 +123,12 @@ class _Composer:
         elif kind is DocumentStartEvent:
             self._document(event)
 
-    def _document(self, event: _Event) -> None:
+    def _document(self, event: Event) -> None:
         self._documents += 1
         if self._documents > 1:
             raise self._at(event, "a second document begins", "Keep one document")
 
-    def _scalar(self, event: _Event) -> None:
+    def _scalar(self, event: Event) -> None:
         mark = event.start_mark
         node = Scalar(
             event.value if event.value.isascii() else _joined(event.value),
@@ -151,14 +144,14 @@ class _Composer:
             self._anchors[node.anchor] = (node, 0)
         self._put(node, 0)
 
-    def _start(self, event: _Event) -> None:
+    def _start(self, event: Event) -> None:
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if len(self._open) >= DEEPEST:
             raise self._at(event, f"nested deeper than {DEEPEST} levels", MEND_LINE)
         self._open.append(_Open(event))
 
-    def _end(self, event: _Event) -> None:
+    def _end(self, event: Event) -> None:
         done = self._open.pop()
         start, mark = done.start, done.start.start_mark
         tag = None if start.tag is None else str(start.tag)
@@ -180,7 +173,7 @@ class _Composer:
             self._anchors[start.anchor] = (node, done.deep)
         self._put(node, done.deep)
 
-    def _alias(self, event: _Event) -> None:
+    def _alias(self, event: Event) -> None:
         name, mark = event.anchor, event.start_mark
         if name not in self._anchors:
             raise self._at(event, f'"*{name}" refers to nothing', "Write its anchor before it")
@@ -213,6 +206,6 @@ class _Composer:
             raise mend(self.source, node.line, node.column, seen, "Keep one of the two lines")
         parent.keys.add(found.value)
 
-    def _at(self, event: _Event, seen: str, todo: str) -> MustMend:
+    def _at(self, event: Event, seen: str, todo: str) -> MustMend:
         mark = event.start_mark
         return mend(self.source, mark.line + 1, mark.column + 1, seen, todo)
