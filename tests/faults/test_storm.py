@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+import commandline
 import crowd
 import fences
 import hermes
@@ -104,7 +106,7 @@ def harbour(fence: Fence, fleet: Fleet, count: int, monkeypatch: pytest.MonkeyPa
 def check_recipes(said: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """Each session that is listed has the line that resumes its own conversation there."""
     known = {
-        f"  Resume: cd {each['workspace']} && claude --resume {each['claude_session_id_own']}"
+        f"  Resume: `cd {each['workspace']} && claude --resume {each['claude_session_id_own']}`"
         for each in entries
     }
     lines = said.splitlines()
@@ -142,8 +144,38 @@ def test_the_only_session_and_its_server_are_held_too_and_said_as_one_death(
     found, ended, resume = said.splitlines()
     assert found.endswith("Marked terminated.")
     assert re.fullmatch(r"Ended before \S+ \S+: tmux-server-died\.", ended)
-    assert resume.startswith("Resume: cd ~/lab/project-0000 && claude --resume ")
+    assert resume.startswith("Resume: `cd ~/lab/project-0000 && claude --resume ")
     figure("storm", f"{count}, server killed: {len(harbour.said)} comment")
+
+
+def test_a_stop_is_obeyed_within_5_s_while_500_deaths_are_written(
+    fence: Fence, fleet: Fleet, figure: Callable[[str, str], None]
+) -> None:
+    """What was unsaid then is said by the next run, once."""
+    many, home = crowd.gather(fleet, fence.home, 500), hermes.Home(fence.root / "hermes")
+    card = home.create_card()
+    environ = many.environ | home.variables
+    words = ("work", card, "--interval", "2")
+    with commandline.running(fence.root / "work", *words, environ=environ) as worker:
+        retry_until(lambda: "heartbeat" in home.kinds(card), what="a heartbeat")
+        (ledger,) = (many.home / ".cache").rglob("*.state")
+        fleet.kill_server(signal.SIGKILL)
+        retry_until(lambda: '"unsaid": {}' not in ledger.read_text(), what="what is to be written")
+
+        home.comment(card, "stop")
+        asked = time.monotonic()
+        done = worker.result()
+
+    took = time.monotonic() - asked
+    assert took < 5
+    assert (done.status, home.status(card)) == (0, "blocked")
+    home.unblock(card)
+    assert commandline.run("work", card, "--for", "3", environ=environ).status == 0
+    said = [text for _, text in home.thread(card) if text.startswith("[S-")]
+    assert len(said) == 1
+    assert "500 running sessions ended together: tmux-server-died" in said[0]
+    assert many.registry.read_text().count("status: terminated") == 500
+    figure("storm", f"500, a stop while they are written: obeyed after {took:.1f} s")
 
 
 def test_a_reboot_is_one_comment_that_names_it(
