@@ -18,7 +18,7 @@ from reconcile import names, resume
 from reconcile.desired import Entry
 from reconcile.location import Sessions
 from reconcile.observed import Unknown
-from reconcile.resume import Holder, Looked, Resumption
+from reconcile.resume import Holders, Looked, Resumption
 from state import paths
 
 
@@ -31,13 +31,12 @@ def plan(
     """
     look = _Look(settings=settings, tick=tick, sessions=tick.sessions())
     drifts = [decision.drift for decision in tick.report.decisions]
+    recorders = resume.recorders(tick.registry.entries)
     for entry in tick.registry.entries:
         how = resume.ended(entry, drifts) or resume.left(entry, tick.world, look.sessions)
         if how if asked is None else names.key(entry.name) in asked:
             looked = look.at(entry)
-            yield resume.decide(
-                entry, how, looked, tick.registry.entries, tick.world, look.sessions
-            )
+            yield resume.decide(entry, how, looked, recorders, tick.world, look.sessions)
 
 
 def shell(each: Resumption) -> str | None:
@@ -59,7 +58,7 @@ class _Look:
     tick: Tick
     sessions: Sessions
     _adapters: dict[tuple[str, object], Adapter] = field(default_factory=dict)
-    _holders: dict[str, tuple[Holder, ...] | Unknown] = field(default_factory=dict)
+    _holders: dict[str, Holders | Unknown] = field(default_factory=dict)
 
     def at(self, entry: Entry) -> Looked | None:
         """What is there of one session; None where there is nothing to look for."""
@@ -107,10 +106,11 @@ class _Look:
             self._adapters[key] = agents.adapter(kind, self.settings.places.home, environ)
         return self._adapters[key]
 
-    def _held(self, kind: str) -> tuple[Holder, ...] | Unknown:
+    def _held(self, kind: str) -> Holders | Unknown:
         home, environ = self.settings.places.home, self.settings.environ
         fresh = functools.partial(agents.adapter, kind)
         hooks = Hooks(str(self.settings.places.hooks))
-        return holders.of(
+        found = holders.of(
             kind, fresh, self.tick.world, hooks, self.tick.table, home=home, environ=environ
         )
+        return found if isinstance(found, Unknown) else resume.holders(found)

@@ -26,6 +26,7 @@ from reconcile.observed import (
     ConversationId,
     Listing,
     Missing,
+    Recorded,
     Session,
     SessionName,
     Unknown,
@@ -56,6 +57,36 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holders:
+    """Who holds what, of all living agents of one kind. Ids are without case."""
+
+    certain: Mapping[str, str] = field(default_factory=dict)
+    """By id, whoever is proven to hold it."""
+    possible: Mapping[str, str] = field(default_factory=dict)
+    """By id, whoever may hold it."""
+    unsure: Mapping[str, str] = field(default_factory=dict)
+    """By directory, an agent of which nobody can tell what it holds."""
+    hidden: Unknown | None = None
+    """Why what one of them holds could not be looked at."""
+
+
+def holders(found: Iterable[Holder]) -> Holders:
+    """Of several that tell the same, the first one counts."""
+    certain, may, unsure = dict[str, str](), dict[str, str](), dict[str, str]()
+    hidden: Unknown | None = None
+    for one in found:
+        if isinstance(one.holds, Unknown):
+            hidden = hidden or Unknown(f"what {one.who} holds: {one.holds.why}")
+        elif isinstance(one.holds, Bound):
+            certain.setdefault(one.holds.id.casefold(), one.who)
+        else:
+            unsure.setdefault(one.directory, one.who)
+            for each in possible(one.holds):
+                may.setdefault(each.casefold(), one.who)
+    return Holders(certain=certain, possible=may, unsure=unsure, hidden=hidden)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What was found outside for one ended session's directory and id."""
 
@@ -67,7 +98,7 @@ class Looked:
     command: tuple[str, ...] | None
     environ: Mapping[str, str] = field(default_factory=dict)
     """The variables that its agent was last seen with, where they are not ours."""
-    holders: Sequence[Holder] | Unknown
+    holders: Holders | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +179,14 @@ def decide(
     entry: Entry,
     how: Ended | None,
     looked: Looked | None,
-    entries: Iterable[Entry],
+    recorders: Mapping[Recorded, Sequence[SessionName]],
     world: World,
     sessions: Sessions,
 ) -> Resumption:
     """The command for one session, or the first reason against it.
 
     `how` is what `ended` said; `looked` is None for an agent that nobody knows how to look at,
-    or when there was nothing to look for; `entries` are all that the registry has.
+    or when there was nothing to look for; `recorders` is what that function says of the registry.
     """
     reasons = _reasons(entry, how, looked, world, sessions)
     why = next((reason for reason in reasons if reason is not None), None)
@@ -165,7 +196,7 @@ def decide(
         directory=directory_of(entry),
         command=looked.command if looked and why is None else None,
         environ=looked.environ if looked else {},
-        note=_shared(entry, entries),
+        note=_shared(entry, recorders),
         why=f"could not look: {why.why}" if isinstance(why, Unknown) else why,
         blind=blind,
         ended=how,
@@ -239,18 +270,19 @@ def no_place(directory: str | None) -> str | None:
     return None
 
 
-def _shared(entry: Entry, entries: Iterable[Entry]) -> str:
-    """What to know of an id that other entries record too: whoever holds it is asked for apart.
+def recorders(entries: Iterable[Entry]) -> Mapping[Recorded, Sequence[SessionName]]:
+    """By agent and id, which entries record it. Without case: a UUID may be in capitals."""
+    found: dict[Recorded, list[SessionName]] = {}
+    for entry in entries:
+        for one in {each.casefold() for each in (entry.own_id, *entry.other_ids) if each}:
+            found.setdefault((entry.agent or "", ConversationId(one)), []).append(entry.name)
+    return found
 
-    Ids are compared without case: a UUID may be written in capitals.
-    """
-    others = sorted(
-        other.name
-        for other in entries
-        if other.name != entry.name
-        and other.agent == entry.agent
-        and any(_same(entry.own_id, one) for one in (other.own_id, *other.other_ids))
-    )
+
+def _shared(entry: Entry, known: Mapping[Recorded, Sequence[SessionName]]) -> str:
+    """What to know of an id that other entries record too: whoever holds it is asked for apart."""
+    own = ConversationId((entry.own_id or "").casefold())
+    others = sorted({*known.get((entry.agent or "", own), ())} - {entry.name})
     return f"also recorded for {', '.join(others)}: resume it once" if others else ""
 
 
@@ -269,26 +301,20 @@ def _absent(own: ConversationId, found: Artefact | Missing | Unknown) -> Reason:
 
 
 def _held(own: ConversationId, looked: Looked) -> Reason:
-    """Who certainly holds it is told before who might."""
+    """Who certainly holds it is told before who might.
+
+    An agent may have taken up an older conversation by itself, and no file tells.
+    """
     if isinstance(looked.holders, Unknown):
         return looked.holders
-    doubts = [_doubt(own, looked.directory, holder) for holder in looked.holders]
-    certain = (doubt for doubt in doubts if isinstance(doubt, str))
-    return next(certain, next((doubt for doubt in doubts if doubt is not None), None))
-
-
-def _doubt(own: ConversationId, directory: Answer[str], holder: Holder) -> Reason:
-    """An agent may have taken up an older conversation by itself, and no file tells."""
-    held = holder.holds
-    if isinstance(held, Unknown):
-        return Unknown(f"what {holder.who} holds: {held.why}")
-    if isinstance(held, Bound):
-        return f"it is held by {holder.who}" if _same(own, held.id) else None
-    if any(_same(own, one) for one in possible(held)):
-        return f"it may be held by {holder.who}"
-    if holder.directory == directory:
-        return f"{holder.who} works in the same directory, and what it holds cannot be told"
-    return None
+    one, found = own.casefold(), looked.holders
+    if who := found.certain.get(one):
+        return f"it is held by {who}"
+    if who := found.possible.get(one):
+        return f"it may be held by {who}"
+    if isinstance(looked.directory, str) and (who := found.unsure.get(looked.directory)):
+        return f"{who} works in the same directory, and what it holds cannot be told"
+    return found.hidden
 
 
 def possible(held: Conversation) -> tuple[ConversationId, ...]:
@@ -296,7 +322,3 @@ def possible(held: Conversation) -> tuple[ConversationId, ...]:
     if isinstance(held, Ambiguous):
         return held.candidates
     return (held.likely,) if isinstance(held, Unproven) and held.likely else ()
-
-
-def _same(one: ConversationId | None, other: ConversationId | None) -> bool:
-    return one is not None and other is not None and one.casefold() == other.casefold()

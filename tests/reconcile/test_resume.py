@@ -57,13 +57,13 @@ from reconcile.observed import (
     Unproven,
     World,
 )
-from reconcile.resume import Ended, Holder, Looked, Resumption
+from reconcile.resume import Ended, Holder, Holders, Looked, Resumption
 
 DEAD = replace(ENTRY, status="terminated", terminated_at=NOTICED, termination_cause="host-reboot")
 HOW = Ended(at=NOTICED, cause="host-reboot")
 COMMAND = ("claude", "--resume", str(OWN))
 LOOKED = Looked(
-    directory=HOME, artefact=Artefact.PRESENT, misplaced=None, command=COMMAND, holders=()
+    directory=HOME, artefact=Artefact.PRESENT, misplaced=None, command=COMMAND, holders=Holders()
 )
 BLIND = Unknown("it could not be read")
 OTHER = SessionName("lab-y-creator-claude")
@@ -90,7 +90,7 @@ def decide(
 ) -> Resumption:
     entries = (entry, *others)
     sessions = Sessions(world, Registry(entries=entries), memory)
-    return resume.decide(entry, how, looked, entries, world, sessions)
+    return resume.decide(entry, how, looked, resume.recorders(entries), world, sessions)
 
 
 def test_what_is_proven_in_every_way_has_its_command() -> None:
@@ -371,7 +371,7 @@ def test_entries_that_have_nothing_to_do_with_it_do_not_matter(other: Entry) -> 
     ],
 )
 def test_who_holds_it_or_may_is_named(one: Holder, why: str) -> None:
-    found = decide(looked=replace(LOOKED, holders=(holder(bound(NEXT)), one)))
+    found = decide(looked=replace(LOOKED, holders=resume.holders([holder(bound(NEXT)), one])))
 
     assert (found.command, found.why) == (None, why)
 
@@ -380,13 +380,24 @@ def test_who_holds_it_or_may_is_named(one: Holder, why: str) -> None:
     "one", [holder(bound(NEXT)), holder(None, "/srv"), holder(Ambiguous((NEXT,)), "")]
 )
 def test_an_agent_that_certainly_holds_another_is_not_in_the_way(one: Holder) -> None:
-    assert decide(looked=replace(LOOKED, holders=(one,))).command == COMMAND
+    assert decide(looked=replace(LOOKED, holders=resume.holders([one]))).command == COMMAND
 
 
-def test_who_certainly_holds_it_is_told_before_who_cannot_be_seen() -> None:
-    found = decide(looked=replace(LOOKED, holders=(holder(BLIND), holder(bound(OWN)))))
+@pytest.mark.parametrize("other", [BLIND, None, Ambiguous((OWN, NEXT))])
+def test_who_certainly_holds_it_is_told_before_who_may(other: Conversation) -> None:
+    several = [replace(holder(other), who="process 6"), holder(bound(OWN))]
+    for order in (several, several[::-1]):
+        found = decide(looked=replace(LOOKED, holders=resume.holders(order)))
 
-    assert (found.why, found.blind) == ("it is held by process 7", False)
+        assert (found.why, found.blind) == ("it is held by process 7", False)
+
+
+def test_of_several_the_first_is_named() -> None:
+    for held in (BLIND, None, Ambiguous((OWN,)), bound(OWN)):
+        several = [holder(held), replace(holder(held), who="process 8")]
+        found = decide(looked=replace(LOOKED, holders=resume.holders(several)))
+
+        assert "process 7" in str(found.why)
 
 
 @pytest.mark.parametrize(
@@ -408,14 +419,16 @@ ids = st.sampled_from([OWN, NEXT])
 held = st.one_of(
     st.none(), st.just(BLIND), ids.map(bound), st.lists(ids, min_size=1).map(tuple).map(Ambiguous)
 )
-holders = st.lists(st.builds(holder, held, st.sampled_from([HOME, "/srv", ""])), max_size=3)
+holders = st.lists(st.builds(holder, held, st.sampled_from([HOME, "/srv", ""])), max_size=3).map(
+    resume.holders
+)
 lookeds = st.builds(
     Looked,
     directory=st.sampled_from([HOME, HOME, None, BLIND]),
     artefact=st.sampled_from([*[Artefact.PRESENT] * 3, Artefact.GHOST, Missing("x"), BLIND]),
     misplaced=st.sampled_from([None, None, "it is elsewhere", BLIND]),
     command=st.sampled_from([COMMAND, COMMAND, None]),
-    holders=st.one_of(holders.map(tuple), holders.map(tuple), st.just(BLIND)),
+    holders=st.one_of(holders, holders, st.just(BLIND)),
 )
 entries = st.builds(
     replace,
@@ -452,9 +465,9 @@ def test_a_command_was_looked_for_in_every_way(looked: Looked, world: World) -> 
         assert BLIND not in (*world.tmux.values(), looked.directory, looked.misplaced)
         assert looked.artefact is Artefact.PRESENT
         assert not isinstance(looked.holders, Unknown)
-        for each in looked.holders:
-            assert each.holds == bound(NEXT) or each.directory != HOME
-            assert each.holds not in (BLIND, bound(OWN))
+        assert looked.holders.hidden is None
+        assert not {OWN} & {*looked.holders.certain, *looked.holders.possible}
+        assert HOME not in looked.holders.unsure
 
 
 @given(looked=lookeds, others=st.permutations([replace(DEAD, name=OTHER), ENTRY]))

@@ -53,12 +53,7 @@ def gather(fleet: Fleet, home: Path, count: int) -> Crowd:
         fleet.tmux("new-session", "-d", "-s", name, "-c", str(workspace), "--", *command)
     fleet.tmux("kill-session", "-t", "=keeper")
     registry = home / "agent-sessions.yaml"
-    rows = fleet.tmux(
-        "list-panes",
-        "-a",
-        "-F",
-        "#{session_name} #{pane_pid} #{session_created} #{pane_current_path}",
-    )
+    rows = fleet.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid} #{session_created}")
     entries = [_entry(home, *row.split()) for row in rows.splitlines()]
     registry.write_text("version: 1\nsessions:\n" + "".join(entries), "utf-8")
     long_ago = time.time() - 600
@@ -81,7 +76,8 @@ def grow_old(many: Crowd, *, size: int = 10**9, count: int = 10_000) -> None:
         os.utime(old, (long_ago, long_ago))
 
 
-def _entry(home: Path, name: str, pid: str, created: str, workspace: str) -> str:
+def _entry(home: Path, name: str, pid: str, created: str) -> str:
+    workspace = f"{home}/lab/project-{name.split('-')[2]}"
     conversation = str(uuid.uuid4())
     _write_files(home, int(pid), workspace, conversation)
     at = datetime.fromtimestamp(int(created), UTC).isoformat()

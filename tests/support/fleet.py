@@ -109,7 +109,7 @@ class Fleet:
         no answer (tmux 3.2a: "server exited unexpectedly").
         """
         ending = self._panes(name)
-        last = len(self.tmux("list-sessions").splitlines()) == 1
+        last = len(self.tmux("list-sessions", "-F", "#{session_id}").splitlines()) == 1
         if last and self._server and self.tmux("show-options", "-sv", "exit-empty") == "on":
             ending.append(self._server)
         self.tmux("kill-session", "-t", f"={name}")
