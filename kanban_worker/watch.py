@@ -266,6 +266,9 @@ class Watch:
         else:
             self._tenure.speak()
         self._tenure.beat_now(self._note())
+        if end.signal == signal.SIGTERM and signals.host_is_stopping():
+            # Nobody asked for an end: the next run takes the card over once the host is back.
+            return replace(end, why="the host is shutting down; the card is left to the next run")
         if end.how is Ending.ELAPSED and run.adopted:
             return end  # whoever runs this again and again has the card, and keeps it
         blocked = self._block(f"{end.why}; to go on: `hermes kanban unblock {run.card}`")

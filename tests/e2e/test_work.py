@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -181,6 +182,29 @@ def test_a_signal_leaves_the_card_with_how_to_go_on(office: Office, sig: signal.
     assert office.home.status(card) == "blocked"
     office.home.unblock(card)
     assert office.work(card, "--for", "0.1").status == 0
+
+
+def test_a_shutdown_of_the_host_leaves_the_card_to_the_next_run(
+    office: Office, tmp_path: Path
+) -> None:
+    """Systemd sends SIGTERM to everything, and nobody has asked for an end of the watch."""
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text("#!/bin/sh\necho stopping\n")
+    systemctl.chmod(0o755)
+    office.desk.write(*office.stale(API))
+    card = office.home.create_card()
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with office.working(card, environ=environ) as work:
+        office.wait_for_said(card, "has no transcript")
+        done = work.end(signal.SIGTERM)
+
+    assert done.status == 130
+    assert "the host is shutting down; the card is left to the next run" in done.out
+    assert office.home.status(card) == "running"
+    assert office.work(card, "--for", "0.5").status == 0
+    runs = office.home.show(card)["runs"]
+    assert [each["outcome"] for each in runs] == ["reclaimed", "blocked"]
+    assert len(office.keys(card)) == 1
 
 
 def test_max_runtime_ends_it_before_the_board_does(office: Office) -> None:
