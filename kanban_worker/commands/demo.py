@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import libtmux
 
 from kanban_worker import standin
 from kanban_worker.boards import hermes_cli
-from kanban_worker.boards.card import AUTHOR
 from kanban_worker.cli import Exit
 from state.errors import CouldNot
 
@@ -110,7 +110,7 @@ def _play_card(stage: Stage) -> None:
         stage.start("lab-web-creator-claude", "claude")
         stage.wait(lambda: "[A-" in stage.thread(card) and "[B-" in stage.thread(card))
         stage.run_hermes("comment", card, "please stop monitoring", "--author", "you")
-        stage.wait(lambda: "blocked: stop-requested" in stage.thread(card))
+        stage.wait(lambda: stage.is_blocked(card))
     print(f"$ hermes kanban show {card}          (its thread)\n")
     print(stage.thread(card), end="\n\n")
 
@@ -202,14 +202,19 @@ class Stage:
 
     def thread(self, card: str) -> str:
         """A card's thread as a person reads it: when, who, what."""
-        found = json.loads(self.run_hermes("show", card, "--json"))
-        lines = [(each["created_at"], each["author"], each["body"]) for each in found["comments"]]
-        lines += [
-            (each["ended_at"], AUTHOR, f"{each['status']}: {each['summary']}")
-            for each in found["runs"]
-            if each["ended_at"]
+        lines = [
+            (each["created_at"], each["author"], each["body"])
+            for each in self._show(card)["comments"]
         ]
         return "\n".join(_line(*line) for line in lines)
+
+    def is_blocked(self, card: str) -> bool:
+        """Whether a card waits for a person."""
+        return bool(self._show(card)["task"]["status"] == "blocked")
+
+    def _show(self, card: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run_hermes("show", card, "--json"))
+        return found
 
     def note_by_hand(self, name: str, conversation: str) -> None:
         """Edits the registry as a person would, a minute ago: fresh edits are left alone."""
