@@ -83,8 +83,9 @@ def has_exited(
     if not living or any(one.hidden or one.agent for one in living):
         return False
     known = sighting is not None and sighting.agent is not None
-    # What is left in a session in which the agent was seen may be anything, in any directory.
-    if not known and any(_of_another(entry, session, inside(session, pane, world), world)):
+    # tmux 3.0a tells no directory of a session, and what is left in it may work anywhere.
+    untold = known and not session.directory
+    if not untold and any(_of_another(entry, session, inside(session, pane, world), world)):
         return False
     made = entry.created_at
     same = made is not None and abs(made - session.created_at) <= CLOCK_SLACK

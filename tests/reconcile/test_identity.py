@@ -383,10 +383,10 @@ NO_AGENT_SEEN = replace(SIGHTING, agent=None)
         ),
         pytest.param(
             LOST,
-            AWAY,
+            replace(AWAY, directory=""),
             look(replace(RUNS_EDITOR, process=ELSEWHERE)),
             SIGHTING,
-            id="it was seen, and what is left works elsewhere",
+            id="it was seen, and what is left works elsewhere in a session of no known directory",
         ),
     ],
 )
@@ -446,7 +446,14 @@ def test_an_agent_has_exited_when(
             id="the pane is another one, and nobody wrote down of which session",
         ),
         pytest.param(
-            LOST, AWAY, look(replace(RUNS_SHELL, process=ELSEWHERE)), None, id="it is elsewhere"
+            LOST, AWAY, look(replace(RUNS_SHELL, process=ELSEWHERE)), SIGHTING, id="it is elsewhere"
+        ),
+        pytest.param(
+            LOST,
+            replace(AWAY, directory=""),
+            look(replace(RUNS_SHELL, process=ELSEWHERE)),
+            None,
+            id="it is elsewhere, and no agent was seen in a session of no known directory",
         ),
     ],
 )
