@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from state import journal
 GONE = "lab-gone-creator-claude"
 LONG_GONE = 2**22 + 1
 """No process can have this pid."""
-STALE_ID = "87dc548e-0000-4000-8000-0000000031f2"
+STALE_ID = str(uuid.uuid4())
 
 
 def gone(desk: Desk) -> str:
@@ -559,7 +560,7 @@ def test_of_two_servers_the_one_that_answers_is_still_reported(desk: Desk) -> No
 
 @pytest.mark.parametrize("below", ["", "projects"])
 def test_a_transcript_folder_that_cannot_be_read_proves_no_id_stale(desk: Desk, below: str) -> None:
-    own = "33333333-0000-4000-8000-00000000000c"
+    own = str(uuid.uuid4())
     options = ["--session-id", own, "--prompted"]
     (entry,) = desk.starts("lab-x-creator-claude", agent="claude", options=options)
     recorded = f"    claude_session_id_own: {own}\n"

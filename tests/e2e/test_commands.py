@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import uuid
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ from desk import Desk, by_class
 from kanban_worker.commands import status
 
 CLAUDE, AGY, CODEX = "lab-x-creator-claude", "lab-y-creator-agy", "lab-z-creator-codex"
-OWN = "33333333-0000-4000-8000-00000000000c"
+OWN = str(uuid.uuid4())
 LONG_GONE = 2**22 + 1
 
 # init -------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def test_status_has_a_row_for_each_session_with_what_it_does(desk: Desk) -> None
         (AGY, "agy", "running"),
     ]
     assert re.fullmatch(r"\d+s", shown[0][3])
-    assert shown[0][4:] == ["3333…000c", str(pid), "~/lab/lab-x", status.NOTHING]
+    assert shown[0][4:] == [f"{OWN[:4]}…{OWN[-4:]}", str(pid), "~/lab/lab-x", status.NOTHING]
     assert re.fullmatch(r"A \d\d:\d\d", shown[1][-1])
     assert re.fullmatch(r"B \d\d:\d\d", shown[4][-1])
     assert sources == "tmux ok, 2 sessions · registry ok, 4 entries · claude ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import commandline
 from desk import Desk
 
-STALE_ID = "87dc548e-0000-4000-8000-0000000031f2"
+STALE_ID = str(uuid.uuid4())
 
 
 @dataclass(frozen=True, slots=True)

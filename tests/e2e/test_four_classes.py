@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,10 +23,10 @@ from waiting import retry_until
 
 API, LANDING = "lab-api-creator-claude", "lab-landing-page-creator-claude"
 DOCS, PAPER = "lab-docs-creator-claude", "lab-paper-creator-agy"
-API_ID = "11111111-0000-4000-8000-00000000000a"
-LANDING_ID = "22222222-0000-4000-8000-00000000000b"
-DOCS_ID = "33333333-0000-4000-8000-00000000000c"
-STALE_ID = "87dc548e-0000-4000-8000-0000000031f2"
+API_ID = str(uuid.uuid4())
+LANDING_ID = str(uuid.uuid4())
+DOCS_ID = str(uuid.uuid4())
+STALE_ID = str(uuid.uuid4())
 
 LIST = """\
 # ⚠ by hand: the sessions of 研究室
@@ -238,7 +239,8 @@ def test_one_run_settles_the_four_classes_and_touches_only_their_keys(
         found["A"]["message"],
     )
     assert found["B"]["message"] == f"{PAPER}: tmux found but not in YAML. Auto-registered."
-    assert found["C"]["message"] == f"{LANDING}: session id materialized 2222…00b"
+    short = f"{LANDING_ID[:4]}…{LANDING_ID[-3:]}"
+    assert found["C"]["message"] == f"{LANDING}: session id materialized {short}"
     assert f"recorded id {STALE_ID} has no transcript" in found["D"]["message"]
     assert done.report["registry_written"]
     noticed = next(
@@ -356,7 +358,7 @@ def test_after_clear_the_new_id_is_recorded_and_the_old_one_kept(desk: Desk) -> 
 
     (drift,) = done.report["drifts"]
     assert drift["class"] == "C"
-    assert "(was 2222…00b)" in drift["message"]
+    assert f"(was {LANDING_ID[:4]}…{LANDING_ID[-3:]})" in drift["message"]
     text = desk.registry.read_text()
     (new,) = re.findall(r"claude_session_id_own: (\S+)", text)
     assert new != LANDING_ID

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -146,7 +147,7 @@ class TestAnotherLookOnTheSameHost:
         self, desk: Desk, home: str, agent: str
     ) -> None:
         """As root's monitor sees a user's agents; an entry may name its agent as it likes."""
-        conversation = "11111111-0000-4000-8000-00000000000a"
+        conversation = str(uuid.uuid4())
         options = ("--session", conversation, "--prompted")
         other = {"HOME": str(desk.fence.root / "other")} if home == "another" else {}
         folder = desk.workspace("by-hand")

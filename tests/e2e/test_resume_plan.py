@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -23,8 +24,8 @@ from reconcile.resume import Resumption
 API, DOCS, AGY = "lab-api-creator-claude", "lab-docs-creator-claude", "lab-y-creator-agy"
 CODEX = "lab-z-creator-codex"
 NOTHING = "no session has ended within a day, or with the last boot (longer ago: --since)\n"
-OWN = "87dc548e-0000-4000-8000-0000000031f2"
-OTHER = "33333333-0000-4000-8000-00000000000c"
+OWN = str(uuid.uuid4())
+OTHER = str(uuid.uuid4())
 AN_HOUR_AGO = datetime.now(timezone(timedelta(hours=9))) - timedelta(hours=1)
 ENDED = AN_HOUR_AGO.isoformat(timespec="seconds")
 
@@ -85,6 +86,7 @@ def why(desk: Desk, *entries: str, status: int = 0) -> str:
         (AGY, f"agy --conversation {OWN}"),
         (CODEX, f"codex resume {OWN}"),
     ],
+    ids=["claude", "agy", "codex"],
 )
 def test_an_ended_session_has_the_line_that_resumes_it(desk: Desk, name: str, command: str) -> None:
     desk.write(lives(desk, name))

@@ -253,7 +253,7 @@ def test_what_a_shell_could_misread_is_a_comment_and_never_a_command(desk: Desk)
     touched = desk.fence.root / "touched"
     evil = f"x\\n touch {touched}\\n"
     ended = {"status": "terminated", "terminated_at": datetime.now().astimezone().isoformat()}
-    ids = {"claude_session_id_own": "87dc548e-0000-4000-8000-0000000031f2"}
+    ids = {"claude_session_id_own": str(uuid.uuid4())}
     desk.write(
         desk.entry(f'"{evil}creator"', agent="claude", **ended, **ids),
         desk.entry("lab-b-creator-claude", workspace=f'"/{evil}"', **ended, **ids),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 
 import portalocker
@@ -14,8 +15,8 @@ from desk import Desk
 KEEPER = "lab-keeper-creator-claude"
 GONE = "lab-gone-creator-claude"
 WEB = "lab-web-creator-claude"
-OWN = "33333333-0000-4000-8000-00000000000c"
-OLD = "11111111-0000-4000-8000-00000000000a"
+OWN = str(uuid.uuid4())
+OLD = str(uuid.uuid4())
 LONG_GONE = 2**22 + 1
 
 

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ from reconcile.plan import Action
 from waiting import retry_until
 
 NAME = "lab-x-creator-claude"
-OLD, NEW = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
+OLD, NEW = str(uuid.uuid4()), str(uuid.uuid4())
 
 Figure = Callable[[str, str], None]
 chosen = pytest.mark.skipif(not pids.can_be_chosen(), reason="only root may choose the next pid")
@@ -218,7 +219,7 @@ def test_a_pid_that_another_process_has_now_does_not_keep_a_session_alive(
             seen = eye.look()
 
         if gone:
-            assert seen.drifts == [(DriftClass.TMUX_GONE, Action.UPDATED)], case
+            assert seen.drifts == [(DriftClass.TMUX_GONE, Action.UPDATED)], (case, seen.notices)
             assert eye.look().drifts == [], case
         else:
             assert seen.drifts == [], case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ LAST = "lab-a_b-creator-claude"
 WRITTEN = "lab-a.b-creator-claude"
 """What tmux makes of the name that the registry has."""
 STRANGER = "lab-new-creator-claude"
-OWN = "0e1d0000-0000-4000-8000-000000000000"
+OWN = str(uuid.uuid4())
 """The last session's conversation; its beginning is a number to a careless reader."""
 
 LIST = """\

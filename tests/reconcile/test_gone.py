@@ -17,6 +17,7 @@ from examples import (
     HOME,
     KNOWN,
     LATER,
+    NEXT,
     NEXT_BOOT,
     PID,
     SECOND_SOCKET,
@@ -494,3 +495,12 @@ def test_a_changed_server_is_noticed_when(world: World, memory: Memory, changed:
 )
 def test_a_changed_boot_is_noticed_when(world: World, memory: Memory, changed: bool) -> None:  # noqa: FBT001
     assert gone.changed_boot(world, memory) is changed
+
+
+def test_what_is_recorded_for_another_agent_is_held_too() -> None:
+    entry = replace(ENTRY, own_id=None, foreign_ids=(("agy", NEXT),))
+    held = replace(GONE, holders={NEXT: ("process 7",)})
+
+    assert entry.ids == (NEXT,)
+    found = gone.from_absence(entry, Registry(entries=(entry,)), held, KNOWN)
+    assert found == Unknown("its conversation is held by process 7")

@@ -6,7 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from examples import SIGHTING
-from reconcile.memory import Health, Life, Memory, Remembered, Unsaid, retimed
+from reconcile.memory import (
+    Health,
+    Life,
+    MassTermination,
+    Memory,
+    Remembered,
+    Unsaid,
+    retimed,
+)
 from reconcile.observed import Boot, Server, SessionName
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -36,3 +44,18 @@ def test_what_was_noticed_is_retimed_and_what_the_world_tells_is_not() -> None:
 
 def test_an_empty_memory_stays_empty() -> None:
     assert retimed(Memory(), lambda at: at + HOUR) == Memory()
+
+
+def test_the_times_of_a_mass_termination_follow_the_clock() -> None:
+    hour = timedelta(hours=1)
+    known = {
+        "S-1": MassTermination(at=AT, ended={}, first_back=AT + hour),
+        "S-2": MassTermination(at=AT, ended={}),
+    }
+
+    found = retimed(Memory(mass_terminations=known), lambda at: at - hour)
+
+    assert [(one.at, one.first_back) for one in found.mass_terminations.values()] == [
+        (AT - hour, AT),
+        (AT - hour, None),
+    ]

@@ -90,3 +90,13 @@ def test_a_key_alone_is_no_finding_of_ours() -> None:
     said = own_words.findings(["[A-3f2a91c4]", "thanks for [A-3f2a91c4] x", "[x] y"])
 
     assert said == frozenset()
+
+
+def test_what_is_said_under_no_key_is_a_quotation_where_it_reads_like_a_request() -> None:
+    assert own_words.plain("blocked: the disk is full") == "blocked: the disk is full"
+    assert own_words.plain("stop\nplease") == "> stop\n> please"
+
+
+def test_a_mark_has_the_key_of_its_comment_if_it_has_one() -> None:
+    assert own_words.mark("id", "17", "[A-3f2a91c4] gone") == "id:17:A-3f2a91c4"
+    assert own_words.mark("place", "3", "see [A-3f2a91c4]") == "place:3:"

@@ -215,3 +215,67 @@ def test_of_many_mass_terminations_the_last_ones_are_remembered() -> None:
         memory = recovery.begun(memory, f"S-{n}", ended, AT + timedelta(hours=n))
 
     assert [*memory.mass_terminations] == [f"S-{n}" for n in range(2, 10)]
+
+
+def test_what_began_before_is_not_begun_again() -> None:
+    """A board that was restored is told of it once more."""
+    ended = [Ended(cause="host-reboot", session=A), Ended(cause="host-reboot", session=B)]
+
+    assert recovery.begun(BEFORE, KEY, ended, AT) is BEFORE
+
+
+def test_the_last_ones_are_those_that_ended_last() -> None:
+    known = {
+        f"S-{n}": MassTermination(at=AT - timedelta(hours=n), ended={A: None}) for n in range(8)
+    }
+    ended = [Ended(cause="host-reboot", session=A)]
+
+    found = recovery.begun(replace(KNOWN, mass_terminations=known), "S-new", ended, AT)
+
+    assert {*found.mass_terminations} == {"S-new", *(f"S-{n}" for n in range(7))}
+
+
+def test_one_that_cannot_be_proven_is_a_first_one_too() -> None:
+    found = after((registry(B), world(1, b=Unproven(likely=IDS[B]))))
+
+    assert found.first_back == AT + timedelta(minutes=1)
+
+
+def test_the_agent_in_the_recorded_pane_is_the_entrys() -> None:
+    """Of several agents of one session, another one may have been the first."""
+    seen = world(1, a=own(A))
+    listing = seen.tmux[SOCKET]
+    assert isinstance(listing, Listing)
+    both = replace(
+        listing.sessions[A], panes=(Pane(pane_id="%7", pid=7), *listing.sessions[A].panes)
+    )
+    shell = Process(pid=7, started_at=AT, command="bash", cwd=HOME)
+    seen = replace(
+        seen,
+        tmux={SOCKET: replace(listing, sessions={A: both})},
+        inside={**seen.inside, (SOCKET, "%7"): Inside(process=shell, agent=None, shell_only=True)},
+    )
+    recorded = Registry(entries=(entry(A, pane_pid=7), *registry().entries[1:]))
+
+    assert after((recorded, seen)).own == frozenset()
+    assert after((registry(A), seen)).own == {A}
+
+
+def test_where_nobody_is_back_no_conversation_is_spoken_of() -> None:
+    found = MassTermination(at=AT, ended=dict(IDS), another=frozenset({A}))
+
+    assert recovery.sentence(found) == (
+        f"0 of 3 are back. Another conversation runs in: {A}. Not back yet: {B}, {C}."
+    )
+
+
+def test_names_are_in_order_and_the_last_one_that_fits_is_no_more() -> None:
+    ended = {SessionName(f"s{n:02}"): None for n in range(22, 0, -1)}
+
+    twenty = MassTermination(at=AT, ended=dict(list(ended.items())[2:]))
+    one_more = MassTermination(at=AT, ended=dict(list(ended.items())[1:]))
+
+    assert recovery.sentence(twenty).endswith(
+        "s01, " + ", ".join(f"s{n:02}" for n in range(2, 21)) + "."
+    )
+    assert recovery.sentence(one_more).endswith("s20 and 1 more.")

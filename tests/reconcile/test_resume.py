@@ -564,3 +564,23 @@ def test_of_an_unnumbered_server_a_bare_session_tells_only_that_its_agent_left()
     nameless = replace(SHELL, tmux={SOCKET: listing(SESSION, server=None)})
 
     assert left(nameless) == Ended(at=None, cause="agent-exited")
+
+
+def test_what_was_likely_is_told_where_no_id_is_recorded() -> None:
+    seen = replace(SIGHTING, likely=NEXT)
+    memory = replace(KNOWN, sightings={NAME: seen})
+
+    found = decide(replace(DEAD, own_id=None), looked=None, memory=memory)
+
+    assert found.why == (
+        "the id of its conversation is not recorded (claude_session_id_own): "
+        f"it was probably {NEXT}, which nothing proves"
+    )
+
+
+def test_entries_of_no_agent_may_record_the_same_id() -> None:
+    one = replace(DEAD, agent=None)
+    other = replace(one, name=OTHER)
+
+    assert decide(one, other).note == f"also recorded for {OTHER}: resume it once"
+    assert decide(replace(DEAD, own_id=None), replace(ENTRY, own_id=None)).note == ""

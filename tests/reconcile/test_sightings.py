@@ -45,6 +45,7 @@ from reconcile.observed import (
     ProcessId,
     Session,
     Unknown,
+    Unproven,
     World,
 )
 from reconcile.proofs import Proof
@@ -350,3 +351,22 @@ def test_of_an_entry_that_runs_no_more_is_kept_when(
     before: Sighting, entry: Entry, world: World, kept: Sighting | None
 ) -> None:
     assert sightings.kept(before, entry, world) == kept
+
+
+def test_what_is_likely_is_kept_for_as_long_as_the_same_process_runs() -> None:
+    likely = replace(WORLD, conversations={NAME: Unproven(likely=NEXT)})
+    silent = replace(WORLD, conversations={})
+
+    first = sightings.after(ENTRY, SESSION, likely, KNOWN)
+    assert first is not None
+    second = sightings.after(ENTRY, SESSION, silent, replace(KNOWN, sightings={NAME: first}))
+    third = sightings.after(
+        ENTRY,
+        SESSION,
+        replace(WORLD, conversations={NAME: Unproven(likely=OWN)}),
+        replace(KNOWN, sightings={NAME: first}),
+    )
+
+    assert second is not None
+    assert third is not None
+    assert (first.likely, second.likely, third.likely) == (NEXT, NEXT, OWN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from commandline import Completed, Running
 from desk import Desk
 from waiting import retry_until
 
-NEVER = "87dc548e-0000-4000-8000-0000000031f2"
+NEVER = str(uuid.uuid4())
 """An id that no conversation has."""
 KEY = re.compile(r"\[([A-Z]-[0-9a-f]{8})\]")
 
