@@ -87,12 +87,12 @@ class _Look:
             first_back=first,
         )
 
-    def _back(self, entry: Entry, own: ConversationId | None) -> Back:
+    def _back(self, entry: Entry, own: ConversationId | None) -> Back | None:
         if self._sessions is None:
             self._sessions = Sessions(self._world, self._registry, self._memory)
         found = self._sessions.of(entry)
-        if not isinstance(found, Located) or not found.session.alive:
-            return Back.AWAITED
+        if not isinstance(found, Located):
+            return None
         pane = identity.agent_pane(found.session, entry, self._world)
         return adoption.returned(own, found.session, pane, self._world).back
 

@@ -72,7 +72,9 @@ class Holders:
 
 def holders(found: Iterable[Holder]) -> Holders:
     """Of several that tell the same, the first one counts."""
-    certain, may, unsure = dict[str, str](), dict[str, str](), dict[str, str]()
+    certain: dict[str, str] = {}
+    may: dict[str, str] = {}
+    unsure: dict[str, str] = {}
     hidden: Unknown | None = None
     for one in found:
         if isinstance(one.holds, Unknown):
@@ -281,8 +283,10 @@ def recorders(entries: Iterable[Entry]) -> Mapping[Recorded, Sequence[SessionNam
 
 def _shared(entry: Entry, known: Mapping[Recorded, Sequence[SessionName]]) -> str:
     """What to know of an id that other entries record too: whoever holds it is asked for apart."""
-    own = ConversationId((entry.own_id or "").casefold())
-    others = sorted({*known.get((entry.agent or "", own), ())} - {entry.name})
+    if entry.own_id is None:
+        return ""
+    own = ConversationId(entry.own_id.casefold())
+    others = sorted({*known[entry.agent or "", own]} - {entry.name})
     return f"also recorded for {', '.join(others)}: resume it once" if others else ""
 
 

@@ -325,7 +325,7 @@ def told(memory: Memory, saying: Saying, comment: str | None, kind: str = "id") 
     kept = {mark: kept[mark] for mark in sorted(kept, key=number)[-REPEATED:]}
     memory = replace(memory, open={**memory.open, **found}, unsaid=rest, said=kept)
     if ended := _all_ended(said):
-        return recovery.begun(memory, saying.key, ended, min(each.at for each in said.values()))
+        return recovery.begun(memory, saying.key, ended, said[saying.ids[0]].at)
     return memory
 
 
@@ -336,8 +336,8 @@ def spoke(memory: Memory, mark: str) -> Memory:
 
 def number(mark: str) -> int:
     """The place in its thread of the comment that a mark is of."""
-    told = mark.split(":")[1:2]
-    return int(told[0]) if told and told[0].isdecimal() else 0
+    place = mark.partition(":")[2].partition(":")[0]
+    return int(place) if place.isdecimal() else 0
 
 
 def newest(memory: Memory, kind: str) -> str:

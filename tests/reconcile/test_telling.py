@@ -408,7 +408,8 @@ def test_who_is_back_is_said_once_under_the_key_that_told_the_end() -> None:
     first = Memory(card="t_1", unsaid=several)
     (saying,) = telling.due(first, AT)
     memory = telling.told(first, saying, "17")
-    (one,) = memory.mass_terminations.values()
+    ((key, one),) = memory.mass_terminations.items()
+    assert key == saying.key
     assert one == MassTermination(at=AT, ended={NAME: None, OTHER.name: None})
     assert intended(Plan(decisions=(), notes=(), memory=memory, unsteady=STEADY)).memory == memory
 
@@ -485,7 +486,17 @@ class TestABoardThatWasRestored:
         for place in range(1, 121):
             memory = telling.told(replace(memory, unsaid=unsaid(1).unsaid), saying, str(place))
 
-        assert [telling.number(each) for each in memory.said] == [*range(21, 121)]
+        assert [*memory.said] == [f"id:{n}:D-00000000" for n in range(21, 121)]
+        assert telling.newest(memory, "id") == "id:120:D-00000000"
+        turned = replace(memory, unsaid=unsaid(1).unsaid, said=dict(reversed(memory.said.items())))
+        assert telling.told(turned, saying, "121").said.keys() == {
+            f"id:{n}:D-00000000" for n in range(22, 122)
+        }
+
+    def test_what_is_no_more_to_be_said_is_not_kept(self) -> None:
+        (saying,) = telling.due(unsaid(1), AT)
+
+        assert telling.told(Memory(), saying, "17").said == {"id:17:D-00000000": {}}
 
     def test_a_comment_without_an_id_cannot_be_missed(self) -> None:
         (saying,) = telling.due(unsaid(1), AT)
@@ -493,7 +504,16 @@ class TestABoardThatWasRestored:
         assert telling.told(unsaid(1), saying, None).said == {}
 
     def test_a_mark_that_is_none_has_no_place(self) -> None:
-        assert [telling.number(each) for each in ("", "id", "id:x:", "id:7:")] == [0, 0, 0, 7]
+        assert [telling.number(each) for each in ("", "id", "id:x:", "id:7:a:b")] == [0, 0, 0, 7]
+
+
+def test_who_is_not_back_is_said_once_the_time_for_it_has_come() -> None:
+    one = MassTermination(at=AT, ended={NAME: None, OTHER.name: None}, own=frozenset({NAME}))
+    memory = Memory(card="t_1", mass_terminations={"S-1": replace(one, first_back=AT)})
+    plan = Plan(decisions=(), notes=(), memory=memory, unsteady=STEADY)
+
+    assert intended(plan, seconds=599).memory.unsaid == {}
+    assert [*intended(plan, seconds=600).memory.unsaid] == ["S-1"]
 
 
 def test_a_single_death_is_no_mass_termination() -> None:
