@@ -39,6 +39,8 @@ KNOWN = 1000
 """Marks of its own comments that the memory keeps: the last ones."""
 REPEATED = 100
 """Comments of which it keeps what they told."""
+REPEATED_FINDINGS = 2000
+"""Findings in all of those comments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,11 +324,21 @@ def told(memory: Memory, saying: Saying, comment: str | None, kind: str = "id") 
     kept = dict(memory.said)
     if comment is not None:
         kept[own_words.mark(kind, comment, saying.text)] = said
-    kept = {mark: kept[mark] for mark in sorted(kept, key=number)[-REPEATED:]}
-    memory = replace(memory, open={**memory.open, **found}, unsaid=rest, said=kept)
+    memory = replace(memory, open={**memory.open, **found}, unsaid=rest, said=_last(kept))
     if ended := _all_ended(said):
         return recovery.begun(memory, saying.key, ended, said[saying.ids[0]].at)
     return memory
+
+
+def _last(said: Mapping[str, Mapping[str, Unsaid]]) -> Mapping[str, Mapping[str, Unsaid]]:
+    """The last comments, as many as a ledger can bear: the one on a fleet tells of hundreds."""
+    findings, last = 0, list[str]()
+    for mark in sorted(said, key=number, reverse=True)[:REPEATED]:
+        findings += len(said[mark])
+        if findings > REPEATED_FINDINGS:
+            break
+        last.append(mark)
+    return {mark: said[mark] for mark in reversed(last)}
 
 
 def spoke(memory: Memory, mark: str) -> Memory:

@@ -493,6 +493,15 @@ class TestABoardThatWasRestored:
             f"id:{n}:D-00000000" for n in range(22, 122)
         }
 
+    def test_of_whole_fleets_fewer_comments_are_kept(self) -> None:
+        memory = Memory()
+        for place in range(1, 8):
+            several = {f"D-{place}{n:07x}": Unsaid(text="x", at=AT) for n in range(500)}
+            (saying,) = telling.due(Memory(unsaid=several), AT)
+            memory = telling.told(replace(memory, unsaid=several), saying, str(place))
+
+        assert [telling.number(mark) for mark in memory.said] == [4, 5, 6, 7]
+
     def test_what_is_no_more_to_be_said_is_not_kept(self) -> None:
         (saying,) = telling.due(unsaid(1), AT)
 
