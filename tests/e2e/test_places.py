@@ -149,7 +149,8 @@ class TestAnotherLookOnTheSameHost:
         """As root's monitor sees a user's agents; an entry may name its agent as it likes."""
         conversation = str(uuid.uuid4())
         options = ("--session", conversation, "--prompted")
-        other = {"HOME": str(desk.fence.root / "other")} if home == "another" else {}
+        moved = ("HOME", "XDG_DATA_HOME") if home == "another" else ()
+        other = dict.fromkeys(moved, str(desk.fence.root / "other"))
         folder = desk.workspace("by-hand")
         desk.fleet.start("by-hand", agent="claude", cwd=folder, options=options, environ=other)
         desk.write(desk.entry(API, agent=agent, claude_session_id_own=conversation))
