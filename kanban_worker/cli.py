@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
+from kanban_worker import options as shared
 from state import durable
 from state.errors import MonitorError, MustMend
 
@@ -38,7 +39,7 @@ COMMANDS = {
     "init": "write a first registry from what runs now",
     "demo": "show the whole story on an isolated tmux server, in a throw-away home",
 }
-"""Each is a module in `kanban_worker.commands` (with `_` for `-`) with `run(arguments)`."""
+"""Each is a module in `kanban_worker.commands`, with `options(parser)` and `run(arguments)`."""
 
 _OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 """Why printing may fail: every other file's failures are translated where they occur."""
@@ -70,6 +71,50 @@ class Parser(argparse.ArgumentParser):
         raise MustMend(text)
 
 
+class Command(Parser):
+    """The parser of one command. It asks the command's module for its options when it is used.
+
+    So a run imports the one command that it needs, and that command says itself what it takes.
+    """
+
+    def __init__(self, *, command: str, **options: Any) -> None:  # noqa: ANN401 - argparse's own
+        """`command` is its name; the rest is for `argparse.ArgumentParser`."""
+        super().__init__(**options)
+        self._command = command
+        self._filled = False
+        # SUPPRESS: what was given before the command is not overwritten by a default.
+        shared.everywhere(self, default=argparse.SUPPRESS)
+
+    def fill(self) -> None:
+        """Adds the command's own options, once."""
+        if self._filled:
+            return
+        self._filled = True
+        gc.disable()
+        module = importlib.import_module(
+            f"kanban_worker.commands.{self._command.replace('-', '_')}"
+        )
+        gc.freeze()  # what was loaded stays, and need not be looked through again and again
+        gc.enable()
+        module.options(self)
+        self.set_defaults(run=module.run)
+
+    def parse_known_args(  # type: ignore[explicit-override, override] # 3.12 has override
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Raises MustMend for what the command does not know: the top parser would name itself."""
+        self.fill()
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
+    def format_help(self) -> str:  # type: ignore[explicit-override] # 3.12 has override
+        """The help, with all that the command takes."""
+        self.fill()
+        return super().format_help()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. The one place that turns outcomes into exit statuses."""
     signal.signal(signal.SIGTERM, _interrupt)
@@ -77,12 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     status: int = Exit.COULD_NOT
     try:
         arguments = parser().parse_args(argv)
-        module = arguments.command.replace("-", "_")
-        gc.disable()
-        command = importlib.import_module(f"kanban_worker.commands.{module}")
-        gc.freeze()  # what was loaded stays, and need not be looked through again and again
-        gc.enable()
-        status = int(command.run(arguments))
+        status = int(arguments.run(arguments))
         sys.stdout.flush()
     except MonitorError as error:
         complain(str(error))
@@ -153,209 +193,19 @@ def parser() -> Parser:
         "3 could not look, or a write failed; 64 mend arguments, config or registry; "
         "130 interrupted",
     )
-    _global_options(top, default=None)
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    shared.everywhere(top, default=None)
+    top.set_defaults(run=_help)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Command)
     for name, summary in COMMANDS.items():
-        sub = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
-        # SUPPRESS: what was given before the command is not overwritten by a default.
-        _global_options(sub, default=argparse.SUPPRESS)
-        _OPTIONS[name](sub)
+        commands.add_parser(
+            name, command=name, help=summary, description=f"{summary}.".capitalize()
+        )
     return top
 
 
-def _global_options(parser: argparse.ArgumentParser, *, default: object) -> None:
-    group = parser.add_argument_group("global options")
-    group.add_argument("--registry", metavar="FILE", default=default, help="the registry to use")
-    group.add_argument(
-        "--tmux-socket",
-        metavar="NAME|PATH",
-        action="append",
-        default=default,
-        help="a tmux server to look at, as for tmux -L or -S; may be repeated",
-    )
-    group.add_argument(
-        "--host", metavar="NAME", default=default, help="what this host is called in entries"
-    )
-    group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
-    group.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        default=False if default is None else default,
-        help="say what each finding rests on",
-    )
-
-
-def _reconcile_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="one tick, then end")
-    parser.add_argument("--emit-diff", action="store_true", help="print the report as JSON")
-    parser.add_argument("--dry-run", action="store_true", help="write nothing of any kind")
-    parser.add_argument(
-        "--exit-code", action="store_true", help="with --once: exit with 2 when something drifts"
-    )
-    parser.add_argument(
-        "--interval",
-        metavar="S",
-        help="seconds between ticks (default 30; 60 with 5 or more sessions)",
-    )
-    _judging_options(parser)
-
-
-def _work_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "card",
-        metavar="CARD",
-        nargs="?",
-        help="the card's id (default: that of the Hermes worker this runs in)",
-    )
-    parser.add_argument(
-        "--for", dest="seconds", metavar="S", help="watch for so many seconds, then end"
-    )
-    parser.add_argument("--interval", metavar="S", help="seconds between ticks (as for reconcile)")
-    _board_options(parser)
-    _judging_options(parser)
-
-
-def _board_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the board")
-    group.add_argument(
-        "--via",
-        metavar="WAY",
-        help="how to reach it: hermes (in this process; the default where it can be imported), "
-        "hermes-cli, http, or memory (none at all: only prints)",
-    )
-    group.add_argument("--board", metavar="SLUG", help="which one (default: Hermes' own choice)")
-    group.add_argument("--board-url", metavar="URL", help="of `hermes serve`, with --via http")
-    group.add_argument(
-        "--board-token-file",
-        metavar="FILE",
-        help="holds its token, where $AGENT_SESSIONS_BOARD_TOKEN does not",
-    )
-
-
-def _dispatch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--title", metavar="T", default="Watch the agent sessions", help="the card's title"
-    )
-    parser.add_argument(
-        "--assignee",
-        metavar="PROFILE",
-        help="the Hermes profile that works on it (default: the one in use)",
-    )
-    parser.add_argument("--board", metavar="SLUG", help="which one (default: Hermes' own choice)")
-    parser.add_argument("--body", metavar="FILE", help="the card's text, instead of the usual one")
-    parser.add_argument(
-        "--print", action="store_true", help="only print the `hermes kanban create` line"
-    )
-
-
-def _home_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--hermes-home", metavar="DIR", help="default: $HERMES_HOME, else ~/.hermes"
-    )
-    parser.add_argument("--profile", metavar="NAME", help="default: the profile in use")
-
-
-def _judging_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pattern",
-        metavar="GLOB",
-        action="append",
-        help="names of sessions to register; may be repeated (default *-creator-<agent>)",
-    )
-    parser.add_argument(
-        "--grace",
-        metavar="S",
-        help="seconds that a terminated session may live on unremarked (default 120)",
-    )
-
-
-def _status_options(parser: argparse.ArgumentParser) -> None:
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="print the rows as JSON")
-    shape.add_argument("--watch", action="store_true", help="draw it again and again")
-    parser.add_argument("--interval", metavar="S", help="with --watch: seconds (default 2)")
-    _judging_options(parser)
-
-
-def _resume_plan_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "session",
-        metavar="SESSION",
-        nargs="*",
-        help="a session of the registry (default: all that ended)",
-    )
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="print a list of objects")
-    shape.add_argument(
-        "--tmux", action="store_true", help="print a shell script that brings them all back"
-    )
-    parser.add_argument(
-        "--since",
-        metavar="T",
-        help="only what ended since: a time (2026-11-21T10:00) or an age (30m, 2h, 7d); "
-        "by default within a day, or with the last boot",
-    )
-
-
-def _why_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("session", metavar="SESSION", help="its name in tmux or the registry")
-    parser.add_argument("--json", action="store_true", help="print one object")
-    _judging_options(parser)
-
-
-def _undo_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "change", metavar="CHANGE", help="its id as `why` shows it, or the id's first 4 or more"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
-
-
-def _adopt_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "session", metavar="SESSION", nargs="+", help="its name in the registry; several at once"
-    )
-    parser.add_argument(
-        "--wait",
-        metavar="S",
-        help="wait so many seconds for it to live, and for its conversation to be proven",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
-
-
-def _check_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--accept",
-        action="store_true",
-        help="take the registry as it is for the last good one, entries lost on purpose",
-    )
-    parser.add_argument(
-        "--here",
-        action="store_true",
-        help="say that this registry lives on this host: sessions never seen here are judged too",
-    )
-
-
-def _no_options(_parser: argparse.ArgumentParser) -> None:
-    """The command has only the global options."""
-
-
-_OPTIONS = {
-    "reconcile": _reconcile_options,
-    "work": _work_options,
-    "dispatch": _dispatch_options,
-    "install": _home_options,
-    "doctor": _home_options,
-    "status": _status_options,
-    "resume-plan": _resume_plan_options,
-    "why": _why_options,
-    "undo": _undo_options,
-    "adopt": _adopt_options,
-    "hook": _no_options,
-    "check": _check_options,
-    "init": _judging_options,
-    "demo": _no_options,
-}
+def _help(_arguments: argparse.Namespace) -> int:
+    parser().print_help()
+    return Exit.OK
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> Never:

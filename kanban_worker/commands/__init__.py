@@ -1,1 +1,1 @@
-"""One command, one module: `run(arguments)` returns the exit status."""
+"""One command, one module: `options(parser)`, and `run(arguments)` for the exit status."""

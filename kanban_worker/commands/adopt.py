@@ -43,6 +43,19 @@ class _Asked:
     """What the entry recorded when it was adopted: a monitor may follow the agent meanwhile."""
 
 
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "session", metavar="SESSION", nargs="+", help="its name in the registry; several at once"
+    )
+    parser.add_argument(
+        "--wait",
+        metavar="S",
+        help="wait so many seconds for it to live, and for its conversation to be proven",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Writes a change for each that `undo` takes back; a running monitor may go on beside it."""
     settings = config.load(arguments, os.environ, Path.home())

@@ -11,6 +11,20 @@ from kanban_worker.cli import Exit, counted
 from kanban_worker.tick import Monitor, now
 
 
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="take the registry as it is for the last good one, entries lost on purpose",
+    )
+    parser.add_argument(
+        "--here",
+        action="store_true",
+        help="say that this registry lives on this host: sessions never seen here are judged too",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Prints the faults; 64 when one keeps an entry from being watched, or the file unwritten."""
     settings = config.load(arguments, os.environ, Path.home())

@@ -54,6 +54,10 @@ The same as a worker of one card on a Hermes board, without a model. While it ru
 STALE_ID = "87dc548e-0000-4000-8000-0000000031f2"
 
 
+def options(_parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
 def run(_arguments: argparse.Namespace) -> int:
     """Plays the story and shows what a person would see."""
     if shutil.which("tmux") is None:

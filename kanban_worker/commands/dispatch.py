@@ -37,6 +37,23 @@ A person: comment "stop" to stop it; the card is blocked within seconds. Unblock
 """The judge must find its rule, and the worker its tool, in the first 2000 characters."""
 
 
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "--title", metavar="T", default="Watch the agent sessions", help="the card's title"
+    )
+    parser.add_argument(
+        "--assignee",
+        metavar="PROFILE",
+        help="the Hermes profile that works on it (default: the one in use)",
+    )
+    parser.add_argument("--board", metavar="SLUG", help="which one (default: Hermes' own choice)")
+    parser.add_argument("--body", metavar="FILE", help="the card's text, instead of the usual one")
+    parser.add_argument(
+        "--print", action="store_true", help="only print the `hermes kanban create` line"
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Creates the card, with precisely the line that `--print` shows."""
     settings = config.load(arguments, os.environ, Path.home())

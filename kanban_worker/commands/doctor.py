@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from kanban_worker import agents, config, programs
+from kanban_worker import options as shared
 from kanban_worker.agents import certainty
 from kanban_worker.agents.shape import ENVIRONMENT
 from kanban_worker.cli import PROGRAM, Exit, counted, plain
@@ -72,6 +73,11 @@ class Found:
         mark = "no" if self.mend else "--" if self.lacking else "ok"
         line = plain(f"{mark}  {self.what}: {self.seen}{ending}")
         return "\n".join([line, *(f"      {plain(each)}" for each in self.paste)])
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    shared.hermes_home(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -36,6 +36,10 @@ _BEGINNINGS = frozenset({"startup", "resume"})
 _WORD = 40
 
 
+def options(_parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
 def run(_arguments: argparse.Namespace | None = None) -> int:
     """Record what stdin says of the nearest agent above this process; 0 in any case."""
     with contextlib.suppress(BaseException):

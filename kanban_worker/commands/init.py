@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kanban_worker import config
+from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted
 from kanban_worker.tick import Monitor, now
 from reconcile import judge
@@ -16,6 +17,11 @@ from reconcile.desired import AddEntry, Registry
 from reconcile.memory import Memory
 from reconcile.observed import Bound, Unknown, World
 from state.errors import CouldNot
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    shared.judging(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,11 +6,17 @@ import argparse
 import os
 from pathlib import Path
 
+from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain
 from kanban_worker.hermes import enabling, homes, skill
 from kanban_worker.hermes.homes import Hermes
 from kanban_worker.hermes.skill import Put
 from state.errors import MustMend
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    shared.hermes_home(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from kanban_worker import ages, config
+from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted, escapes, plain
 from kanban_worker.complaints import Complaints
 from kanban_worker.config import Settings
@@ -22,6 +23,22 @@ from state.errors import CouldNot, MustMend
 
 PATIENCE = 5.0
 """Seconds to wait for another `reconcile --once`, as two cron jobs may overlap."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--once", action="store_true", help="one tick, then end")
+    parser.add_argument("--emit-diff", action="store_true", help="print the report as JSON")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing of any kind")
+    parser.add_argument(
+        "--exit-code", action="store_true", help="with --once: exit with 2 when something drifts"
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="S",
+        help="seconds between ticks (default 30; 60 with 5 or more sessions)",
+    )
+    shared.judging(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

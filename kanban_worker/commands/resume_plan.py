@@ -27,6 +27,27 @@ _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "session",
+        metavar="SESSION",
+        nargs="*",
+        help="a session of the registry (default: all that ended)",
+    )
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print a list of objects")
+    shape.add_argument(
+        "--tmux", action="store_true", help="print a shell script that brings them all back"
+    )
+    parser.add_argument(
+        "--since",
+        metavar="T",
+        help="only what ended since: a time (2026-11-21T10:00) or an age (30m, 2h, 7d); "
+        "by default within a day, or with the last boot",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Prints a block, or a JSON object, for each session that ended; 3 when one is in the dark."""
     settings = config.load(arguments, os.environ, Path.home())

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kanban_worker import config
+from kanban_worker import options as shared
 from kanban_worker.agents.shape import Activity
 from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
@@ -45,6 +46,15 @@ class Row:
     pid: str
     workspace: str
     drift: str
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print the rows as JSON")
+    shape.add_argument("--watch", action="store_true", help="draw it again and again")
+    parser.add_argument("--interval", metavar="S", help="with --watch: seconds (default 2)")
+    shared.judging(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

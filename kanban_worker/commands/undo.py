@@ -33,6 +33,14 @@ AGAIN = {
 _LONGEST = 80
 
 
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "change", metavar="CHANGE", help="its id as `why` shows it, or the id's first 4 or more"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Undoes one change. It takes the registry's lock only: a monitor may go on beside it."""
     settings = config.load(arguments, os.environ, Path.home())

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kanban_worker import account, config
+from kanban_worker import options as shared
 from kanban_worker.account import Account
 from kanban_worker.cli import complain, escapes, plain
 from kanban_worker.commands import reconcile
@@ -45,6 +46,13 @@ CAUSES = {
 
 
 TERMINATION = ("terminated_at", "termination_mode", "termination_cause")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("session", metavar="SESSION", help="its name in tmux or the registry")
+    parser.add_argument("--json", action="store_true", help="print one object")
+    shared.judging(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

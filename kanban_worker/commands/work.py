@@ -9,9 +9,26 @@ import sys
 from pathlib import Path
 
 from kanban_worker import boards, config
+from kanban_worker import options as shared
 from kanban_worker.boards import card
 from kanban_worker.cli import Exit, complain, drop_output, plain
 from kanban_worker.watch import End, Ending, Watch
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument(
+        "card",
+        metavar="CARD",
+        nargs="?",
+        help="the card's id (default: that of the Hermes worker this runs in)",
+    )
+    parser.add_argument(
+        "--for", dest="seconds", metavar="S", help="watch for so many seconds, then end"
+    )
+    parser.add_argument("--interval", metavar="S", help="seconds between ticks (as for reconcile)")
+    shared.board(parser)
+    shared.judging(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -405,7 +405,6 @@ def test_what_nobody_knows_is_left_alone_and_noted_by_check(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "COMMAND"),
         ("reconsile", "invalid choice: 'reconsile'"),
         ("reconcile --onse", "unrecognized arguments: --onse"),
         ("reconcile --interval", "expected one argument"),

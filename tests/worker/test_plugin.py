@@ -319,7 +319,7 @@ def test_a_folder_in_the_working_directory_is_not_taken_for_this_program(
         (["reconcile", "--help"], 0),
         (["-v", "--registry", "/nowhere.yaml", "check"], 64),
         (["check", "--no-such-flag"], 64),
-        ([], 64),
+        ([], 0),
     ],
 )
 def test_every_word_behind_hermes_agent_sessions_is_ours(
