@@ -58,6 +58,8 @@ class Decision:
     """When a death was first held back for a second look; None when it never was."""
     soon: bool
     """Whether some seconds will tell more about what is held."""
+    acknowledged: bool = False
+    """Whether a person has said that they know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class Note:
     notice: Notice
     new: bool
     since: datetime
+    acknowledged: bool = False
+    """As for a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from kanban_worker import account, config
+from kanban_worker import account, config, jsontext
 from kanban_worker import options as shared
 from kanban_worker.account import Account
-from kanban_worker.cli import complain, escapes, plain
+from kanban_worker.cli import complain, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments, os.environ, Path.home())
     found = account.of(arguments.session, Monitor(settings), settings.places.journal)
     if arguments.json:
-        print(json.dumps(account.as_json(found), indent=2, ensure_ascii=escapes()))
+        print(jsontext.dumps(account.as_json(found)))
     else:
         print("\n\n".join(plain(each) for each in _paragraphs(found)))
     Complaints(complain).about(found.tick)
