@@ -45,6 +45,13 @@ def of(tick: Tick, monitor: Monitor) -> tuple[SessionView, ...]:
     return tuple(_Views(tick, monitor).all())
 
 
+def of_name(name: SessionName, tick: Tick, monitor: Monitor) -> SessionView | None:
+    """The view of one session, by its key, also of one that nothing is to be said of."""
+    made = _Views(tick, monitor)
+    of_that_name = (view for view in made.all() if names.key(view.name) == name)
+    return next(of_that_name, None) or made.unregistered(name)
+
+
 class _Views:
     """The views of one tick."""
 
@@ -62,6 +69,10 @@ class _Views:
             yield self._registered(entry, session, findings, is_elsewhere=is_elsewhere)
         for name, findings in self._findings.items():
             yield self._unregistered(name, findings)
+
+    def unregistered(self, name: SessionName) -> SessionView | None:
+        """The view of a session that has no entry and no finding; None where none is listed."""
+        return self._unregistered(name, _NONE) if name in self._sessions.by_name else None
 
     def _unregistered(self, name: SessionName, findings: _Findings) -> SessionView:
         session = next(iter(self._sessions.by_name.get(name, ())), None)
