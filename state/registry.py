@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconcile import names
-from reconcile.desired import AddEntry, Edit, Entry, Registry
+from reconcile.desired import RUNNING, SETTLED, AddEntry, Edit, Entry, Registry
 from state import durable, encoding, entries, faults, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
@@ -234,6 +234,7 @@ class RegistryFile:
     def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
         self._recent = self._recent.still(now)
         unwritable = snapshot.linked(self.path, raw.info)
+        marked = self._marked(found.reading.entries, now)
         return Document(
             path=self.path,
             real_path=real_path,
@@ -241,9 +242,10 @@ class RegistryFile:
             saved_at=_saved_at(raw),
             read_at=now,
             registry=Registry(
-                entries=self._marked(found.reading.entries, now),
+                entries=marked,
                 reserved=found.reading.reserved | entries.forms(self._recent.removed),
                 saved_at=_saved_at(raw),
+                settled_at=self._settled_at(marked, now),
             ),
             faults=(*found.reading.faults, *(faults.of_links(raw.info) if unwritable else ())),
             owner=durable.Owner(raw.info.st_uid, raw.info.st_gid),
@@ -264,6 +266,12 @@ class RegistryFile:
             else each
             for each in found
         )
+
+    def _settled_at(self, marked: tuple[Entry, ...], now: datetime) -> datetime:
+        fresh = [each for each in marked if each.fresh and each.status == RUNNING]
+        edits = (self._recent.changed.get(names.key(each.name)) for each in fresh)
+        ends = (each.terminated_at for each in fresh if _has_just_ended(each, now))
+        return max((at + MOMENT for at in (*edits, *ends) if at), default=SETTLED)
 
     def _locked(self, real_path: Path) -> AbstractContextManager[None]:
         from state import locking  # noqa: PLC0415 - as in _replace

@@ -101,6 +101,7 @@ def test_a_whole_report_looks_like_this() -> None:
             }
         ],
         "notices": [],
+        "left_out": [],
         "registry_written": True,
     }
 
