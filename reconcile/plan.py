@@ -58,6 +58,8 @@ class Decision:
     """When a death was first held back for a second look; None when it never was."""
     settles_at: datetime | None = None
     """When what is held can be decided; None where no time tells."""
+    acknowledged: bool = False
+    """Whether a person has said that they know."""
 
     @property
     def soon(self) -> bool:
@@ -72,6 +74,8 @@ class Note:
     notice: Notice
     new: bool
     since: datetime
+    acknowledged: bool = False
+    """As for a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
