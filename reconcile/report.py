@@ -167,10 +167,10 @@ def _drift(decision: Decision) -> Json:
         "since": _utc(decision.since),
         "message": sentence(decision),
         "changes": [
-            {"key": each.key, "before": _value(each.before), "after": _value(each.after)}
+            {"key": each.key, "before": value(each.before), "after": value(each.after)}
             for each in drift.changes
         ],
-        "evidence": {key: _value(value) for key, value in drift.evidence.items()},
+        "evidence": {key: value(each) for key, each in drift.evidence.items()},
     }
 
 
@@ -190,10 +190,11 @@ def left_out_as_json(found: LeftOut) -> Json:
     return {"session": found.session, "agent": found.agent, "socket": found.socket}
 
 
-def _value(value: Scalar | Mapping[str, Scalar]) -> Json:
-    if isinstance(value, Mapping):
-        return {key: _value(each) for key, each in value.items()}
-    return value.isoformat() if isinstance(value, datetime) else value
+def value(found: Scalar | Mapping[str, Scalar]) -> Json:
+    """One value of an entry as data; times as ISO 8601 with their offset."""
+    if isinstance(found, Mapping):
+        return {key: value(each) for key, each in found.items()}
+    return found.isoformat() if isinstance(found, datetime) else found
 
 
 def _utc(at: datetime) -> str:

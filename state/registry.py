@@ -131,19 +131,42 @@ class RegistryFile:
 
     def create(self, additions: Sequence[AddEntry], now: datetime) -> Document:
         """Write a first registry. Raises MustMend when there is one, CouldNot when it fails."""
+        data, real_path = self._first(additions), self._real_path()
+        try:
+            durable.create(real_path, data, durable.owner_of(real_path))
+        except FileExistsError:
+            raise self._not_new() from None
+        except OSError as error:
+            raise durable.could_not(f"registry {self.path} could not be written", error) from None
+        return self._begun(now)
+
+    def begin_anew(self, additions: Sequence[AddEntry], now: datetime) -> Path:
+        """Write a first registry in the place of the present one; where that one is kept.
+
+        Raises MustMend and CouldNot, with the old file intact.
+        """
+        from state import superseding  # noqa: PLC0415 - as in _replace
+
+        data, real_path = self._first(additions), self._real_path()
+        with self._locked(real_path):
+            kept = superseding.supersede(self.path, real_path, data, now)
+        self._begun(now)
+        return kept
+
+    def _first(self, additions: Sequence[AddEntry]) -> bytes:
         from state.text import yamledit  # noqa: PLC0415 - as in _replace
 
         edited = yamledit.edit(yamltext.parse(_EMPTY, self.path.name), additions)
         for refusal in edited.refused.values():
             raise refusal
-        try:
-            real_path = self._real_path()
-            durable.create(real_path, edited.text.encode(), durable.owner_of(real_path))
-        except FileExistsError:
-            raise self._not_new() from None
-        except OSError as error:
-            raise durable.could_not(f"registry {self.path} could not be written", error) from None
-        return self.read(now)
+        return edited.text.encode()
+
+    def _begun(self, now: datetime) -> Document:
+        """A first registry as it was written: it lacks nothing, and nobody has edited it since."""
+        document = self.read(now, accept_loss=True)
+        with contextlib.suppress(CouldNot):  # The registry is written; its copy can wait.
+            self.remember(document)
+        return document
 
     def must_be_new(self) -> None:
         """Raises MustMend when there is a registry already, readable or not."""
@@ -153,7 +176,8 @@ class RegistryFile:
     def _not_new(self) -> MustMend:
         return MustMend(
             f"registry {self.path} is already there. Nothing was written. "
-            "Look at it with: agent-sessions check"
+            "Look at it with: agent-sessions check; or keep it under another name and write a new "
+            "one with: agent-sessions init --force"
         )
 
     def _real_path(self) -> Path:

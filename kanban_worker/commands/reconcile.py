@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Never
 
-from kanban_worker import ages, config, jsontext, settling
+from kanban_worker import ages, config, jsontext, left_out, settling
 from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted, plain
 from kanban_worker.complaints import Complaints
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings, timer=ages.timer)
     if arguments.once:
-        return _once(monitor, arguments)
+        return _once(monitor, settings, arguments)
     with contextlib.ExitStack() as stack:
         if not arguments.dry_run:
             _be_alone(monitor, stack)
@@ -71,7 +71,7 @@ def _be_alone(monitor: Monitor, stack: contextlib.ExitStack) -> None:
         monitor.barred = error
 
 
-def _once(monitor: Monitor, arguments: argparse.Namespace) -> int:
+def _once(monitor: Monitor, settings: Settings, arguments: argparse.Namespace) -> int:
     """One report, and what it means."""
     if arguments.dry_run or arguments.no_wait:
         tick = _look(monitor, arguments)
@@ -79,6 +79,7 @@ def _once(monitor: Monitor, arguments: argparse.Namespace) -> int:
         tell = complain if sys.stderr.isatty() else _ignore
         tick = settling.settled(lambda: _look(monitor, arguments), tell)
     show(tick, arguments, everything=True)
+    _advise(tick, settings, arguments, "")
     Complaints(complain).about(tick)
     return status(tick, exit_code=arguments.exit_code)
 
@@ -103,12 +104,13 @@ def _ticks(
     stack: contextlib.ExitStack,
 ) -> Never:
     complaints = Complaints(complain)
-    first = True
+    first, advised = True, ""
     while True:
         if monitor.barred and not first:
             _be_alone(monitor, stack)
         tick = monitor.tick(dry_run=arguments.dry_run)
         show(tick, arguments, everything=first)
+        advised = _advise(tick, settings, arguments, advised)
         complaints.about(tick)
         first = False
         time.sleep(settings.interval or default_interval(tick))
@@ -153,6 +155,14 @@ def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
     if everything:
         lines.append(summary(tick))
     return lines
+
+
+def _advise(tick: Tick, settings: Settings, arguments: argparse.Namespace, before: str) -> str:
+    """Says which agents were left out, unless that was said before; the report has them anyway."""
+    advice = left_out.advice(tick.report.left_out, settings)
+    if advice not in {"", before} and not arguments.emit_diff:
+        print(plain(advice), flush=True)
+    return advice
 
 
 def summary(tick: Tick) -> str:
