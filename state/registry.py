@@ -173,6 +173,16 @@ class RegistryFile:
         if os.path.lexists(self.path):
             raise self._not_new()
 
+    def is_there(self) -> bool:
+        """Whether there is one that `begin_anew` would replace. Raises MustMend, CouldNot."""
+        real_path = self._real_path()
+        if not os.path.lexists(real_path):
+            return False
+        from state import superseding  # noqa: PLC0415 - as in _replace
+
+        superseding.replaceable(self.path, real_path)
+        return True
+
     def _not_new(self) -> MustMend:
         return MustMend(
             f"registry {self.path} is already there. Nothing was written. "

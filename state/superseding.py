@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import stat
 from datetime import datetime
 from pathlib import Path
 
 from state import durable, placing, snapshot
 from state.durable import Owner
-from state.errors import MustMend
+from state.errors import CouldNot, MustMend
 
 
 def supersede(path: Path, real_path: Path, data: bytes, now: datetime) -> Path:
@@ -20,12 +21,7 @@ def supersede(path: Path, real_path: Path, data: bytes, now: datetime) -> Path:
     file where it was.
     """
     try:
-        info = real_path.stat()
-        if not stat.S_ISREG(info.st_mode):
-            message = f"registry {path} is no regular file. Nothing was written. Move it away first"
-            raise MustMend(message)
-        if error := snapshot.linked(path, info):
-            raise error
+        info = replaceable(path, real_path)
         kept = _written(real_path, data, now, Owner(info.st_uid, info.st_gid))
         try:
             kept.chmod(stat.S_IMODE(info.st_mode))
@@ -35,10 +31,28 @@ def supersede(path: Path, real_path: Path, data: bytes, now: datetime) -> Path:
                 kept.unlink(missing_ok=True)
             raise
     except OSError as error:
-        what = f"registry {path} could not be written anew (the old one is intact)"
-        raise durable.could_not(what, error) from None
+        raise _could_not(path, error) from None
     durable.sync_folder(real_path.parent)
     return kept
+
+
+def replaceable(path: Path, real_path: Path) -> os.stat_result:
+    """What is known of the file, if another one may take its place. Raises MustMend, CouldNot."""
+    try:
+        info = real_path.stat()
+    except OSError as error:
+        raise _could_not(path, error) from None
+    if not stat.S_ISREG(info.st_mode):
+        message = f"registry {path} is no regular file. Nothing was written. Move it away first"
+        raise MustMend(message)
+    if linked := snapshot.linked(path, info):
+        raise linked
+    return info
+
+
+def _could_not(path: Path, error: OSError) -> CouldNot:
+    what = f"registry {path} could not be written anew (the old one is intact)"
+    return durable.could_not(what, error)
 
 
 def _written(real_path: Path, data: bytes, now: datetime, owner: Owner) -> Path:

@@ -55,12 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
     monitor = Monitor(settings)
     if not arguments.force:
         monitor.registry.must_be_new()
+    anew = monitor.registry.is_there()
     asked = arguments.pattern
     setting = Setting(settings.config, "pattern", asked) if asked else None
-    with _alone(monitor, settings):
+    # One that is there may be watched: nobody takes it away from under a monitor.
+    with monitor.alone("agent-sessions init", 0) if anew else contextlib.nullcontext():
         world = _look(monitor)
         found = judge.judge(world, Registry(), Memory(), settings.policy)
-        written = _write(monitor, settings, _additions(found, world), setting)
+        written = _write(monitor, _additions(found, world), setting, anew=anew)
     if arguments.json:
         print(jsontext.dumps(_as_json(settings, found, written)))
     else:
@@ -69,13 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
     for notice in found.notices:  # all of them are about what could not be seen
         complain(notice.message)
     return Exit.COULD_NOT if found.notices else Exit.OK
-
-
-def _alone(monitor: Monitor, settings: Settings) -> contextlib.AbstractContextManager[None]:
-    """A registry that is there may be watched: nobody takes it away from under a monitor."""
-    if os.path.lexists(settings.registry):
-        return monitor.alone("agent-sessions init", 0)
-    return contextlib.nullcontext()
 
 
 def _look(monitor: Monitor) -> World:
@@ -105,14 +100,13 @@ def _id_key(addition: AddEntry) -> str:
 
 
 def _write(
-    monitor: Monitor, settings: Settings, additions: Sequence[AddEntry], setting: Setting | None
+    monitor: Monitor, additions: Sequence[AddEntry], setting: Setting | None, *, anew: bool
 ) -> _Written:
-    """The config first: a registry that could not be written then is written by the same words."""
-    registry, at = monitor.registry, now()
+    """The config first: where the registry fails then, the same words may be tried again."""
+    registry, at, kept = monitor.registry, now(), None
     if setting:
-        setting.write(durable.owner_of(Path(os.path.realpath(settings.registry))))
-    kept = None
-    if os.path.exists(settings.registry):  # noqa: PTH110 - `Path.exists` raises on a loop
+        setting.write(durable.owner_of(Path(os.path.realpath(registry.path))))
+    if anew:
         kept = registry.begin_anew(additions, at)
     else:
         registry.create(additions, at)
