@@ -12,7 +12,7 @@ import pytest
 import fences
 import hermes
 import hour
-from hour import Hour, Step
+from hour import Step
 
 SHOWN = hour.steps(hour.README.read_text("utf-8"))
 
