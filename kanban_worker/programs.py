@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from state import durable
 from state.errors import CouldNot
+
+OWN = (sys.executable, "-P", str(Path(__file__).with_name("__main__.py")))
+"""This very copy of the program, from wherever it is started: nothing of the working directory or
+of PYTHONPATH is taken for it."""
 
 
 def ask(

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +22,10 @@ from typing import Any
 
 import libtmux
 
-from kanban_worker import standin
+from kanban_worker import programs, standin
 from kanban_worker.boards import hermes_cli
 from kanban_worker.cli import Exit
 from state.errors import CouldNot
-
-_OURS = (sys.executable, "-m", "kanban_worker")
 
 DEADLINE = 15.0
 """Seconds that a stand-in may take to be ready."""
@@ -172,7 +169,11 @@ class Stage:
         """Runs `agent-sessions` as a person would; shows and returns what it prints."""
         print(f"$ agent-sessions {' '.join(words)}", flush=True)
         done = subprocess.run(  # noqa: S603 - our own command line, with fixed words
-            [*_OURS, *words], env=self._environ, stdout=subprocess.PIPE, text=True, check=False
+            [*programs.OWN, *words],
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         print(done.stdout, flush=True)
         if done.returncode:
@@ -184,7 +185,7 @@ class Stage:
     def worker(self, *words: str) -> Iterator[None]:
         """Runs `agent-sessions` beside the block, at whose end it ends by itself."""
         with subprocess.Popen(  # noqa: S603 - as above
-            [*_OURS, *words], env=self._environ, stdout=subprocess.DEVNULL
+            [*programs.OWN, *words], env=self._environ, stdout=subprocess.DEVNULL
         ) as running:
             try:
                 yield

@@ -20,7 +20,7 @@ import hermes
 from desk import Desk
 from fences import Fence
 from fleet import Fleet
-from kanban_worker.hermes import plugin, skill, tools
+from kanban_worker.hermes import plugin, schemas, skill, tools
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "plugin.yaml").read_text())
@@ -111,7 +111,7 @@ def test_the_watch_is_offered_to_the_worker_of_a_card_only(
     assert offered() is True
 
 
-@pytest.mark.parametrize("tool", [tools.WATCH, tools.RECONCILE], ids=lambda tool: tool["name"])
+@pytest.mark.parametrize("tool", [schemas.WATCH, schemas.RECONCILE], ids=lambda tool: tool["name"])
 def test_nothing_that_a_model_says_is_a_path_or_a_text(tool: dict[str, Any]) -> None:
     kinds = {each["type"] for each in tool["parameters"]["properties"].values()}
     assert kinds <= {"number", "boolean"}
