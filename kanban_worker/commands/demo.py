@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -171,12 +172,13 @@ class Stage:
         done = subprocess.run(  # noqa: S603 - our own command line, with fixed words
             [*programs.OWN, *words],
             env=self._environ,
-            stdout=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
         )
         print(done.stdout, flush=True)
-        if done.returncode:
+        if done.returncode:  # what it warned of otherwise is so on purpose
+            print(done.stderr, end="", file=sys.stderr)
             message = f"the demo's {words[0]} ended with exit status {done.returncode}"
             raise CouldNot(message)
         return done.stdout

@@ -134,10 +134,12 @@ def _barred_tools() -> Iterator[_ToolParts]:
 def _skill() -> None:
     if kanban_worker.clash:
         return
-    from kanban_worker.hermes import skill  # noqa: PLC0415 - it needs `state`
+    from kanban_worker import programs  # noqa: PLC0415 - it needs `state`
+    from kanban_worker.hermes import skill  # noqa: PLC0415 - as above
 
     home = _hermes_home()
-    if skill.put(home, _external()) is skill.Put.EDITED:
+    command = programs.own_command()
+    if skill.put(home, _external(), command=command, keep_command=True) is skill.Put.EDITED:
         _log.info("agent-sessions-monitor: the skill in %s was edited, and is left alone", home)
 
 

@@ -2,7 +2,8 @@
 
 `--skill agent-sessions-monitor` finds a skill only below the home's `skills` folder (or one of
 `skills.external_dirs`), never one that a plugin registers: Hermes 0.19.0 resolves a bare name
-there alone. So the file is copied, and kept up to date.
+there alone. So its files are copied, and kept up to date. The copy names this program by its full
+path: a worker's shell need not have it on PATH.
 
 A copy that a person edited is theirs. To know one, the SHA-256 of each text that was put there is
 kept beside it, in `.shipped`, as Hermes itself keeps `.bundled_manifest` for its own skills: a
@@ -15,6 +16,8 @@ import contextlib
 import hashlib
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -24,9 +27,15 @@ from state.errors import CouldNot
 
 NAME = "agent-sessions-monitor"
 FILE = "SKILL.md"
+SCRIPT = "scripts/reconcile.sh"
 _STAMP = ".shipped"
 _VERSION = re.compile(r"^version: *(\d+(?:\.\d+)*)", re.MULTILINE)
 _LONGEST = 1 << 20
+
+_CALL = re.compile(r"(^    |`|\bexec )agent-sessions (?=[a-z])", re.MULTILINE)
+"""Where a shipped text tells to run this program."""
+_CALLED = re.compile(r"^    (\S.*?) work --for ", re.MULTILINE)
+"""The one call that every copy has, with the program as it was found."""
 
 
 class Put(StrEnum):
@@ -41,29 +50,37 @@ class Put(StrEnum):
 
 
 def shipped() -> Path:
-    """The file that came with this program. Raises CouldNot when the installation lacks it."""
+    """The folder that came with this program. Raises CouldNot when the installation lacks it."""
     package = Path(__file__).parents[1]
     # A wheel carries it inside the package; in a checkout it is beside the package.
     for folder in (package / "skills", package.parent / "skills"):
         if (found := folder / NAME / FILE).is_file():
-            return found
+            return found.parent
     raise CouldNot(f"the skill {NAME} is not in this installation. Install the package again")
 
 
-def put(home: Path, external: Iterable[Path] = ()) -> Put:
+def put(
+    home: Path, external: Iterable[Path] = (), *, command: str, keep_command: bool = False
+) -> Put:
     """Makes the bare name resolve in one Hermes home.
 
     Args:
         home: The home, or a profile's.
         external: Its `skills.external_dirs`.
+        command: How a shell starts this program from anywhere.
+        keep_command: Leave the program that the copy names, as long as it is there. `install` and
+            a plugin in an environment of its own would otherwise overwrite each other's.
 
     Raises:
         CouldNot: the copy cannot be read or written.
     """
-    text = shipped().read_bytes()
     target = place(home)
     try:
-        return _put(text, target, external)
+        if not os.path.lexists(target) and found(home, external):
+            return Put.ELSEWHERE
+        if keep_command and (named := command_in(target)) and is_there(named):
+            command = named
+        return _put(target, command)
     except OSError as error:
         raise durable.could_not(f"skill {target} could not be written", error) from None
 
@@ -83,34 +100,76 @@ def found(home: Path, external: Iterable[Path] = ()) -> list[Path]:
     ]
 
 
-def _put(text: bytes, target: Path, external: Iterable[Path]) -> Put:
-    if not os.path.lexists(target):
-        if found(target.parents[2], external):
-            return Put.ELSEWHERE
-        _write(text, target)
-        return Put.WRITTEN
-    with target.open("rb") as file:
-        copy = file.read(_LONGEST)
-    if copy == text:
-        return Put.CURRENT
-    if _digest(copy) not in _stamps(target) or _version(copy) > _version(text):
+def command_in(copy: Path) -> str | None:
+    """The program that a copy tells to run, as a shell reads it; None: it cannot be told."""
+    with contextlib.suppress(OSError):
+        called = _CALLED.search(_read(copy).decode("utf-8", "replace"))
+        return called[1] if called else None
+    return None
+
+
+def is_there(command: str) -> bool:
+    """Whether a command's program can be run, and so can the file of ours that Python is given."""
+    with contextlib.suppress(ValueError):
+        program, *words = shlex.split(command)
+        files = [word for word in words if word.startswith("/")]
+        return shutil.which(program) is not None and all(map(os.path.exists, files))
+    return False
+
+
+def _put(target: Path, command: str) -> Put:
+    texts = {name: _rendered(shipped() / name, command) for name in (FILE, SCRIPT)}
+    old = {name: _copy(target.parent / name) for name in texts}
+    stale = {name: text for name, text in texts.items() if old[name] != text}
+    stamps = _stamps(target)
+    edited = {name for name in stale if old[name] and _digest(old[name]) not in stamps}
+    # A text of somebody's own is left with all that lies beside it.
+    if FILE in edited or _version(old[FILE]) > _version(texts[FILE]):
         return Put.EDITED
-    _write(text, target)
-    return Put.WRITTEN
+    ours = {name: text for name, text in stale.items() if name not in edited}
+    if ours:
+        _write(target, ours)
+    return Put.WRITTEN if ours else Put.EDITED if edited else Put.CURRENT
 
 
-def _write(text: bytes, target: Path) -> None:
-    """The digest first: a copy without one, after a crash in between, would count as edited."""
-    folder = target.parent
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mode = folder.parent.stat().st_mode & 0o777
+def _rendered(path: Path, command: str) -> bytes:
+    text = path.read_text("utf-8")
+    return _CALL.sub(lambda found: f"{found[1]}{command} ", text).encode("utf-8")
+
+
+def _copy(path: Path) -> bytes:
+    """Empty where there is none."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return b""
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LONGEST)
+
+
+def _write(target: Path, texts: dict[str, bytes]) -> None:
+    """The digests first: a copy without one, after a crash in between, would count as edited."""
+    mode = _folder(target.parent.parent, target.parent)
+    stamps = [*_stamps(target), *map(_digest, texts.values())]
+    lines = "".join(f"{each}\n" for each in dict.fromkeys(stamps))
+    _replace(target.with_name(_STAMP), lines.encode("ascii"), mode & 0o666)
+    for name, text in texts.items():
+        path = target.parent / name
+        _folder(target.parent, path.parent)
+        _replace(path, text, mode & (0o777 if name == SCRIPT else 0o666))
+
+
+def _folder(above: Path, folder: Path) -> int:
+    """Makes a folder as open as the one above it; that one's mode."""
+    above.mkdir(parents=True, exist_ok=True)
+    mode = above.stat().st_mode & 0o777
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
         folder.chmod(mode)
-    stamps = [*_stamps(target), _digest(text)]
-    lines = "".join(f"{each}\n" for each in dict.fromkeys(stamps))
-    _replace(target.with_name(_STAMP), lines.encode("ascii"), mode & 0o666)
-    _replace(target, text, mode & 0o666)
+    return mode
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
