@@ -91,7 +91,8 @@ def _inject(hermes: Hermes) -> None:
 def _skill(hermes: Hermes) -> None:
     external = enabling.external_skills(hermes.config, hermes.home)
     command = programs.own_command()
-    put = skill.put(hermes.home, external, command=command)
+    calls = skill.Calls(command, shlex.quote(str(Path(hermes.program or "hermes").absolute())))
+    put = skill.put(hermes.home, external, calls)
     print(f"skill    {_said(put, hermes, external)}")
     if put in {Put.CURRENT, Put.WRITTEN}:
         print(f"         names {command}")

@@ -22,7 +22,8 @@ def of(hermes: Hermes, slug: str | None, registry: Path | None) -> Iterator[Chec
     """
     path = cards.database(hermes, slug)
     if not path.exists():
-        yield Check("board", f"{path} is not there yet", "hermes kanban init")
+        seen = f"{path} is not there yet; the first card makes it"
+        yield Check("board", seen, "hermes kanban init", optional=True)
         return
     board = f"--board {shlex.quote(slug)} " if slug else ""
     try:

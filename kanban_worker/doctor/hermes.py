@@ -53,9 +53,10 @@ def _skill(hermes: Hermes) -> Check:
         both = " and ".join(map(str, found[:2]))
         mend = f"rm -r {shlex.quote(str(found[-1].parent))}"
         return Check("skill", f"{both}: Hermes takes neither", mend)
-    named = skill.command_in(found[0])
-    if named and not skill.is_there(named):
-        return Check("skill", f"{found[0]} names {named}, which is not there", _install(hermes))
+    calls = skill.calls_in(found[0])
+    if calls and not calls.are_there:
+        seen = f"{found[0]} names {calls.command}, which is not there"
+        return Check("skill", seen, _install(hermes))
     return Check("skill", str(found[0]))
 
 

@@ -97,11 +97,10 @@ def model(path: Path) -> str:
 def is_enabled(path: Path) -> bool:
     """Whether a config lets Hermes load the plugin. Raises MustMend, CouldNot."""
     plugins = _read(path).get("plugins")
-    if not isinstance(plugins, dict):
-        return False
-    return PLUGIN in (plugins.get("enabled") or ()) and PLUGIN not in (
-        plugins.get("disabled") or ()
-    )
+    listed = plugins if isinstance(plugins, dict) else {}
+    enabled, disabled = listed.get("enabled"), listed.get("disabled")
+    is_off = isinstance(disabled, list) and PLUGIN in disabled
+    return isinstance(enabled, list) and PLUGIN in enabled and not is_off
 
 
 def dispatches(path: Path) -> bool:

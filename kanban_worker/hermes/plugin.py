@@ -138,8 +138,9 @@ def _skill() -> None:
     from kanban_worker.hermes import skill  # noqa: PLC0415 - as above
 
     home = _hermes_home()
-    command = programs.own_command()
-    if skill.put(home, _external(), command=command, keep_command=True) is skill.Put.EDITED:
+    # Its own `hermes` needs no naming: it runs beside this Python.
+    calls = skill.Calls(programs.own_command())
+    if skill.put(home, _external(), calls, keep=True) is skill.Put.EDITED:
         _log.info("agent-sessions-monitor: the skill in %s was edited, and is left alone", home)
 
 

@@ -19,6 +19,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -34,8 +35,34 @@ _LONGEST = 1 << 20
 
 _CALL = re.compile(r"(^    |`|\bexec )agent-sessions (?=[a-z])", re.MULTILINE)
 """Where a shipped text tells to run this program."""
-_CALLED = re.compile(r"^    (\S.*?) work --for ", re.MULTILINE)
-"""The one call that every copy has, with the program as it was found."""
+_WORK = re.compile(r"^    agent-sessions (?=work )", re.MULTILINE)
+"""The call that also has to find Hermes: the terminal of a worker has a login shell's PATH."""
+_WORKS = re.compile(r"^    (\S.*?) work --for ", re.MULTILINE)
+"""The same in a copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How a copy calls programs, as a shell reads it."""
+
+    command: str
+    """This program."""
+    hermes: str | None = None
+    """The `hermes` that this program is to run; None: the one that it finds by itself."""
+
+    @property
+    def work(self) -> str:
+        """This program, where it has to find Hermes."""
+        return f"HERMES_BIN={self.hermes} {self.command}" if self.hermes else self.command
+
+    @property
+    def are_there(self) -> bool:
+        """Whether the program can be run, and so can the file of ours that a Python is given."""
+        with contextlib.suppress(ValueError):
+            program, *words = shlex.split(self.command)
+            files = [word for word in words if word.startswith("/")]
+            return shutil.which(program) is not None and all(map(os.path.exists, files))
+        return False
 
 
 class Put(StrEnum):
@@ -59,17 +86,15 @@ def shipped() -> Path:
     raise CouldNot(f"the skill {NAME} is not in this installation. Install the package again")
 
 
-def put(
-    home: Path, external: Iterable[Path] = (), *, command: str, keep_command: bool = False
-) -> Put:
+def put(home: Path, external: Iterable[Path], calls: Calls, *, keep: bool = False) -> Put:
     """Makes the bare name resolve in one Hermes home.
 
     Args:
         home: The home, or a profile's.
         external: Its `skills.external_dirs`.
-        command: How a shell starts this program from anywhere.
-        keep_command: Leave the program that the copy names, as long as it is there. `install` and
-            a plugin in an environment of its own would otherwise overwrite each other's.
+        calls: How the programs are called.
+        keep: Leave the program that the copy names, as long as it is there. `install` and a
+            plugin in an environment of its own would otherwise overwrite each other's.
 
     Raises:
         CouldNot: the copy cannot be read or written.
@@ -78,9 +103,9 @@ def put(
     try:
         if not os.path.lexists(target) and found(home, external):
             return Put.ELSEWHERE
-        if keep_command and (named := command_in(target)) and is_there(named):
-            command = named
-        return _put(target, command)
+        if keep and (named := calls_in(target)) and named.are_there:
+            calls = named
+        return _put(target, calls)
     except OSError as error:
         raise durable.could_not(f"skill {target} could not be written", error) from None
 
@@ -100,25 +125,20 @@ def found(home: Path, external: Iterable[Path] = ()) -> list[Path]:
     ]
 
 
-def command_in(copy: Path) -> str | None:
-    """The program that a copy tells to run, as a shell reads it; None: it cannot be told."""
-    with contextlib.suppress(OSError):
-        called = _CALLED.search(_read(copy).decode("utf-8", "replace"))
-        return called[1] if called else None
+def calls_in(copy: Path) -> Calls | None:
+    """How a copy calls the programs; None: it cannot be told."""
+    with contextlib.suppress(OSError, ValueError):
+        if called := _WORKS.search(_read(copy).decode("utf-8", "replace")):
+            words = shlex.split(called[1])
+            hermes = None
+            if words[0].startswith("HERMES_BIN="):
+                hermes = shlex.quote(words.pop(0).removeprefix("HERMES_BIN="))
+            return Calls(shlex.join(words), hermes)
     return None
 
 
-def is_there(command: str) -> bool:
-    """Whether a command's program can be run, and so can the file of ours that Python is given."""
-    with contextlib.suppress(ValueError):
-        program, *words = shlex.split(command)
-        files = [word for word in words if word.startswith("/")]
-        return shutil.which(program) is not None and all(map(os.path.exists, files))
-    return False
-
-
-def _put(target: Path, command: str) -> Put:
-    texts = {name: _rendered(shipped() / name, command) for name in (FILE, SCRIPT)}
+def _put(target: Path, calls: Calls) -> Put:
+    texts = {name: _rendered(shipped() / name, calls) for name in (FILE, SCRIPT)}
     old = {name: _copy(target.parent / name) for name in texts}
     stale = {name: text for name, text in texts.items() if old[name] != text}
     stamps = _stamps(target)
@@ -132,9 +152,9 @@ def _put(target: Path, command: str) -> Put:
     return Put.WRITTEN if ours else Put.EDITED if edited else Put.CURRENT
 
 
-def _rendered(path: Path, command: str) -> bytes:
-    text = path.read_text("utf-8")
-    return _CALL.sub(lambda found: f"{found[1]}{command} ", text).encode("utf-8")
+def _rendered(path: Path, calls: Calls) -> bytes:
+    text = _WORK.sub(lambda _: f"    {calls.work} ", path.read_text("utf-8"))
+    return _CALL.sub(lambda found: f"{found[1]}{calls.command} ", text).encode("utf-8")
 
 
 def _copy(path: Path) -> bytes:

@@ -108,7 +108,7 @@ def put(
     *,
     keep: bool = False,
 ) -> Put:
-    return skill.put(home, external, command=command, keep_command=keep)
+    return skill.put(home, external, skill.Calls(command), keep=keep)
 
 
 def test_the_skill_is_put_where_its_bare_name_resolves(tmp_path: Path) -> None:
@@ -124,12 +124,23 @@ def test_each_call_in_the_copy_names_the_program_that_was_found(tmp_path: Path) 
 
     copy = skill.place(tmp_path)
     text = copy.read_text()
-    assert skill.command_in(copy) == "'/opt/my tools/agent-sessions'"
+    assert named(copy) == "'/opt/my tools/agent-sessions'"
     calls = re.findall(r"(\S+)(?: tools/agent-sessions'| agent-sessions) [a-z]", text)
     assert len(calls) == len(re.findall("agent-sessions [a-z]", SHIPPED.read_text()))
     assert not re.search(r"(?:^    |`)agent-sessions [a-z]", text, re.MULTILINE)
     script = (copy.parent / "scripts/reconcile.sh").read_text()
     assert script.count("exec '/opt/my tools/agent-sessions' reconcile") == 2
+
+
+def test_the_call_that_needs_hermes_says_where_it_is(tmp_path: Path) -> None:
+    """A worker's terminal has the PATH of a login shell, which need not know `hermes`."""
+    calls = skill.Calls("/opt/a", "'/opt/my tools/hermes'")
+    skill.put(tmp_path, [], calls)
+
+    copy = skill.place(tmp_path)
+    assert copy.read_text().count("    HERMES_BIN='/opt/my tools/hermes' /opt/a work --for ") == 1
+    assert copy.read_text().count("HERMES_BIN") == 1
+    assert skill.calls_in(copy) == calls
 
 
 def test_a_plugin_keeps_the_program_that_install_found_as_long_as_it_is_there(
@@ -142,10 +153,10 @@ def test_a_plugin_keeps_the_program_that_install_found_as_long_as_it_is_there(
     put(tmp_path, command=str(other))
 
     assert put(tmp_path, command="/bin/true", keep=True) is Put.CURRENT
-    assert skill.command_in(skill.place(tmp_path)) == str(other)
+    assert named(skill.place(tmp_path)) == str(other)
     other.unlink()
     assert put(tmp_path, command="/bin/true", keep=True) is Put.WRITTEN
-    assert skill.command_in(skill.place(tmp_path)) == "/bin/true"
+    assert named(skill.place(tmp_path)) == "/bin/true"
     assert put(tmp_path, command="/bin/false") is Put.WRITTEN
 
 
@@ -161,7 +172,7 @@ def test_a_plugin_keeps_the_program_that_install_found_as_long_as_it_is_there(
     ],
 )
 def test_a_program_is_there_with_the_file_that_it_is_given(command: str, *, there: bool) -> None:
-    assert skill.is_there(command) is there
+    assert skill.Calls(command).are_there is there
 
 
 def test_the_script_is_put_beside_it_executable_and_an_edited_one_is_left(tmp_path: Path) -> None:
@@ -338,3 +349,9 @@ def test_a_hermes_that_answers_nonsense_is_one_line(fence: Fence, body: str) -> 
     done = commandline.run("install", environ={"HERMES_BIN": str(other)})
     assert done.status == 3
     assert "hermes plugins list" in done.complaints()
+
+
+def named(copy: Path) -> str:
+    calls = skill.calls_in(copy)
+    assert calls
+    return calls.command

@@ -82,7 +82,7 @@ def test_without_the_package_the_skill_is_put_and_the_plugin_is_offered(private:
     assert f"{programs.own_command()} install --into-hermes" in done.out
     assert not (private.home / ".hermes/config.yaml").exists()
     copy = skill.place(private.home / ".hermes")
-    assert skill.command_in(copy) == programs.own_command()
+    assert named(copy) == programs.own_command()
     assert Path(programs.own_command()).is_absolute()
 
 
@@ -232,3 +232,9 @@ def test_a_link_on_path_that_leads_here_is_what_a_copy_names(
     assert programs.own_command() == str(installed)
     installed.unlink()
     assert programs.own_command().endswith("kanban_worker/__main__.py")
+
+
+def named(copy: Path) -> str:
+    calls = skill.calls_in(copy)
+    assert calls
+    return calls.command
