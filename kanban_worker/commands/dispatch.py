@@ -59,6 +59,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Creates the card, with precisely the line that `--print` shows."""
+    for name in ("title", "assignee", "board"):
+        if (given := getattr(arguments, name)) is not None and not given.strip():
+            raise MustMend(f"--{name} is empty. Give it a value, or leave it out")
     settings = config.load(arguments, os.environ, Path.home())
     hermes = homes.find(os.environ)
     registry = settings.registry.absolute()  # by the name that people use, also through a link

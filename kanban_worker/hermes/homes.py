@@ -121,19 +121,31 @@ class Hermes:
 def find(environ: Mapping[str, str], home: str | None = None, profile: str | None = None) -> Hermes:
     """The home and profile that were named, or those that Hermes would take by itself.
 
-    Raises MustMend for a profile's name that Hermes would not take.
+    Raises MustMend for a home or a profile that can be none: an empty word is a variable that was
+    not set, and no wish for the default.
     """
-    named = home or environ.get("HERMES_HOME", "").strip()
-    root = Path(named).expanduser().absolute() if named else Path.home() / ".hermes"
+    root = _root(environ, home)
     if root.parent.name == "profiles":  # a profile's home, as a worker has it
-        root, profile = root.parent.parent, profile or root.name
-    profile = profile or _sticky(root)
+        root, profile = root.parent.parent, root.name if profile is None else profile
+    profile = _sticky(root) if profile is None else profile
     if not is_name(profile):
         raise MustMend(
             f"profile {profile[:40]!r}: a name has small letters, digits, - and _. "
             "See: hermes profile list"
         )
     return Hermes(root=root, profile=profile, program=hermes_cli.program(environ), environ=environ)
+
+
+def _root(environ: Mapping[str, str], home: str | None) -> Path:
+    if home is not None and not home.strip():
+        raise MustMend("--hermes-home is empty. Name a folder, or leave it out")
+    named = home or environ.get("HERMES_HOME", "").strip() or "~/.hermes"
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError:
+        raise MustMend(
+            f"Hermes home {named[:200]!r}: there is no such user. Name another"
+        ) from None
 
 
 def is_name(profile: str) -> bool:

@@ -226,6 +226,7 @@ def watched(machine: Machine, card: str, model: Model) -> None:
 
 def test_into_hermes_the_plugin_is_loaded_there(machine: Machine, profile: Path) -> None:
     """A stand-in does what `pipx inject` does: the package is in Hermes' environment afterwards."""
+    machine.desk.write()
     (about,) = PACKAGES.glob("agent_sessions_monitor-*.dist-info")
     site = shlex.quote(str(packages(machine.hermes)))
     pipx = machine.bin / "pipx"
@@ -233,7 +234,8 @@ def test_into_hermes_the_plugin_is_loaded_there(machine: Machine, profile: Path)
     pipx.chmod(0o755)
 
     done = machine.run("agent-sessions", "install", "--profile", PROFILE, "--into-hermes")
-    (profile / "config.yaml").open("a").write("model: m\n")
+    config = profile / "config.yaml"
+    config.write_text(config.read_text() + "model: m\n")
     asked = machine.run("hermes", "-p", PROFILE, "agent-sessions", "check", "--registry", "/none")
 
     assert done.complaints(0) == ""

@@ -97,6 +97,13 @@ def test_the_manifest_is_of_this_version_and_needs_what_the_package_needs() -> N
     }
 
 
+def test_the_manifest_admits_the_hermes_versions_that_were_run() -> None:
+    text = (ROOT / "plugin.yaml").read_text()
+    assert MANIFEST["requires_hermes"] == ">=0.18.2"
+    assert "# run with 0.18.2 and 0.19.0" in text
+    assert "0.18.2 and 0.19.0" in (ROOT / "docs/hermes.md").read_text()
+
+
 def test_both_tools_reach_a_worker_whose_profile_alone_has_the_plugin(ctx: Ctx) -> None:
     """The kanban toolset is the one that a dispatched worker always has."""
     assert {each["toolset"] for each in ctx.tools.values()} == {"kanban"}
