@@ -55,7 +55,7 @@ def _skill(hermes: Hermes) -> Check:
         return Check("skill", f"{both}: Hermes takes neither", mend)
     calls = skill.calls_in(found[0])
     if calls and not calls.are_there:
-        seen = f"{found[0]} names {calls.command}, which is not there"
+        seen = f"{found[0]} names {calls.work}, which is not there"
         return Check("skill", seen, _install(hermes))
     return Check("skill", str(found[0]))
 

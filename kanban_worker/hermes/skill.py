@@ -57,11 +57,12 @@ class Calls:
 
     @property
     def are_there(self) -> bool:
-        """Whether the program can be run, and so can the file of ours that a Python is given."""
+        """Whether the programs can be run, and the file of ours is there that a Python is given."""
         with contextlib.suppress(ValueError):
             program, *words = shlex.split(self.command)
             files = [word for word in words if word.startswith("/")]
-            return shutil.which(program) is not None and all(map(os.path.exists, files))
+            programs = [program, *shlex.split(self.hermes or "")]
+            return all(map(shutil.which, programs)) and all(map(os.path.exists, files))
         return False
 
 

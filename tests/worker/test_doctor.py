@@ -264,10 +264,13 @@ def test_a_gateway_is_one_that_lives_and_starts_workers(desk: Desk, fence: Fence
 def test_a_skill_that_names_a_program_that_is_gone_is_told(desk: Desk, fence: Fence) -> None:
     with hermes.home(fence.home / "hermes") as home:
         skill.put(home.root, [], skill.Calls("/gone/agent-sessions"))
-        line = found(doctor(desk))["skill"]
+        ours = found(doctor(desk))["skill"]
+        skill.put(home.root, [], skill.Calls("/bin/true", "/gone/hermes"))
+        theirs = found(doctor(desk))["skill"]
 
-    assert line[0] == "no"
-    assert "names /gone/agent-sessions, which is not there" in line[1]
+    assert (ours[0], theirs[0]) == ("no", "no")
+    assert "names /gone/agent-sessions, which is not there" in ours[1]
+    assert "names HERMES_BIN=/gone/hermes /bin/true, which is not there" in theirs[1]
 
 
 def test_a_plugin_that_is_not_in_hermes_environment_is_optional_with_the_skill(
