@@ -32,6 +32,8 @@ COMMANDS = {
     "status": "show the table that a person looks at",
     "resume-plan": "print how to resume the sessions that ended; it runs nothing",
     "why": "explain what was concluded about one session, and from what; it writes nothing",
+    "ack": "acknowledge findings: until what they are about changes they count no more",
+    "unack": "take acknowledgements back: the findings count again",
     "undo": "restore exactly what one change of the monitor's altered, as the journal has it",
     "adopt": "make what lives under an entry's name the entry's own again",
     "hook": "for the agents' own session hooks: record which conversation the agent is in",

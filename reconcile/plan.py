@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconcile import flapping, gone, names, recovery
+from reconcile import flapping, gone, names, orders, recovery
 from reconcile.desired import RUNNING, Edit, Entry, Registry
 from reconcile.drift import (
     LETTERS,
@@ -58,6 +58,8 @@ class Decision:
     """When a death was first held back for a second look; None when it never was."""
     soon: bool
     """Whether some seconds will tell more about what is held."""
+    acknowledged: bool
+    """Whether a person knows of it, so that it does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class Note:
     notice: Notice
     new: bool
     since: datetime
+    acknowledged: bool
+    """As for a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +139,14 @@ def plan(
     )
     notes = tuple(
         Note(
-            notice=notice, new=notice.id not in memory.open, since=_since(notice.id, world, memory)
+            notice=notice,
+            new=notice.id not in memory.open,
+            since=_since(notice.id, world, memory),
+            acknowledged=notice.id in memory.acknowledged,
         )
         for notice in (*judgement.notices, *flaps)
     )
-    missed = _missed(world, registry) if memory.open else ""
+    missed = _missed(world, registry) if memory.open or memory.acknowledged else ""
     return Plan(
         decisions=decisions,
         notes=notes,
@@ -210,6 +217,7 @@ def _decide(
         since=since,
         first_held=held,
         soon=soon and action is Action.HELD,
+        acknowledged=drift.id in memory.acknowledged,
     )
 
 
@@ -248,6 +256,7 @@ def _remember(
     for decision in decisions:
         key = decision.drift.id
         open_now[key] = _again(key, decision.since, decision.first_held, memory)
+    memory = orders.still(memory, open_now, missed)
     return replace(memory, open=open_now, sightings=judgement.sightings)
 
 

@@ -112,12 +112,24 @@ def intended(
     fresh = {key: each for key, each in new.items() if not found[key].told}
     for key in fresh:
         found[key] = replace(found[key], told=True)
+    waiting = _unhushed(plan.memory)
+    for key in found.keys() & plan.memory.unsaid.keys() - waiting.keys():
+        found[key] = replace(found[key], told=False)
     back, told = _back(plan.memory, at)
     # One under way keeps the key that it may be on.
-    unsaid = {**back, **fresh, **plan.memory.unsaid}
+    unsaid = {**back, **fresh, **waiting}
     known = {**plan.memory.mass_terminations, **told}
     memory = replace(plan.memory, open=found, unsaid=unsaid, mass_terminations=known)
     return replace(plan, memory=memory)
+
+
+def _unhushed(memory: Memory) -> Mapping[str, Unsaid]:
+    """What is yet to be said, without what a person has acknowledged; one under way stays."""
+    return {
+        key: each
+        for key, each in memory.unsaid.items()
+        if key not in memory.acknowledged or each.key is not None
+    }
 
 
 def _back(
@@ -135,7 +147,8 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
         lasts = decision.action is not Action.HELD or at - decision.since >= policy.grace
         # Of a session that flaps nothing is written but a death that lasts.
         written = decision.action is Action.UPDATED
-        if written or (lasts and _key(decision.drift.session) not in plan.unsteady.flapping):
+        steady = _key(decision.drift.session) not in plan.unsteady.flapping
+        if written or (lasts and steady and not decision.acknowledged):
             yield (
                 decision.drift.id,
                 Unsaid(
@@ -147,7 +160,8 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
                 ),
             )
     for note in plan.notes:
-        if note.notice.kind is NoticeKind.FLAPPING or _lasts(note, plan, policy, at):
+        lasts = note.notice.kind is NoticeKind.FLAPPING or _lasts(note, plan, policy, at)
+        if lasts and not note.acknowledged:
             yield note.notice.id, Unsaid(text=note.notice.message, at=at)
 
 
@@ -371,6 +385,7 @@ def lacking(memory: Memory, kind: str, thread: Collection[str]) -> Memory:
         key: replace(each, key=None, after=None)
         for mark in lost
         for key, each in memory.said[mark].items()
+        if key not in memory.acknowledged
     }
     said = {mark: told for mark, told in memory.said.items() if mark not in lost}
     spoken = tuple(mark for mark in memory.spoken if mark not in lost)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from kanban_worker import ages, config
+from kanban_worker import ages, colour, config
 from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted, escapes, plain
 from kanban_worker.complaints import Complaints
@@ -88,7 +88,7 @@ def status(tick: Tick, *, exit_code: bool) -> Exit:
         return Exit.MUST_MEND
     if tick.troubles or tick.report.blind:
         return Exit.COULD_NOT
-    if exit_code and (tick.report.decisions or tick.report.notes):
+    if exit_code and tick.report.wrong:
         return Exit.DRIFT
     return Exit.OK
 
@@ -99,27 +99,37 @@ def show(tick: Tick, arguments: argparse.Namespace, *, everything: bool) -> None
         shape = 2 if arguments.once else None  # a stream of reports: one line each
         print(json.dumps(report.as_json(tick.report), indent=shape, ensure_ascii=escapes()))
     else:
-        for line in sentences(tick, everything=everything, verbose=arguments.verbose):
-            print(plain(line))
+        dims = colour.wanted(sys.stdout, os.environ)
+        for line in sentences(tick, everything=everything, verbose=arguments.verbose, dims=dims):
+            print(line)
     sys.stdout.flush()
 
 
-def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
+def sentences(tick: Tick, *, everything: bool, verbose: bool, dims: bool = False) -> list[str]:
     """What a person reads: one line for each finding, and a line about the sources.
 
-    What could not be seen is not among them: it is complained of on stderr.
+    What could not be seen is not among them: it is complained of on stderr. With `dims` what is
+    acknowledged is dim.
     """
+
+    def line(text: str, *, acknowledged: bool) -> str:
+        shown = plain(f"{text} (acknowledged)" if acknowledged else text)
+        return colour.dim(shown) if acknowledged and dims else shown
+
     lines: list[str] = []
     for decision in tick.report.decisions:
         if decision.new or everything:
-            lines.append(f"[{decision.drift.id}] {report.sentence(decision)}")
+            text = f"[{decision.drift.id}] {report.sentence(decision)}"
+            lines.append(line(text, acknowledged=decision.acknowledged))
             if verbose:
-                lines += [f"    {key}: {value}" for key, value in decision.drift.evidence.items()]
+                evidence = decision.drift.evidence.items()
+                lines += [plain(f"    {key}: {value}") for key, value in evidence]
     for note in tick.report.notes:
         if (note.new or everything) and note.notice.kind is not NoticeKind.BLIND:
-            lines.append(f"[{note.notice.id}] {note.notice.message}")
+            text = f"[{note.notice.id}] {note.notice.message}"
+            lines.append(line(text, acknowledged=note.acknowledged))
     if everything:
-        lines.append(summary(tick))
+        lines.append(plain(summary(tick)))
     return lines
 
 
