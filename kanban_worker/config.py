@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from kanban_worker import tmux
+from kanban_worker import durations, tmux
 from kanban_worker.boards.shape import Address
 from reconcile import names
 from reconcile.policy import Policy
@@ -162,19 +162,16 @@ class _Chosen:
         return next(iter(self.many(key)), None)
 
     def seconds(self, key: str) -> float | None:
-        """A number of seconds above zero, or None when nobody chose one."""
+        """The seconds of a duration, or None when nobody chose one."""
         text = self.one(key)
         return None if text is None else seconds(key, text)
 
 
 def seconds(key: str, text: str) -> float:
-    """A number of seconds above zero. Raises MustMend."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e7:  # noqa: PLR2004 - about four months; also refuses nan and inf
-        message = f"{key} is {text[:40]!r}; it must be a number of seconds above 0"
+    """The seconds of a duration above zero. Raises MustMend."""
+    value = durations.seconds(text)
+    if value is None or not 0 < value < 1e7:  # noqa: PLR2004 - about four months
+        message = f"{key} is {text[:40]!r}; it must be a duration above 0: {durations.FORMS}"
         raise MustMend(message)
     return value
 

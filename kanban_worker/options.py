@@ -65,6 +65,6 @@ def judging(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--grace",
-        metavar="S",
-        help="seconds that a terminated session may live on unremarked (default 120)",
+        metavar="TIME",
+        help="how long a terminated session may live on unremarked, such as 90s or 5m (default 2m)",
     )

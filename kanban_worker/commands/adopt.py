@@ -50,8 +50,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--wait",
-        metavar="S",
-        help="wait so many seconds for it to live, and for its conversation to be proven",
+        metavar="TIME",
+        help="wait so long, such as 60s, for it to live, and for its conversation to be proven",
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
 

@@ -35,8 +35,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--interval",
-        metavar="S",
-        help="seconds between ticks (default 30; 60 with 5 or more sessions)",
+        metavar="TIME",
+        help="how long from tick to tick (default 30s; 1m with 5 or more sessions)",
     )
     shared.judging(parser)
 

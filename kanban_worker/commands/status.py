@@ -53,7 +53,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print the rows as JSON")
     shape.add_argument("--watch", action="store_true", help="draw it again and again")
-    parser.add_argument("--interval", metavar="S", help="with --watch: seconds (default 2)")
+    parser.add_argument("--interval", metavar="TIME", help="with --watch (default 2s)")
     shared.judging(parser)
 
 

@@ -24,9 +24,11 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="the card's id (default: that of the Hermes worker this runs in)",
     )
     parser.add_argument(
-        "--for", dest="seconds", metavar="S", help="watch for so many seconds, then end"
+        "--for", dest="seconds", metavar="TIME", help="watch for so long, such as 8h, then end"
     )
-    parser.add_argument("--interval", metavar="S", help="seconds between ticks (as for reconcile)")
+    parser.add_argument(
+        "--interval", metavar="TIME", help="how long from tick to tick (as for reconcile)"
+    )
     shared.board(parser)
     shared.judging(parser)
 

@@ -64,6 +64,26 @@ def test_an_order_is_heard_once() -> None:
     assert orders.heard(resolved, [order(3)]) is resolved
 
 
+def test_an_order_that_was_heard_is_passed_over_when_another_comes() -> None:
+    resolved = orders.heard(KNOWN, [order(1), order(2, Verb.UNACK)])
+    again = replace(resolved, acknowledged={})
+
+    found = orders.heard(again, [order(1), order(2), order(3, finding="X-00000001")])
+
+    assert found.acknowledged.keys() == {"X-00000001"}
+    assert found.heard == 3
+
+
+def test_one_that_cannot_be_obeyed_does_not_keep_the_next_from_being_heard() -> None:
+    found = orders.heard(KNOWN, [order(1, finding="A-00000001"), order(2)])
+
+    assert found.acknowledged.keys() == {ID}
+
+
+def test_the_words_of_orders_are_those_of_their_file() -> None:
+    assert list(Verb) == ["ack", "unack"]
+
+
 def test_the_last_order_counts_in_whatever_sequence_they_come() -> None:
     given = [order(2, Verb.UNACK), order(1)]
 
