@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
+from kanban_worker import given, interrupts
 from kanban_worker import options as shared
 from state import durable
 from state.errors import MonitorError, MustMend
@@ -73,6 +74,19 @@ class Parser(argparse.ArgumentParser):
         raise MustMend(text)
 
 
+class Version(argparse.Action):
+    """Prints the version, which is only looked for when somebody asks."""
+
+    def __call__(  # type: ignore[explicit-override] # 3.12 has override
+        self, parser: argparse.ArgumentParser, *_: object, **__: object
+    ) -> Never:
+        """Ends the program."""
+        from kanban_worker import version  # noqa: PLC0415 - as the class says
+
+        print(f"{PROGRAM} {version.found()}")
+        parser.exit()
+
+
 class Command(Parser):
     """The parser of one command. It asks the command's module for its options when it is used.
 
@@ -119,11 +133,13 @@ class Command(Parser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. The one place that turns outcomes into exit statuses."""
-    signal.signal(signal.SIGTERM, _interrupt)
     _open_streams()
     status: int = Exit.COULD_NOT
     try:
         arguments = parser().parse_args(argv)
+        given.take(arguments)
+        signal.signal(signal.SIGTERM, _interrupt)
+        interrupts.raised()
         status = int(arguments.run(arguments))
         sys.stdout.flush()
     except MonitorError as error:
@@ -156,8 +172,18 @@ def complain(message: str) -> None:
     print(f"{PROGRAM}: {plain(message)}", file=sys.stderr)
 
 
+def confirm(message: str) -> None:
+    """One line that says that all went well, which nobody wants to hear with --quiet."""
+    if not given.quiet():
+        print(plain(message), flush=True)
+
+
 def plain(text: str) -> str:
-    """What a terminal may be shown: a path may hold line breaks, escapes and no UTF-8."""
+    """What a terminal may be shown: a path may hold line breaks, escapes and no UTF-8.
+
+    A command in it names the user's own registry.
+    """
+    text = given.completed(text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
@@ -196,6 +222,7 @@ def parser() -> Parser:
         "130 interrupted",
     )
     shared.everywhere(top, default=None)
+    top.add_argument("--version", action=Version, nargs=0, help="print the version and end")
     top.set_defaults(run=_help)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Command)
     for name, summary in COMMANDS.items():

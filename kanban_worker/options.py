@@ -21,6 +21,13 @@ def everywhere(parser: argparse.ArgumentParser, *, default: object) -> None:
     )
     group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
     group.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=False if default is None else default,
+        help="say nothing where all is well: only findings and errors",
+    )
+    group.add_argument(
         "-v",
         "--verbose",
         action="store_true",

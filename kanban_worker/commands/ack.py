@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kanban_worker import config, findings
 from kanban_worker import options as shared
-from kanban_worker.cli import Exit, complain, escapes, plain
+from kanban_worker.cli import Exit, complain, confirm, escapes, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor, Tick
@@ -63,7 +63,7 @@ def _acknowledge(asked: list[str], monitor: Monitor, tick: Tick) -> Exit:
         monitor.orders.add(Verb.ACK, new, at=monitor.now(), by=login())
     for found in wanted.values():
         already = "" if found.id in new else "already "
-        print(plain(f"[{found.id}] {found.message} ({already}acknowledged)"))
+        confirm(f"[{found.id}] {found.message} ({already}acknowledged)")
     return worst
 
 

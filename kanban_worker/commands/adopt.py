@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.cli import Exit, complain, confirm
 from kanban_worker.tick import Monitor, Tick
 from reconcile import adoption, identity, location, names
 from reconcile.adoption import Back
@@ -119,7 +119,7 @@ class _Adoption:
         if found.back is Back.AWAITED and patient:
             return True
         if found.back in {Back.OWN, Back.UNPROVABLE}:
-            print(plain(f"{entry.name}: {found.why}"), flush=True)
+            confirm(f"{entry.name}: {found.why}")
             return False
         ran_out = f" (after {self.wait:g} s)" if found.back is Back.AWAITED else ""
         raise CouldNot(f"{entry.name}: {found.why}{ran_out}. See: agent-sessions why {entry.name}")
@@ -134,14 +134,14 @@ class _Adoption:
             f"{edit.path} {_shown(before.get(edit.path))} → {_shown(edit.value)}" for edit in edits
         )
         if not edits:
-            print(plain(f"{entry.name}: it is the entry's own already; nothing to write"))
+            confirm(f"{entry.name}: it is the entry's own already; nothing to write")
         elif self.dry_run:
-            print(plain(f"{entry.name}: can be adopted: {told}. Not written: dry run."))
+            confirm(f"{entry.name}: can be adopted: {told}. Not written: dry run.")
         else:
             change = self._write(entry, session, pane, edits, tick)
-            print(plain(f"{entry.name}: adopted: {told}."), flush=True)
+            confirm(f"{entry.name}: adopted: {told}.")
             if change:
-                print(plain(f"To take it back: agent-sessions undo {change}"), flush=True)
+                confirm(f"To take it back: agent-sessions undo {change}")
 
     def _write(
         self, entry: Entry, session: Session, pane: Pane, edits: tuple[SetKey, ...], tick: Tick

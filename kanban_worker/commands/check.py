@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, counted
+from kanban_worker.cli import Exit, confirm, counted
 from kanban_worker.tick import Monitor, now
 
 
@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
         return Exit.MUST_MEND
     if arguments.accept:
         registry.remember(document)
-        print(f"{settings.registry}: accepted as the last good registry")
+        confirm(f"{settings.registry}: accepted as the last good registry")
     if arguments.here:
         monitor.home.settle(now())
-        print(f"{settings.registry}: it lives here now; other places hold what they never saw")
-    print(f"{settings.registry}: ok, {counted(len(document.registry.entries), 'entries')}")
+        confirm(f"{settings.registry}: it lives here now; other places hold what they never saw")
+    confirm(f"{settings.registry}: ok, {counted(len(document.registry.entries), 'entries')}")
     return Exit.OK

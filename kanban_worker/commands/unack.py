@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kanban_worker import config, findings
 from kanban_worker import options as shared
-from kanban_worker.cli import Exit, plain
+from kanban_worker.cli import Exit, confirm
 from kanban_worker.commands import ack
 from kanban_worker.tick import Monitor, Tick
 from reconcile.orders import Verb
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         monitor.orders.add(Verb.UNACK, wanted, at=monitor.now(), by=ack.login())
     for each in wanted:
         said = known[each].message if each in known else findings.UNSEEN
-        print(plain(f"[{each}] {said} (counts again)"))
+        confirm(f"[{each}] {said} (counts again)")
     return worst
 
 

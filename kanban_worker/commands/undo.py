@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kanban_worker import config
-from kanban_worker.cli import Exit, plain
+from kanban_worker.cli import Exit, confirm
 from kanban_worker.tick import now
 from reconcile.drift import DriftClass
 from state import undoing
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         file, settings.places.journal, arguments.change, now, dry_run=arguments.dry_run
     )
     for line in _sentences(done):
-        print(plain(line))
+        confirm(line)
     return Exit.OK
 
 
