@@ -195,11 +195,6 @@ def counted(count: int, things: str) -> str:
     return f"{count} {one if count == 1 else things}"
 
 
-def escapes() -> bool:
-    """Whether JSON on stdout must escape what is not ASCII: a locale may know no other letters."""
-    return (sys.stdout.encoding or "utf-8").lower() != "utf-8"
-
-
 def _open_streams() -> None:
     """Stdout and stderr that take any text: also a path that is no UTF-8, also in a C locale.
 

@@ -40,6 +40,8 @@ class Entry:
     """When the last conversation in `session_id_history` was left; None where there is none."""
     other_ids: tuple[ConversationId, ...] = ()
     """The ids under `agent_identities` for this entry's own agent kind."""
+    delegate_job_id: str | None = None
+    """The job that was delegated to it; nothing is concluded from it."""
     foreign_ids: tuple[tuple[str, ConversationId], ...] = ()
     """The ids under the keys of other agents than its own, each behind that agent's kind."""
     fresh: bool = False

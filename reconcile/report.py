@@ -150,10 +150,10 @@ def _drift(decision: Decision) -> Json:
         "since": _utc(decision.since),
         "message": sentence(decision),
         "changes": [
-            {"key": each.key, "before": _value(each.before), "after": _value(each.after)}
+            {"key": each.key, "before": plain(each.before), "after": plain(each.after)}
             for each in drift.changes
         ],
-        "evidence": {key: _value(value) for key, value in drift.evidence.items()},
+        "evidence": {key: plain(value) for key, value in drift.evidence.items()},
     }
 
 
@@ -169,9 +169,10 @@ def _notice(note: Note) -> Json:
     }
 
 
-def _value(value: Scalar | Mapping[str, Scalar]) -> Json:
+def plain(value: Scalar | Mapping[str, Scalar]) -> Json:
+    """A value of an entry as data: times in ISO 8601."""
     if isinstance(value, Mapping):
-        return {key: _value(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     return value.isoformat() if isinstance(value, datetime) else value
 
 

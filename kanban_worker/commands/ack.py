@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import os
 from datetime import UTC
 from pathlib import Path
 
-from kanban_worker import config, findings
+from kanban_worker import config, findings, jsontext
 from kanban_worker import options as shared
-from kanban_worker.cli import Exit, complain, confirm, escapes, plain
+from kanban_worker.cli import Exit, complain, confirm, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
 from kanban_worker.tick import Monitor, Tick
@@ -89,7 +88,7 @@ def _list(tick: Tick, *, as_json: bool) -> Exit:
     if as_json:
         rows = [_row(key, each, known.get(key)) for key, each in kept]
         data = {"schema_version": 1, "acknowledged": rows}
-        print(json.dumps(data, indent=2, ensure_ascii=escapes()))
+        print(jsontext.dumps(data))
     for key, each in () if as_json else kept:
         said = known[key].message if key in known else findings.UNSEEN
         when = f"{each.at.astimezone():%Y-%m-%d %H:%M}"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 import time
 from pathlib import Path
 
-from kanban_worker import ages, colour, config
+from kanban_worker import ages, colour, config, jsontext
 from kanban_worker import options as shared
-from kanban_worker.cli import Exit, complain, counted, escapes, plain
+from kanban_worker.cli import Exit, complain, counted, plain
 from kanban_worker.complaints import Complaints
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick, default_interval
@@ -97,7 +96,7 @@ def show(tick: Tick, arguments: argparse.Namespace, *, everything: bool) -> None
     """Prints one tick: the report as JSON, or in sentences, all of them or only what is new."""
     if arguments.emit_diff:
         shape = 2 if arguments.once else None  # a stream of reports: one line each
-        print(json.dumps(report.as_json(tick.report), indent=shape, ensure_ascii=escapes()))
+        print(jsontext.dumps(report.as_json(tick.report), indent=shape))
     else:
         dims = colour.wanted(sys.stdout, os.environ)
         for line in sentences(tick, everything=everything, verbose=arguments.verbose, dims=dims):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kanban_worker import config, durations, resume_script, resuming
-from kanban_worker.cli import Exit, complain, escapes, plain
+from kanban_worker import config, durations, jsontext, resume_script, resuming
+from kanban_worker.cli import Exit, complain, plain
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick
 from reconcile import names
@@ -72,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     elif arguments.json:
         rows = [_row(each, home) for each in found]
-        print(json.dumps(rows, indent=2, ensure_ascii=escapes()))
+        print(jsontext.dumps(rows))
     else:
         print("\n\n".join(map(_block, found)) or nothing)
     return _status(tick, found)

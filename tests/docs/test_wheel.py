@@ -90,13 +90,13 @@ def test_the_console_script_is_declared(wheel: zipfile.ZipFile) -> None:
     assert dict(scripts["console_scripts"]) == {"agent-sessions": "kanban_worker.__main__:main"}
 
 
-def test_what_it_needs_at_run_time_is_six_packages(wheel: zipfile.ZipFile) -> None:
+def test_what_it_needs_at_run_time_is_seven_packages(wheel: zipfile.ZipFile) -> None:
     metadata = email.message_from_string(dist_info(wheel, "METADATA"))
     needs = [need for need in metadata.get_all("Requires-Dist", []) if "extra ==" not in need]
 
     names = {re.split(r"[<>=!~ ;]", need)[0] for need in needs}
     yaml = {"ruamel-yaml", "ruamel-yaml-clib"}
-    assert names == {"libtmux", "portalocker", "psutil", "requests", *yaml}
+    assert names == {"libtmux", "portalocker", "psutil", "requests", "rich", *yaml}
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "MIT"
 

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import psutil
+from referencing import Registry, Resource
 
 import fences
 from waiting import retry_until
@@ -46,9 +48,9 @@ class Completed:
         return checked(self.out)
 
     @property
-    def rows(self) -> list[dict[str, str]]:
-        """The rows of `status --json`."""
-        found: list[dict[str, str]] = json.loads(self.out)
+    def sessions(self) -> list[dict[str, Any]]:
+        """The sessions of `status --json`, which the schema must admit."""
+        found: list[dict[str, Any]] = valid("status", self.out)["sessions"]
         return found
 
     def complaints(self, count: int | None = 1) -> str:
@@ -99,12 +101,40 @@ def checked(text: str) -> dict[str, Any]:
     return report
 
 
-@cache
+def valid(command: str, text: str) -> Any:  # noqa: ANN401 - what JSON holds
+    """What a command printed with `--json`. Raises jsonschema.ValidationError as `checked`."""
+    found = json.loads(text)
+    validator = jsonschema.Draft202012Validator(
+        schemas()[f"{command}.schema.json"],
+        registry=_references(),
+        format_checker=jsonschema.FormatChecker(),
+    )
+    validator.validate(found)
+    return found
+
+
 def schema() -> dict[str, Any]:
     """The report's schema, as the package ships it."""
-    text = resources.files("reconcile").joinpath("report.schema.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return schemas()["report.schema.json"]
+
+
+@cache
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every schema of what a command prints, by the name of its file, as the packages ship them."""
+    folders = (resources.files("reconcile"), resources.files("kanban_worker") / "schemas")
+    files = [each for folder in folders for each in folder.iterdir() if _is_schema(each)]
+    return {each.name: json.loads(each.read_text("utf-8")) for each in files}
+
+
+def _is_schema(file: Traversable) -> bool:
+    return file.name.endswith(".schema.json")
+
+
+@cache
+def _references() -> Registry[Any]:
+    """Lets one schema name another by its file."""
+    named = [(name, Resource.from_contents(each)) for name, each in schemas().items()]
+    return Registry().with_resources(named)
 
 
 class Running:
