@@ -17,17 +17,15 @@ def main() -> int:
             return hook.run()
         except BaseException:  # noqa: BLE001 - Ctrl-C in the agent's terminal, as early as it may be
             return 0
-    from kanban_worker import interrupts  # noqa: PLC0415 - as above
-
-    interrupts.quietly()
     try:
-        from kanban_worker import cli  # noqa: PLC0415 - as above
+        from kanban_worker import interrupts  # noqa: PLC0415 - as above
 
-        return cli.main()
-    except KeyboardInterrupt:  # while it was already ending
-        return interrupts.INTERRUPTED
-    finally:
-        interrupts.over()
+        with interrupts.quiet():
+            from kanban_worker import cli  # noqa: PLC0415 - as above
+
+            return cli.main()
+    except KeyboardInterrupt:  # before anything began, or while it was ending already
+        return 130
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
@@ -87,6 +87,19 @@ class Version(argparse.Action):
         parser.exit()
 
 
+class Completion(argparse.Action):
+    """Prints what makes a shell complete our command lines."""
+
+    def __call__(  # type: ignore[explicit-override] # 3.12 has override
+        self, parser: argparse.ArgumentParser, _namespace: object, shell: object, *_: object
+    ) -> Never:
+        """Ends the program."""
+        from kanban_worker import completion  # noqa: PLC0415 - only the shell's own start needs it
+
+        print(completion.script(str(shell)))
+        parser.exit()
+
+
 class Command(Parser):
     """The parser of one command. It asks the command's module for its options when it is used.
 
@@ -136,6 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_streams()
     status: int = Exit.COULD_NOT
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            _complete()
         arguments = parser().parse_args(argv)
         given.take(arguments)
         signal.signal(signal.SIGTERM, _interrupt)
@@ -160,6 +175,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             return Exit.COULD_NOT
         # Whoever read our output has gone, on purpose: what was done by then is how it ended.
     return status
+
+
+def _complete() -> None:
+    """Answers a shell that asks how its line may go on, and ends the process: see `completion`."""
+    try:
+        from kanban_worker import completion  # noqa: PLC0415 - only then is it needed
+
+        completion.complete()
+    finally:
+        os._exit(0)  # nothing of ours may show in the line that somebody is writing
 
 
 def drop_output() -> None:
@@ -207,9 +232,16 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def parser() -> Parser:
+class Top(Parser):
     """The whole command line."""
-    top = Parser(
+
+    commands: Mapping[str, Command] = {}
+    """By name."""
+
+
+def parser() -> Top:
+    """The whole command line."""
+    top = Top(
         prog=PROGRAM,
         description="Watches AI coding agents in tmux against the registry of sessions.",
         epilog="exit status: 0 looked, nothing wrong; 2 drift found (with --exit-code); "
@@ -218,12 +250,21 @@ def parser() -> Parser:
     )
     shared.everywhere(top, default=None)
     top.add_argument("--version", action=Version, nargs=0, help="print the version and end")
+    top.add_argument(
+        "--completion",
+        action=Completion,
+        choices=("bash", "zsh", "fish"),
+        help="print the completion script for a shell and end; for bash put "
+        '`eval "$(agent-sessions --completion bash)"` into ~/.bashrc',
+    )
     top.set_defaults(run=_help)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Command)
-    for name, summary in COMMANDS.items():
-        commands.add_parser(
+    top.commands = {
+        name: commands.add_parser(
             name, command=name, help=summary, description=f"{summary}.".capitalize()
         )
+        for name, summary in COMMANDS.items()
+    }
     return top
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Never
 
@@ -19,23 +21,27 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def quietly() -> None:
-    """Ends the process at once, until `raised` is called. What ignores Ctrl-C goes on doing so."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within the block Ctrl-C ends the process at once, until `raised` is called.
+
+    Behind it, too: what is left is only the interpreter's clearing up. A process that was started
+    to ignore Ctrl-C goes on doing so.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
         sys.unraisablehook = _unraisable
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) in {_end, _interrupt}:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def raised() -> None:
     """Ctrl-C is a KeyboardInterrupt from now on; a second one ends the process at once."""
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, _interrupt)
-
-
-def over() -> None:
-    """Ctrl-C ends what is left of the process, which is only the interpreter's clearing up."""
-    if signal.getsignal(signal.SIGINT) in {_end, _interrupt}:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> Never:

@@ -156,6 +156,8 @@ class Monitor:
         self.barred: MonitorError | None = None
         """Why nothing may be written to the registry, while that is so."""
         self._speaks = False
+        self.options = settings.told
+        """What a command on a card needs to mean this registry."""
         self._judged: tuple[_Sight, Judgement] | None = None
         self._copied: bytes | None = None
 

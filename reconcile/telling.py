@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
-from reconcile import flapping, names, own_words, recovery, report, wording
+from reconcile import advice, flapping, names, own_words, recovery, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
 from reconcile.drift import Drift, NoticeKind, finding_id
 from reconcile.memory import Awaited, Ended, MassTermination, Memory, Remembered, Unsaid
@@ -72,19 +72,21 @@ def anew(memory: Memory) -> Memory:
     )
 
 
-def to(card: str, memory: Memory, said: Collection[str]) -> Memory:
+def to(card: str, memory: Memory, said: Collection[str], options: str = "") -> Memory:
     """The memory as it speaks of this card from now on.
 
     `said` are the findings that the card's thread tells already (`own_words.findings`): it decides
-    where the memory cannot know, for the ledger may have been deleted.
+    where the memory cannot know, for the ledger may have been deleted. `options` as for `due`.
     """
-    unsaid = {key: each for key, each in memory.unsaid.items() if not _is_said(key, each, said)}
+    unsaid = {
+        key: each for key, each in memory.unsaid.items() if not _is_said(key, each, said, options)
+    }
     return replace(memory, card=card, unsaid=unsaid)
 
 
-def _is_said(key: str, unsaid: Unsaid, said: Collection[str]) -> bool:
+def _is_said(key: str, unsaid: Unsaid, said: Collection[str], options: str) -> bool:
     texts = (wording.safe(unsaid.text, longest) for longest in (LONGEST, LONGEST_LISTED))
-    return any(f"[{key}] {text}" in said for text in texts)
+    return any(f"[{key}] {advice.completed(text, options)}" in said for text in texts)
 
 
 def intended(
@@ -236,24 +238,28 @@ def _shows(registry: Registry, awaited: Awaited) -> bool:
     )
 
 
-def due(memory: Memory, at: datetime) -> tuple[Saying, ...]:
-    """The comments to be made now, the oldest findings first; those under way stay as they are."""
+def due(memory: Memory, at: datetime, options: str = "") -> tuple[Saying, ...]:
+    """The comments to be made now, the oldest findings first; those under way stay as they are.
+
+    `options` stand in each command of ours that they name: whoever reads a card at another place
+    than the registry's usual one must name it.
+    """
     ready = sorted(
         ((key, each) for key, each in memory.unsaid.items() if each.awaited is None),
         key=lambda pair: (pair[1].key or "", pair[1].at, pair[1].text, pair[0]),
     )
     sayings = [
-        _saying(under_way, dict(group), at)
+        _saying(under_way, dict(group), at, options)
         for under_way, group in groupby(ready, lambda pair: pair[1].key)
         if under_way is not None
     ]
     fresh = {key: each for key, each in ready if each.key is None}
     for wave in _waves(fresh):
-        sayings.append(_saying(_together(wave), wave, at))
+        sayings.append(_saying(_together(wave), wave, at, options))
         fresh = {key: each for key, each in fresh.items() if key not in wave}
     if len(fresh) > AT_MOST:
-        return (*sayings, _saying(_together(fresh), fresh, at))
-    return (*sayings, *(_saying(key, {key: each}, at) for key, each in fresh.items()))
+        return (*sayings, _saying(_together(fresh), fresh, at, options))
+    return (*sayings, *(_saying(key, {key: each}, at, options) for key, each in fresh.items()))
 
 
 def _waves(fresh: Mapping[str, Unsaid]) -> Iterator[Mapping[str, Unsaid]]:
@@ -283,7 +289,7 @@ def _together(several: Mapping[str, Unsaid]) -> str:
     return finding_id("S", *sorted(several))
 
 
-def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
+def _saying(key: str, several: Mapping[str, Unsaid], at: datetime, options: str) -> Saying:
     first = next(iter(several.values()))
     if len(several) == 1:
         details = [wording.safe(each, LONGEST) for each in first.details]
@@ -293,7 +299,7 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     return Saying(
         key=key,
         ids=tuple(several),
-        text=own_words.comment(key, "\n".join(lines)),
+        text=own_words.comment(key, advice.completed("\n".join(lines), options)),
         after=first.after,
         tried=first.key is not None,
     )

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from kanban_worker import ages, colour, config, jsontext
+from kanban_worker import ages, colour, config, given, jsontext
 from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted, plain
 from kanban_worker.complaints import Complaints
@@ -17,6 +17,7 @@ from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick, default_interval
 from reconcile import report
 from reconcile.drift import NoticeKind
+from reconcile.plan import Decision, Note
 from state import locking
 from state.errors import CouldNot, MustMend
 
@@ -99,37 +100,43 @@ def show(tick: Tick, arguments: argparse.Namespace, *, everything: bool) -> None
         print(jsontext.dumps(report.as_json(tick.report), indent=shape))
     else:
         dims = colour.wanted(sys.stdout, os.environ)
-        for line in sentences(tick, everything=everything, verbose=arguments.verbose, dims=dims):
+        lines = sentences(tick, everything=everything, verbose=arguments.verbose, dims=dims)
+        for line in lines:
             print(line)
+        if everything and not arguments.quiet:
+            print(plain(summary(tick)))
     sys.stdout.flush()
 
 
 def sentences(tick: Tick, *, everything: bool, verbose: bool, dims: bool = False) -> list[str]:
-    """What a person reads: one line for each finding, and a line about the sources.
+    """What a person reads: one line for each finding, and dim with `dims` what is acknowledged.
 
-    What could not be seen is not among them: it is complained of on stderr. With `dims` what is
-    acknowledged is dim.
+    What could not be seen is not among them: it is complained of on stderr.
     """
-
-    def line(text: str, *, acknowledged: bool) -> str:
-        shown = plain(f"{text} (acknowledged)" if acknowledged else text)
-        return colour.dim(shown) if acknowledged and dims else shown
-
     lines: list[str] = []
     for decision in tick.report.decisions:
-        if decision.new or everything:
-            text = f"[{decision.drift.id}] {report.sentence(decision)}"
-            lines.append(line(text, acknowledged=decision.acknowledged))
+        if _is_heard(decision, everything=everything):
+            lines.append(_line(decision, decision.drift.id, report.sentence(decision), dims=dims))
             if verbose:
                 evidence = decision.drift.evidence.items()
                 lines += [plain(f"    {key}: {value}") for key, value in evidence]
     for note in tick.report.notes:
-        if (note.new or everything) and note.notice.kind is not NoticeKind.BLIND:
-            text = f"[{note.notice.id}] {note.notice.message}"
-            lines.append(line(text, acknowledged=note.acknowledged))
-    if everything:
-        lines.append(plain(summary(tick)))
+        notice = note.notice
+        if _is_heard(note, everything=everything) and notice.kind is not NoticeKind.BLIND:
+            lines.append(_line(note, notice.id, notice.message, dims=dims))
     return lines
+
+
+def _is_heard(found: Decision | Note, *, everything: bool) -> bool:
+    """Whether it is said: what a person has acknowledged is well enough for --quiet."""
+    return (found.new or everything) and not (found.acknowledged and given.quiet())
+
+
+def _line(found: Decision | Note, key: str, text: str, *, dims: bool) -> str:
+    if not found.acknowledged:
+        return plain(f"[{key}] {text}")
+    shown = plain(f"[{key}] {text} (acknowledged)")
+    return colour.dim(shown) if dims else shown
 
 
 def summary(tick: Tick) -> str:

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from kanban_worker import boards, config
+from kanban_worker import boards, config, given
 from kanban_worker import options as shared
 from kanban_worker.boards import card
 from kanban_worker.cli import Exit, complain, drop_output, plain
@@ -53,7 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell(text: str) -> None:
-    """A closed terminal or a full disk is no reason to leave the card without its worker."""
+    """A closed terminal or a full disk is no reason to leave the card without its worker.
+
+    With --quiet nothing: the card has all of it.
+    """
+    if given.quiet():
+        return
     try:
         for line in text.splitlines():
             print(plain(line))

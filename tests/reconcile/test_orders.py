@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from examples import AT, ELSEWHERE, ENTRY, GONE, KNOWN, NAME, OWN, WORLD, planned
+from examples import AT, ELSEWHERE, ENTRY, KNOWN, NEXT, OWN, WORLD, planned
 from reconcile import orders, report, telling
 from reconcile.drift import LETTERS, DriftClass, NoticeKind
 from reconcile.memory import Acknowledgement, Memory, Unsaid, at_place
@@ -97,6 +97,12 @@ def test_who_acknowledged_it_first_is_remembered() -> None:
     assert found.acknowledged[ID].by == "ann"
 
 
+def test_where_nobody_ordered_anything_the_memory_is_the_same() -> None:
+    empty = Memory()
+
+    assert orders.heard(empty, []) is empty
+
+
 def test_to_take_back_what_is_not_acknowledged_changes_nothing() -> None:
     assert orders.heard(KNOWN, [order(1, Verb.UNACK)]) == replace(KNOWN, heard=1)
 
@@ -147,9 +153,14 @@ def test_so_is_a_notice() -> None:
 
 
 def test_one_of_two_leaves_the_other_one_to_count() -> None:
-    another = replace(ENTRY, name=type(NAME)("lab-y-creator-claude"))
-    plan = planned(GONE, ENTRY, another, memory=acknowledged())
+    missing = {("claude", each): Missing("moved") for each in (OWN, NEXT)}
+    plan = planned(
+        replace(STALE, artefacts=missing),
+        replace(ENTRY, other_ids=(NEXT,)),
+        memory=acknowledged(),
+    )
 
+    assert sorted(each.acknowledged for each in plan.decisions) == [False, True]
     assert told(plan).wrong
 
 
