@@ -16,7 +16,7 @@ FAULTS ?= tests/faults
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults reliability test-agents agents test-tmux cover lint bench \
+.PHONY: help demo test test-faults reliability test-agents agents test-tmux cover lint man bench \
     test-newest tmux clean
 
 help: ## say what there is
@@ -54,6 +54,9 @@ lint: tmux $(VENV)/.dev ## format, lint, types, imports, docs
 	$(BIN)/lint-imports
 	$(PLAIN) $(BIN)/python -m cogapp --check README.md $(wildcard docs/*.md)
 	$(PLAIN) $(BIN)/python -m pytest -q tests/docs
+
+man: $(VENV)/.dev ## the manual page, from the same source as the help
+	$(PLAIN) PYTHONPATH=tests/support $(BIN)/python tests/support/manual.py
 
 bench: tmux $(VENV)/.dev ## time and memory, beside the bare tmux call
 	@for script in tests/bench/bench_*.py; do \

@@ -21,6 +21,13 @@ def everywhere(parser: argparse.ArgumentParser, *, default: object) -> None:
     )
     group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
     group.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=False if default is None else default,
+        help="say nothing where all is well: only findings and errors",
+    )
+    group.add_argument(
         "-v",
         "--verbose",
         action="store_true",
@@ -66,6 +73,6 @@ def judging(parser: argparse.ArgumentParser, *, pattern: str = "") -> None:
     )
     parser.add_argument(
         "--grace",
-        metavar="S",
-        help="seconds that a terminated session may live on unremarked (default 120)",
+        metavar="TIME",
+        help="how long a terminated session may live on unremarked, such as 90s or 5m (default 2m)",
     )

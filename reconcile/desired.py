@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TypeAlias
 
 from reconcile.observed import ConversationId, SessionName
@@ -107,3 +108,23 @@ class AddEntry:
 
 
 Edit: TypeAlias = SetKey | AppendItem | AddEntry
+
+
+def is_nearly_running(status: str | None) -> bool:
+    """Whether `running` was probably meant: `Running`, ` running`, `runing`, `runnign`.
+
+    Such an entry is not watched, as with any word of a person's, and whoever wrote it thinks it is.
+    """
+    if status is None or status == RUNNING:
+        return False
+    text = status.strip().casefold()
+    begin = _alike(text, RUNNING)
+    end = _alike(text[begin:][::-1], RUNNING[begin:][::-1])
+    there, meant = text[begin : len(text) - end], RUNNING[begin : len(RUNNING) - end]
+    return max(len(there), len(meant)) <= 1 or (len(there) == 2 and there == meant[::-1])  # noqa: PLR2004 - two letters changed places
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

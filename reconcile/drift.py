@@ -50,6 +50,7 @@ class NoticeKind(StrEnum):
     LEFT = "conversation-left"
     SHARED = "conversation-shared"
     REFUSED = "unregistrable-name"
+    STATUS = "odd-status"
     BLIND = "cannot-see"
 
 
@@ -67,6 +68,7 @@ LETTERS: Mapping[NoticeKind, str] = {
     NoticeKind.LEFT: "L",
     NoticeKind.SHARED: "V",
     NoticeKind.REFUSED: "Q",
+    NoticeKind.STATUS: "K",
     NoticeKind.BLIND: "U",
 }
 

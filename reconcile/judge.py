@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconcile import (
+    desired,
     flapping,
     gone,
     identity,
@@ -99,6 +100,8 @@ class _Look:
         )
         self._keep(entry)
         if not location.is_judged(entry):  # a person's word
+            if desired.is_nearly_running(entry.status) and not self._sessions.is_elsewhere(entry):
+                yield present.misspelt(case)
             return
         if self._sessions.is_unsure(entry):
             self.lives[names.key(entry.name)] = None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconcile import flapping, gone, names, recovery
+from reconcile import flapping, gone, names, orders, recovery
 from reconcile.desired import RUNNING, Edit, Entry, Registry
 from reconcile.drift import (
     LETTERS,
@@ -59,7 +59,7 @@ class Decision:
     settles_at: datetime | None = None
     """When what is held can be decided; None where no time tells."""
     acknowledged: bool = False
-    """Whether a person has said that they know."""
+    """Whether a person knows of it, so that it does not count."""
 
     @property
     def soon(self) -> bool:
@@ -74,7 +74,7 @@ class Note:
     notice: Notice
     new: bool
     since: datetime
-    acknowledged: bool = False
+    acknowledged: bool
     """As for a decision."""
 
 
@@ -144,11 +144,14 @@ def plan(
     )
     notes = tuple(
         Note(
-            notice=notice, new=notice.id not in memory.open, since=_since(notice.id, world, memory)
+            notice=notice,
+            new=notice.id not in memory.open,
+            since=_since(notice.id, world, memory),
+            acknowledged=notice.id in memory.acknowledged,
         )
         for notice in (*judgement.notices, *flaps)
     )
-    missed = _missed(world, registry) if memory.open else ""
+    missed = _missed(world, registry) if memory.open or memory.acknowledged else ""
     return Plan(
         decisions=decisions,
         notes=notes,
@@ -219,6 +222,7 @@ def _decide(
         since=since,
         first_held=held,
         settles_at=settles_at if action is Action.HELD else None,
+        acknowledged=drift.id in memory.acknowledged,
     )
 
 
@@ -257,6 +261,7 @@ def _remember(
     for decision in decisions:
         key = decision.drift.id
         open_now[key] = _again(key, decision.since, decision.first_held, memory)
+    memory = orders.still(memory, open_now, missed)
     return replace(memory, open=open_now, sightings=judgement.sightings)
 
 

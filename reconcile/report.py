@@ -62,6 +62,12 @@ class Report:
         unread = any(source.state is SourceState.UNKNOWN for source in self.sources.values())
         return unread or any(note.notice.kind is NoticeKind.BLIND for note in self.notes)
 
+    @property
+    def wrong(self) -> bool:
+        """Whether something was found that nobody has acknowledged."""
+        found: tuple[Decision | Note, ...] = (*self.decisions, *self.notes)
+        return not all(each.acknowledged for each in found)
+
 
 def joined(earlier: Report, last: Report) -> Report:
     """What several looks of one run have to say: the last one, and what was written before it.
@@ -164,6 +170,7 @@ def _drift(decision: Decision) -> Json:
         "action": decision.action.value,
         **why,
         "new": decision.new,
+        "acknowledged": decision.acknowledged,
         "since": _utc(decision.since),
         "message": sentence(decision),
         "changes": [
@@ -180,6 +187,7 @@ def _notice(note: Note) -> Json:
         "kind": note.notice.kind.value,
         "session": note.notice.session,
         "new": note.new,
+        "acknowledged": note.acknowledged,
         "since": _utc(note.since),
         "message": note.notice.message,
     }

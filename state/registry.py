@@ -170,8 +170,15 @@ class RegistryFile:
 
     def must_be_new(self) -> None:
         """Raises MustMend when there is a registry already, readable or not."""
-        if os.path.lexists(self.path):
-            raise self._not_new()
+        if not os.path.lexists(self.path):
+            return
+        try:
+            self.path.stat()
+        except FileNotFoundError:  # a link that leads nowhere
+            raise snapshot.missing(self.path) from None
+        except OSError:
+            pass
+        raise self._not_new()
 
     def is_there(self) -> bool:
         """Whether there is one that `begin_anew` would replace. Raises MustMend, CouldNot."""

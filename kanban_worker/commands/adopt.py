@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kanban_worker import config, jsontext
-from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.cli import Exit, complain, confirm
 from kanban_worker.tick import Monitor, Tick
 from reconcile import adoption, identity, location, names, report
 from reconcile.adoption import Back
@@ -57,8 +57,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--wait",
-        metavar="S",
-        help="wait so many seconds for it to live, and for its conversation to be proven",
+        metavar="TIME",
+        help="wait so long, such as 60s, for it to live, and for its conversation to be proven",
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
     parser.add_argument("--json", action="store_true", help="print one object")
@@ -69,17 +69,13 @@ def run(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments, os.environ, Path.home())
     wait = config.seconds("wait", arguments.wait) if arguments.wait else None
     asked = [_Asked(name) for name in dict.fromkeys(arguments.session)]
-    say = _nothing if arguments.json else _say
+    say = _nothing if arguments.json else confirm
     adoptions = _Adoption(Monitor(settings), settings.places.journal, arguments.dry_run, wait, say)
     status = adoptions.run(asked)
     if arguments.json:
         rows = [_as_json(each, dry_run=arguments.dry_run) for each in asked]
         print(jsontext.dumps({"schema_version": 1, "sessions": rows}))
     return status
-
-
-def _say(text: str) -> None:
-    print(plain(text), flush=True)
 
 
 def _nothing(_text: str) -> None:

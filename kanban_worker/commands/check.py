@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kanban_worker import config, jsontext
-from kanban_worker.cli import Exit, counted, plain
+from kanban_worker.cli import Exit, confirm, counted, plain
 from kanban_worker.tick import Monitor, now
 from state.document import Document
 from state.faults import Fault
@@ -43,8 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(jsontext.dumps(_as_json(document, arguments, sound=sound)))
     else:
-        for line in _sentences(document, arguments, sound=sound):
-            print(plain(line))
+        for each in document.faults:
+            place = f"{document.path}:{each.line}:{each.column}"
+            print(plain(f"{place}: {_kind(each)}: {each.message}"))
+        for line in _confirmed(document, arguments) if sound else ():
+            confirm(line)
     return Exit.OK if sound else Exit.MUST_MEND
 
 
@@ -57,12 +60,8 @@ def _kind(found: Fault) -> str:
     return "fault" if _is_fault(found) else "note"
 
 
-def _sentences(document: Document, arguments: argparse.Namespace, *, sound: bool) -> Iterator[str]:
+def _confirmed(document: Document, arguments: argparse.Namespace) -> Iterator[str]:
     path = document.path
-    for each in document.faults:
-        yield f"{path}:{each.line}:{each.column}: {_kind(each)}: {each.message}"
-    if not sound:
-        return
     if arguments.accept:
         yield f"{path}: accepted as the last good registry"
     if arguments.here:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Never
 
-from kanban_worker import ages, config, jsontext, left_out, settling
+from kanban_worker import ages, colour, config, given, jsontext, left_out, settling
 from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted, plain
 from kanban_worker.complaints import Complaints
@@ -18,6 +18,7 @@ from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick, default_interval
 from reconcile import report
 from reconcile.drift import NoticeKind
+from reconcile.plan import Decision, Note
 from state import locking
 from state.errors import CouldNot, MustMend
 
@@ -42,8 +43,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--interval",
-        metavar="S",
-        help="seconds between ticks (default 30; 60 with 5 or more sessions)",
+        metavar="TIME",
+        help="how long from tick to tick (default 30s; 1m with 5 or more sessions)",
     )
     shared.judging(parser)
 
@@ -122,7 +123,7 @@ def status(tick: Tick, *, exit_code: bool) -> Exit:
         return Exit.MUST_MEND
     if tick.troubles or tick.report.blind:
         return Exit.COULD_NOT
-    if exit_code and (tick.report.decisions or tick.report.notes):
+    if exit_code and tick.report.wrong:
         return Exit.DRIFT
     return Exit.OK
 
@@ -133,36 +134,52 @@ def show(tick: Tick, arguments: argparse.Namespace, *, everything: bool) -> None
         shape = 2 if arguments.once else None  # a stream of reports: one line each
         print(jsontext.dumps(report.as_json(tick.report), indent=shape))
     else:
-        for line in sentences(tick, everything=everything, verbose=arguments.verbose):
-            print(plain(line))
+        dims = colour.wanted(sys.stdout, os.environ)
+        lines = sentences(tick, everything=everything, verbose=arguments.verbose, dims=dims)
+        for line in lines:
+            print(line)
+        if everything and not arguments.quiet:
+            print(plain(summary(tick)))
     sys.stdout.flush()
 
 
-def sentences(tick: Tick, *, everything: bool, verbose: bool) -> list[str]:
-    """What a person reads: one line for each finding, and a line about the sources.
+def sentences(tick: Tick, *, everything: bool, verbose: bool, dims: bool = False) -> list[str]:
+    """What a person reads: one line for each finding, and dim with `dims` what is acknowledged.
 
     What could not be seen is not among them: it is complained of on stderr.
     """
     lines: list[str] = []
     for decision in tick.report.decisions:
-        if decision.new or everything:
-            lines.append(f"[{decision.drift.id}] {report.sentence(decision)}")
+        if _is_heard(decision, everything=everything):
+            lines.append(_line(decision, decision.drift.id, report.sentence(decision), dims=dims))
             if verbose:
-                lines += [f"    {key}: {value}" for key, value in decision.drift.evidence.items()]
+                evidence = decision.drift.evidence.items()
+                lines += [plain(f"    {key}: {value}") for key, value in evidence]
     for note in tick.report.notes:
-        if (note.new or everything) and note.notice.kind is not NoticeKind.BLIND:
-            lines.append(f"[{note.notice.id}] {note.notice.message}")
-    if everything:
-        lines.append(summary(tick))
+        notice = note.notice
+        if _is_heard(note, everything=everything) and notice.kind is not NoticeKind.BLIND:
+            lines.append(_line(note, notice.id, notice.message, dims=dims))
     return lines
 
 
 def _advise(tick: Tick, settings: Settings, arguments: argparse.Namespace, before: str) -> str:
     """Says which agents were left out, unless that was said before; the report has them anyway."""
     advice = left_out.advice(tick.report.left_out, settings)
-    if advice not in {"", before} and not arguments.emit_diff:
+    if advice not in {"", before} and not (arguments.emit_diff or arguments.quiet):
         print(plain(advice), flush=True)
     return advice
+
+
+def _is_heard(found: Decision | Note, *, everything: bool) -> bool:
+    """Whether it is said: what a person has acknowledged is well enough for --quiet."""
+    return (found.new or everything) and not (found.acknowledged and given.quiet())
+
+
+def _line(found: Decision | Note, key: str, text: str, *, dims: bool) -> str:
+    if not found.acknowledged:
+        return plain(f"[{key}] {text}")
+    shown = plain(f"[{key}] {text} (acknowledged)")
+    return colour.dim(shown) if dims else shown
 
 
 def summary(tick: Tick) -> str:

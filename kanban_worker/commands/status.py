@@ -33,7 +33,7 @@ WATCH_INTERVAL = 2.0
 def options(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument(
-        "session", metavar="NAME", nargs="*", help="only these sessions (default: all)"
+        "session", metavar="SESSION", nargs="*", help="only these sessions (default: all)"
     )
     parser.add_argument(
         "--state",
@@ -55,7 +55,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print the sessions as JSON")
     shape.add_argument("--watch", action="store_true", help="draw it again and again")
-    parser.add_argument("--interval", metavar="S", help="with --watch: seconds (default 2)")
+    parser.add_argument("--interval", metavar="TIME", help="with --watch (default 2s)")
     shared.judging(parser)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kanban_worker import config, jsontext
-from kanban_worker.cli import Exit, plain
+from kanban_worker.cli import Exit, confirm
 from kanban_worker.tick import now
 from reconcile.drift import DriftClass
 from state import undoing
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(jsontext.dumps(_as_json(done)))
         return Exit.OK
     for line in _sentences(done):
-        print(plain(line))
+        confirm(line)
     return Exit.OK
 
 

@@ -83,6 +83,7 @@ def test_a_whole_report_looks_like_this() -> None:
                 "agent": "claude",
                 "action": "updated",
                 "new": True,
+                "acknowledged": False,
                 "since": "2026-11-20T10:00:00Z",
                 "message": "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). "
                 "Marked terminated.",
@@ -118,6 +119,7 @@ def test_a_notice_looks_like_this() -> None:
             "kind": "identity-changed",
             "session": NAME,
             "new": True,
+            "acknowledged": False,
             "since": "2026-11-20T10:00:00Z",
             "message": "lab-x-creator-claude: not the session that was registered: "
             f"pane process was 7, is {PID}",
