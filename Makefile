@@ -26,7 +26,7 @@ demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server and a thro
 	@$(BIN)/agent-sessions demo
 
 test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with its exact pins
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=quick
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
 	$(BIN)/python -m pytest $(FAULTS) $(PARALLEL)

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 import fences
+import trials
 from fleet import Fleet
 
-# Two shared cores make any time limit per example a coin toss. CI must fail for a reason that a
-# second run shows again, so it draws the same examples each time; elsewhere new ones are tried.
-settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("project")
+# CI must fail for a reason that a second run shows again, so it draws the same examples each time;
+# elsewhere new ones are tried.
+trials.register(derandomize="CI" in os.environ)
 
 # What `nohup make test &` ignores would be ignored by each program that a test starts, up to the
 # agents in tmux. A handler that does nothing ignores it here as well, and nobody inherits it.

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import commandline
+import trials
 from fences import Fence
 from hooked import HOOK, ONE, TWO, Agents, event
 from kanban_worker import ancestry, procfs
@@ -280,14 +281,14 @@ HOSTILE = (
 
 
 @given(data=HOSTILE)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=trials.of(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_input_makes_it_speak_or_fail(agents: Agents, data: bytes) -> None:
     agents.run(payload=data).must_be_silent()
     assert all(each["id"] == ONE for each in agents.records)
 
 
 @given(data=HOSTILE | st.binary() | st.text().map(str.encode))
-@settings(max_examples=1000)
+@settings(max_examples=trials.of(1000))
 def test_no_input_raises(data: bytes) -> None:
     assert hook._event(data) is not None
 
