@@ -59,6 +59,8 @@ class Settings:
     host: str | None
     """What this host is called, where someone chose it; see `observe.place`."""
     places: Places
+    config: Path
+    """The config file, which need not be there."""
     environ: Mapping[str, str]
     verbose: bool
     via: str | None
@@ -98,6 +100,7 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
         policy=policy,
         host=_host(chosen.one("host")),
         places=places,
+        config=_path(arguments.config, places),
         environ=environ,
         verbose=arguments.verbose,
         via=chosen.one("via"),
@@ -196,8 +199,12 @@ def seconds(key: str, text: str) -> float:
     return value
 
 
+def _path(asked: str | None, places: Places) -> Path:
+    return paths.at_home(asked, places.home) if asked else places.config
+
+
 def _read(asked: str | None, places: Places) -> Mapping[str, object]:
-    path = paths.at_home(asked, places.home) if asked else places.config
+    path = _path(asked, places)
     try:
         text = path.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -62,13 +62,14 @@ def hermes_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="default: the profile in use")
 
 
-def judging(parser: argparse.ArgumentParser) -> None:
-    """What may be chosen about judging."""
+def judging(parser: argparse.ArgumentParser, *, pattern: str = "") -> None:
+    """What may be chosen about judging; `pattern` is what the command does with that besides."""
     parser.add_argument(
         "--pattern",
         metavar="GLOB",
         action="append",
-        help="names of sessions to register; may be repeated (default *-creator-<agent>)",
+        help="names of sessions to register; may be repeated (default *-creator-*, whatever runs "
+        f"in them; by any other pattern only what runs an agent){pattern}",
     )
     parser.add_argument(
         "--grace",

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from state import durable
 from state.errors import CouldNot
+
+OWN = (sys.executable, "-P", str(Path(__file__).with_name("__main__.py")))
+"""This very copy of the program, from wherever it is started: nothing of the working directory or
+of PYTHONPATH is taken for it."""
+
+_NAME = "agent-sessions"
+
+
+def own_command() -> str:
+    """How a shell starts this program from anywhere, for what is run later and by others.
+
+    By the link on PATH where one leads here: it stays when pipx or uv make the environment anew.
+    """
+    installed = Path(sys.executable).with_name(_NAME)
+    if not installed.exists():
+        return shlex.join(OWN)
+    named = shutil.which(_NAME)
+    if named and os.path.realpath(named) == os.path.realpath(installed):
+        return shlex.quote(str(Path(named).absolute()))
+    return shlex.quote(str(installed))
+
+
+def short_command() -> str:
+    """The same for a person: by its name, where it is on PATH."""
+    return _NAME if shutil.which(_NAME) else own_command()
 
 
 def ask(

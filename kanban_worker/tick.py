@@ -345,6 +345,7 @@ class Monitor:
                 health=health,
                 decisions=applied.plan.decisions,
                 notes=applied.plan.notes,
+                left_out=self._judged[1].left_out if self._judged else (),
                 registry_written=applied.written,
             ),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from reconcile.observed import ConversationId, SessionName
 
 RUNNING = "running"
 TERMINATED = "terminated"
+SETTLED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,8 @@ class Registry:
     """Names of entries that are faulty, or that a person has just removed."""
     saved_at: datetime | None = None
     """The file's modification time; None where there is no file."""
+    settled_at: datetime = SETTLED
+    """When the last of the running entries that are fresh is so no more."""
 
 
 Scalar: TypeAlias = str | int | datetime | None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import inf
 
 from reconcile.desired import TERMINATED
 from reconcile.observed import ConversationId, SessionName
@@ -90,27 +91,27 @@ class SessionView:
 
 
 _ORDER: Mapping[str, int] = {state: position for position, state in enumerate(State)}
+_QUIET = _ORDER[State.WORKING]
+_URGENCY = {**_ORDER, State.IDLE: _QUIET, State.UNKNOWN: _QUIET}
+"""Who waits comes first, what is over comes last; between the quiet ones there is no order."""
 
-SORTS: Mapping[str, Callable[[SessionView], tuple[object, ...]]] = {
-    "problems": lambda view: (not view.open_findings, _urgency(view)),
+SORTS: Mapping[str, Callable[[SessionView], tuple[bool | float | str, ...]]] = {
+    "problems": lambda view: (not view.open_findings, _URGENCY.get(view.state, _QUIET)),
     "name": lambda view: (view.name,),
-    "agent": lambda view: (view.agent or "", view.name),
-    "state": lambda view: (_ORDER.get(view.state, len(_ORDER)), view.state, view.name),
-    "idle": lambda view: (-_when(view.last_activity_at), view.name),
-    "workspace": lambda view: (view.workspace or "", view.name),
+    "agent": lambda view: (view.agent or "",),
+    "state": lambda view: (_ORDER.get(view.state, inf), view.state),
+    "idle": lambda view: (-_when(view.last_activity_at),),
+    "workspace": lambda view: (view.workspace or "",),
 }
-"""The keys to sort by. `problems`: what is to be said of first, then who waits; else as written."""
+"""The keys to sort by; what is equal stays in the registry's order.
 
-
-def _urgency(view: SessionView) -> int:
-    """Who waits comes first, what is over comes last; between the others there is no order."""
-    rank = _ORDER.get(view.state, _ORDER[State.WORKING])
-    return _ORDER[State.WORKING] if _ORDER[State.WORKING] < rank <= _ORDER[State.UNKNOWN] else rank
+`problems`: what is to be said of first, then who waits. `idle`: the busiest first.
+"""
 
 
 def _when(at: datetime | None) -> float:
-    """Seconds since 1970; long ago where nobody knows."""
-    return at.timestamp() if at else 0.0
+    """Seconds since 1970; before all others where nobody knows."""
+    return at.timestamp() if at else -inf
 
 
 def chosen(
@@ -121,14 +122,13 @@ def chosen(
     agents: Iterable[str] = (),
 ) -> tuple[SessionView, ...]:
     """Those with one of the names, of the states and of the agents; an empty list takes all."""
-    wanted = (set(names), set(states), set(agents))
+    some, doing, kinds = set(names), set(states), set(agents)
     return tuple(
         view
         for view in views
-        if all(
-            not some or word in some
-            for some, word in zip(wanted, (view.name, view.state, view.agent), strict=True)
-        )
+        if (not some or view.name in some)
+        and (not doing or view.state in doing)
+        and (not kinds or view.agent in kinds)
     )
 
 

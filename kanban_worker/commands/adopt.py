@@ -88,7 +88,7 @@ def _as_json(asked: _Asked, *, dry_run: bool) -> Mapping[str, object]:
         "name": asked.name,
         "adopted": asked.adopted and not dry_run,
         "changes": [
-            {"key": one.key, "before": report.plain(one.before), "after": report.plain(one.after)}
+            {"key": one.key, "before": report.value(one.before), "after": report.value(one.after)}
             for one in asked.changes
         ],
         "change": asked.change,

@@ -23,12 +23,10 @@ from typing import Any
 
 import libtmux
 
-from kanban_worker import standin
+from kanban_worker import programs, standin
 from kanban_worker.boards import hermes_cli
 from kanban_worker.cli import Exit
 from state.errors import CouldNot
-
-_OURS = (sys.executable, "-m", "kanban_worker")
 
 DEADLINE = 15.0
 """Seconds that a stand-in may take to be ready."""
@@ -172,10 +170,15 @@ class Stage:
         """Runs `agent-sessions` as a person would; shows and returns what it prints."""
         print(f"$ agent-sessions {' '.join(words)}", flush=True)
         done = subprocess.run(  # noqa: S603 - our own command line, with fixed words
-            [*_OURS, *words], env=self._environ, stdout=subprocess.PIPE, text=True, check=False
+            [*programs.OWN, *words],
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         print(done.stdout, flush=True)
-        if done.returncode:
+        if done.returncode:  # what it warned of otherwise is so on purpose
+            print(done.stderr, end="", file=sys.stderr)
             message = f"the demo's {words[0]} ended with exit status {done.returncode}"
             raise CouldNot(message)
         return done.stdout
@@ -184,7 +187,7 @@ class Stage:
     def worker(self, *words: str) -> Iterator[None]:
         """Runs `agent-sessions` beside the block, at whose end it ends by itself."""
         with subprocess.Popen(  # noqa: S603 - as above
-            [*_OURS, *words], env=self._environ, stdout=subprocess.DEVNULL
+            [*programs.OWN, *words], env=self._environ, stdout=subprocess.DEVNULL
         ) as running:
             try:
                 yield

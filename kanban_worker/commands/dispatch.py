@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kanban_worker import config, programs
 from kanban_worker.cli import Exit, complain, plain
-from kanban_worker.hermes import homes, skill
-from kanban_worker.hermes.homes import SECONDS, complaint
+from kanban_worker.hermes import cards, enabling, homes, skill
+from kanban_worker.hermes.homes import SECONDS, Hermes, complaint
 from state import paths
-from state.errors import CouldNot, MustMend
+from state.errors import CouldNot, MonitorError, MustMend
 
 _LONGEST_BODY = 8000
 """Hermes shows a worker no more of it (8 KB); the judge reads 2000 characters."""
@@ -56,6 +59,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Creates the card, with precisely the line that `--print` shows."""
+    for name in ("title", "assignee", "board"):
+        if (given := getattr(arguments, name)) is not None and not given.strip():
+            raise MustMend(f"--{name} is empty. Give it a value, or leave it out")
     settings = config.load(arguments, os.environ, Path.home())
     hermes = homes.find(os.environ)
     registry = settings.registry.absolute()  # by the name that people use, also through a link
@@ -66,34 +72,97 @@ def run(arguments: argparse.Namespace) -> int:
         board=settings.board,
         folder=registry.parent,
     )
-    _warn(arguments, registry)
+    assigned = replace(hermes, profile=arguments.assignee or hermes.profile)
+    # Looked at before the card is there, and said when it is: an error says one line alone.
+    warnings = [
+        *_of_registry(arguments, registry),
+        *_of_profile(assigned),
+        *_of_cards(hermes, settings.board, registry),
+    ]
     if arguments.print:
         print(shlex.join(line))
-        return Exit.OK
+    else:
+        _create(line, hermes, registry, settings.board, assigned.profile)
+    for warning in warnings:
+        complain(warning)
+    return Exit.OK
+
+
+def _create(
+    line: Sequence[str], hermes: Hermes, registry: Path, slug: str | None, assignee: str
+) -> None:
     if not registry.is_file():
         raise MustMend(
             f"registry {registry} is not there. Write a first one with: agent-sessions init"
         )
     card = _created(line, hermes.program)
-    print(f"{card}: created, for {arguments.assignee or hermes.profile}")
-    board = f"--board {settings.board} " if settings.board else ""
+    print(f"{card}: created, for {assignee}")
+    board = f"--board {slug} " if slug else ""
     print(f"A running gateway starts its worker. Without one: hermes kanban {board}dispatch")
-    print(f'To stop it: hermes kanban {board}comment {card} "stop"')
-    return Exit.OK
+    print(f'To stop it: hermes kanban {board}comment {card} "stop"', flush=True)
 
 
-def _warn(arguments: argparse.Namespace, registry: Path) -> None:
-    """Of what a worker will not know, for it is started by Hermes and not by this process."""
+def _of_registry(arguments: argparse.Namespace, registry: Path) -> Iterator[str]:
+    """What a worker will not know, for it is started by Hermes and not by this process."""
     if registry.name != paths.REGISTRY:
-        complain(
+        yield (
             f"a worker looks for {paths.REGISTRY} in {registry.parent}; for {registry.name} set "
             "AGENT_SESSIONS_REGISTRY where Hermes starts its workers"
         )
     if arguments.tmux_socket or arguments.config:
-        complain(
+        yield (
             "--tmux-socket and --config are not passed on: a worker takes them from "
             "AGENT_SESSIONS_TMUX_SOCKET and the config file of where Hermes runs"
         )
+
+
+def _of_profile(hermes: Hermes) -> Iterator[str]:
+    """What keeps the assignee from being a worker that watches, where Hermes has a home.
+
+    The card is made all the same: it may be for `agent-sessions work`, or for what comes later.
+    """
+    name = hermes.profile
+    if hermes.root.is_dir() and not (homes.is_name(name) and hermes.home.is_dir()):
+        yield (
+            f"there is no Hermes profile {name[:40]!r}, so Hermes starts no worker for this card. "
+            "Make one (hermes profile create NAME --clone), or be the worker: "
+            "agent-sessions work CARD"
+        )
+    elif hermes.root.is_dir():
+        with contextlib.suppress(MonitorError):  # a config that cannot be read tells neither
+            if not enabling.model(hermes.config):
+                yield (
+                    f"profile {name!r} has no model, so its worker cannot start. Choose one: "
+                    f"hermes -p {name} model"
+                )
+            if not enabling.is_enabled(hermes.config):
+                yield _without_plugin(hermes)
+
+
+def _without_plugin(hermes: Hermes) -> str:
+    install = " ".join([programs.short_command(), *hermes.words("install")])
+    external = enabling.external_skills(hermes.config, hermes.home)
+    if skill.found(hermes.home, external):
+        return (
+            f"profile {hermes.profile!r} has no plugin: its worker watches in its terminal, as the "
+            f"skill says. For the plugin: {install} --into-hermes"
+        )
+    return (
+        f"profile {hermes.profile!r} has neither the plugin nor the skill, so its worker does not "
+        f"know how to watch. Put them there: {install}"
+    )
+
+
+def _of_cards(hermes: Hermes, board: str | None, registry: Path) -> Iterator[str]:
+    path = cards.database(hermes, board)
+    if path.exists():
+        with contextlib.suppress(sqlite3.Error), cards.opened(path) as connection:
+            for card in cards.watching(connection, registry)[:1]:
+                if card.status in {"running", "ready"}:
+                    yield (
+                        f"card {card.id} ({card.status}) watches {registry} already, and only one "
+                        f"monitor at a time can. Look at it: hermes kanban show {card.id}"
+                    )
 
 
 def command(
@@ -137,10 +206,7 @@ def _body(path: str | None, registry: Path) -> str:
 def _created(line: Sequence[str], program: str | None) -> str:
     """The new card's id. Hermes ends with status 0 also when it failed: its output decides."""
     if program is None:
-        raise MustMend(
-            "no `hermes` on PATH and none in HERMES_BIN. Install Hermes Agent "
-            "(pip install hermes-agent), or name its program in HERMES_BIN"
-        )
+        raise MustMend(f"{homes.NONE}. {homes.GET}")
     try:
         done = programs.ask("hermes kanban create", [program, *line[1:]], seconds=SECONDS)
     except CouldNot as error:

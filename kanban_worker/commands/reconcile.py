@@ -8,8 +8,9 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Never
 
-from kanban_worker import ages, colour, config, given, jsontext
+from kanban_worker import ages, colour, config, given, jsontext, left_out, settling
 from kanban_worker import options as shared
 from kanban_worker.cli import Exit, complain, counted, plain
 from kanban_worker.complaints import Complaints
@@ -27,7 +28,14 @@ PATIENCE = 5.0
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
-    parser.add_argument("--once", action="store_true", help="one tick, then end")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="one tick, then end; what is held for seconds only is waited for, at most 12 s",
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="with --once: report what stands now"
+    )
     parser.add_argument("--emit-diff", action="store_true", help="print the report as JSON")
     parser.add_argument("--dry-run", action="store_true", help="write nothing of any kind")
     parser.add_argument(
@@ -45,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Ticks; the exit status is that of the last tick."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings, timer=ages.timer)
+    if arguments.once:
+        return _once(monitor, settings, arguments)
     with contextlib.ExitStack() as stack:
         if not arguments.dry_run:
             _be_alone(monitor, stack)
@@ -62,22 +72,47 @@ def _be_alone(monitor: Monitor, stack: contextlib.ExitStack) -> None:
         monitor.barred = error
 
 
+def _once(monitor: Monitor, settings: Settings, arguments: argparse.Namespace) -> int:
+    """One report, and what it means."""
+    if arguments.dry_run or arguments.no_wait:
+        tick = _look(monitor, arguments)
+    else:
+        tell = complain if sys.stderr.isatty() else _ignore
+        tick = settling.settled(lambda: _look(monitor, arguments), tell)
+    show(tick, arguments, everything=True)
+    _advise(tick, settings, arguments, "")
+    Complaints(complain).about(tick)
+    return status(tick, exit_code=arguments.exit_code)
+
+
+def _look(monitor: Monitor, arguments: argparse.Namespace) -> Tick:
+    """One tick. Between two of them another monitor may write: this one goes on from there."""
+    with contextlib.ExitStack() as stack:
+        if not arguments.dry_run:
+            _be_alone(monitor, stack)
+        monitor.notebook.reopen()
+        return monitor.tick(dry_run=arguments.dry_run)
+
+
+def _ignore(_line: str) -> None:
+    """Nobody sits there."""
+
+
 def _ticks(
     monitor: Monitor,
     settings: Settings,
     arguments: argparse.Namespace,
     stack: contextlib.ExitStack,
-) -> int:
+) -> Never:
     complaints = Complaints(complain)
-    first = True
+    first, advised = True, ""
     while True:
         if monitor.barred and not first:
             _be_alone(monitor, stack)
         tick = monitor.tick(dry_run=arguments.dry_run)
         show(tick, arguments, everything=first)
+        advised = _advise(tick, settings, arguments, advised)
         complaints.about(tick)
-        if arguments.once:
-            return status(tick, exit_code=arguments.exit_code)
         first = False
         time.sleep(settings.interval or default_interval(tick))
 
@@ -125,6 +160,14 @@ def sentences(tick: Tick, *, everything: bool, verbose: bool, dims: bool = False
         if _is_heard(note, everything=everything) and notice.kind is not NoticeKind.BLIND:
             lines.append(_line(note, notice.id, notice.message, dims=dims))
     return lines
+
+
+def _advise(tick: Tick, settings: Settings, arguments: argparse.Namespace, before: str) -> str:
+    """Says which agents were left out, unless that was said before; the report has them anyway."""
+    advice = left_out.advice(tick.report.left_out, settings)
+    if advice not in {"", before} and not (arguments.emit_diff or arguments.quiet):
+        print(plain(advice), flush=True)
+    return advice
 
 
 def _is_heard(found: Decision | Note, *, everything: bool) -> bool:

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from kanban_worker import complaints, config, jsontext, table, views
+from kanban_worker import complaints, config, jsontext, left_out, table, views
 from kanban_worker import options as shared
 from kanban_worker.cli import complain, plain
 from kanban_worker.commands import reconcile
@@ -33,7 +33,7 @@ WATCH_INTERVAL = 2.0
 def options(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument(
-        "session", metavar="NAME", nargs="*", help="only these sessions (default: all)"
+        "session", metavar="SESSION", nargs="*", help="only these sessions (default: all)"
     )
     parser.add_argument(
         "--state",
@@ -76,7 +76,7 @@ class _Look:
 
     def __init__(self, monitor: Monitor, arguments: argparse.Namespace, settings: Settings) -> None:
         self._monitor, self._arguments = monitor, arguments
-        self._home = settings.places.home
+        self._settings, self._home = settings, settings.places.home
         self._console = table.console()
         self._complaints = Complaints(complain)
 
@@ -105,7 +105,7 @@ class _Look:
     def _screen(self, tick: Tick) -> RenderableType:
         """As much as fits; what cannot be seen is told below, for stderr is the same screen."""
         shown = self._chosen(tick)
-        blind = [_line(text, "red") for text in sorted(complaints.of(tick))]
+        blind = [self._line(text, "red") for text in sorted(complaints.of(tick))]
         around = len(list(self._lines(tick, shown, 0))) + len(blind)
         room = max(self._console.height - around, 1)
         return Group(*self._lines(tick, shown, room), *blind)
@@ -119,8 +119,8 @@ class _Look:
         self, tick: Tick, shown: Sequence[SessionView], room: int
     ) -> Iterator[RenderableType]:
         """The table with as many rows as there is room for, and what is said below it."""
-        folded = [] if self._is_narrowed() else [view for view in shown if view.is_over]
-        rows = [view for view in shown if view not in folded] if folded else list(shown)
+        rows = [view for view in shown if self._is_narrowed() or not view.is_over]
+        folded = len(shown) - len(rows)
         yield table.drawn(
             rows[:room],
             tick.world.at,
@@ -129,13 +129,20 @@ class _Look:
             ascii_only=not jsontext.utf8(),
         )
         if len(rows) > room:
-            yield _line(f"and {len(rows) - room} more")
+            yield self._line(f"and {len(rows) - room} more")
         if folded:
-            yield _line(f"{len(folded)} ended; --all shows them", "dim")
+            yield self._line(f"{folded} ended; --all shows them", "dim")
+        if advice := left_out.advice(tick.report.left_out, self._settings):
+            yield self._line(advice)
         for key, one in tick.memory.mass_terminations.items():
             if one.first_back:
-                yield _line(f"[{key}] {recovery.sentence(one)}")
-        yield _line(reconcile.summary(tick), "dim")
+                yield self._line(f"[{key}] {recovery.sentence(one)}")
+        yield self._line(reconcile.summary(tick), "dim")
+
+    def _line(self, text: str, style: str = "") -> Text:
+        """One line. On the screen that is drawn again, a long one is cut: all must fit."""
+        cut = bool(self._arguments.watch)
+        return Text(plain(text), style=style, no_wrap=cut, overflow="ellipsis" if cut else "fold")
 
     def _is_narrowed(self) -> bool:
         """Whether somebody said which sessions to show."""
@@ -150,11 +157,6 @@ class _Look:
             found, names=wanted or asked.session, states=asked.state or (), agents=asked.agent or ()
         )
         return sorted(narrowed, key=SORTS[asked.sort])
-
-
-def _line(text: str, style: str = "") -> Text:
-    """One line, cut where the terminal ends."""
-    return Text(plain(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _named(asked: str, found: Sequence[SessionView], tick: Tick) -> Sequence[str]:
@@ -175,5 +177,6 @@ def as_json(tick: Tick, shown: Sequence[SessionView]) -> dict[str, report.Json]:
         "at": session_views.utc(tick.world.at),
         "host": tick.report.host,
         "sources": told["sources"],
+        "left_out": told["left_out"],
         "sessions": [session_views.as_json(view, tick.world.at) for view in shown],
     }

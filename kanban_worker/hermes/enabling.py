@@ -85,6 +85,45 @@ def external_skills(path: Path, home: Path) -> list[Path]:
         return []
 
 
+def model(path: Path) -> str:
+    """The model that a config names, with its provider; empty: none. Raises MustMend, CouldNot."""
+    named = _read(path).get("model") or ""
+    if not isinstance(named, dict):
+        return str(named)
+    name, provider = named.get("default") or named.get("model"), named.get("provider")
+    return f"{name} ({provider})" if name and provider else str(name or "")
+
+
+def is_enabled(path: Path) -> bool:
+    """Whether a config lets Hermes load the plugin. Raises MustMend, CouldNot."""
+    plugins = _read(path).get("plugins")
+    listed = plugins if isinstance(plugins, dict) else {}
+    enabled, disabled = listed.get("enabled"), listed.get("disabled")
+    is_off = isinstance(disabled, list) and PLUGIN in disabled
+    return isinstance(enabled, list) and PLUGIN in enabled and not is_off
+
+
+def dispatches(path: Path) -> bool:
+    """Whether a gateway with this config starts the workers of cards, as it does unless told."""
+    try:
+        kanban = _read(path).get("kanban")
+    except (MustMend, CouldNot):
+        return True
+    return not isinstance(kanban, dict) or kanban.get("dispatch_in_gateway", True) is not False
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The data; empty where there is no file. Raises MustMend, CouldNot."""
+    try:
+        return _loaded(path.read_text("utf-8"), path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise durable.could_not(f"config {path} cannot be read", error) from None
+    except UnicodeError:
+        raise MustMend(f"config {path} is no UTF-8 text. Mend it, then try again") from None
+
+
 def _edit(tree: Tree) -> list[Splice]:
     text, root = tree.text, tree.root
     if root is None or yamlnodes.is_null(root):

@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kanban_worker import programs
 from kanban_worker.boards import hermes_cli
+from kanban_worker.hermes import environment
+from kanban_worker.hermes.environment import Environment
 from state.errors import CouldNot, MustMend
 
 PLUGIN = "agent-sessions-monitor"
 DEFAULT_PROFILE = "default"
 SECONDS = 30.0
 """A `hermes` command takes a third of a second; the first one after an update takes longer."""
+
+NONE = "no `hermes` on PATH and none in HERMES_BIN; only cards on its board need it"
+GET = "Install Hermes Agent (pip install hermes-agent), or name its program in HERMES_BIN"
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LONGEST_NAME = 200
@@ -46,20 +52,25 @@ class Hermes:
         """The profile's config.yaml."""
         return self.home / "config.yaml"
 
+    @property
+    def making(self) -> str:
+        """The command that makes the home."""
+        if self.profile == DEFAULT_PROFILE:
+            return "hermes setup"
+        return f"hermes profile create {self.profile} --clone"
+
     def must_be_there(self) -> None:
         """Raises MustMend where the program or the home is missing."""
         if self.program is None:
-            raise MustMend(
-                "no `hermes` on PATH and none in HERMES_BIN. Install Hermes Agent "
-                "(pip install hermes-agent), or name its program in HERMES_BIN"
-            )
+            raise MustMend(f"{NONE}. {GET}")
         if not self.home.is_dir():
-            create = (
-                "hermes setup"
-                if self.profile == DEFAULT_PROFILE
-                else f"hermes profile create {self.profile}"
-            )
-            raise MustMend(f"there is no Hermes home {self.home}. Make it with: {create}")
+            raise MustMend(f"there is no Hermes home {self.home}. Make it with: {self.making}")
+
+    def words(self, command: str) -> Sequence[str]:
+        """A command of ours for this home and profile, as a shell reads it."""
+        root = [] if self.root == Path.home() / ".hermes" else ["--hermes-home", str(self.root)]
+        named = [] if self.profile == DEFAULT_PROFILE else ["--profile", self.profile]
+        return [command, *map(shlex.quote, [*root, *named])]
 
     def run(self, *words: str) -> str:
         """What `hermes` prints. Its exit status proves nothing: it is 0 for most failures.
@@ -88,12 +99,17 @@ class Hermes:
         except (ValueError, TypeError, KeyError):
             raise CouldNot(f"hermes plugins list: no list of plugins: {complaint(text)}") from None
 
+    @property
+    def environment(self) -> Environment:
+        """Where the program runs."""
+        return environment.of(self.program)
+
     def version(self) -> str:
         """hermes-agent's version, as its own Python knows it; empty where that cannot be asked.
 
         `hermes --version` asks GitHub for a newer one, and writes the answer into the home.
         """
-        if not (python := _python(self.program)):
+        if not (python := self.environment.python):
             return ""
         ask = "import importlib.metadata as m; print(m.version('hermes-agent'))"
         with contextlib.suppress(CouldNot):
@@ -101,28 +117,40 @@ class Hermes:
             return done.stdout.strip()[:40]
         return ""
 
-    def pip(self) -> str:
-        """The command line that puts this program into Hermes' own environment."""
-        python = _python(self.program) or "<the python of your Hermes>"
-        return f"{python} -m pip install {_source()}"
-
 
 def find(environ: Mapping[str, str], home: str | None = None, profile: str | None = None) -> Hermes:
     """The home and profile that were named, or those that Hermes would take by itself.
 
-    Raises MustMend for a profile's name that Hermes would not take.
+    Raises MustMend for a home or a profile that can be none: an empty word is a variable that was
+    not set, and no wish for the default.
     """
-    named = home or environ.get("HERMES_HOME", "").strip()
-    root = Path(named).expanduser().absolute() if named else Path.home() / ".hermes"
+    root = _root(environ, home)
     if root.parent.name == "profiles":  # a profile's home, as a worker has it
-        root, profile = root.parent.parent, profile or root.name
-    profile = profile or _sticky(root)
-    if not _PROFILE.fullmatch(profile):
+        root, profile = root.parent.parent, root.name if profile is None else profile
+    profile = _sticky(root) if profile is None else profile
+    if not is_name(profile):
         raise MustMend(
             f"profile {profile[:40]!r}: a name has small letters, digits, - and _. "
             "See: hermes profile list"
         )
     return Hermes(root=root, profile=profile, program=hermes_cli.program(environ), environ=environ)
+
+
+def _root(environ: Mapping[str, str], home: str | None) -> Path:
+    if home is not None and not home.strip():
+        raise MustMend("--hermes-home is empty. Name a folder, or leave it out")
+    named = home or environ.get("HERMES_HOME", "").strip() or "~/.hermes"
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError:
+        raise MustMend(
+            f"Hermes home {named[:200]!r}: there is no such user. Name another"
+        ) from None
+
+
+def is_name(profile: str) -> bool:
+    """Whether Hermes would take it for a profile."""
+    return _PROFILE.fullmatch(profile) is not None
 
 
 def complaint(text: str) -> str:
@@ -138,20 +166,3 @@ def _sticky(root: Path) -> str:
             return file.read(_LONGEST_NAME).strip() or DEFAULT_PROFILE
     except (OSError, UnicodeError):
         return DEFAULT_PROFILE
-
-
-def _python(hermes: str | None) -> str | None:
-    """The Python that a `hermes` script starts with, as its first line tells; None: no Python."""
-    try:
-        with Path(hermes or "").open("rb") as file:
-            head = file.readline(_LONGEST_NAME).decode("utf-8", "replace")
-    except OSError:
-        head = ""
-    found = re.match(r"#! *(/\S*python[\d.]*)\s*$", head)
-    return found[1] if found else None
-
-
-def _source() -> str:
-    """What to install: the checkout that this runs from, or the package by its name."""
-    checkout = Path(__file__).parents[2]
-    return str(checkout) if (checkout / "pyproject.toml").is_file() else PLUGIN

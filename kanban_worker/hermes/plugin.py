@@ -1,7 +1,8 @@
 """The plugin for Hermes Agent: two tools, a slash command, a command line and the skill.
 
 Loading it is cheap and cannot fail: what it needs is imported when it is called, and a part that
-this Hermes does not take is left out with a warning. Facts are those of hermes-agent 0.19.0.
+this Hermes does not take is left out with a warning. Where another program's module is loaded
+under a name that is ours, every part says so instead. Facts are those of hermes-agent 0.19.0.
 """
 
 from __future__ import annotations
@@ -10,17 +11,15 @@ import argparse
 import asyncio
 import functools
 import importlib
+import json
 import logging
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from kanban_worker import programs
-from kanban_worker.hermes import skill, tools
-from kanban_worker.hermes.tools import Tool
-from state.errors import CouldNot
+import kanban_worker
+from kanban_worker.hermes import schemas
 
 TOOLSET = "kanban"
 """A dispatched worker always has it. One of our own would reach a worker only where the plugin is
@@ -87,6 +86,8 @@ def register(ctx: Context) -> None:
         ),
         _skill,
     )
+    if kanban_worker.clash:
+        _complain()  # a warning alone would stand in a log that nobody reads
     for part in parts:
         try:
             part()
@@ -95,25 +96,51 @@ def register(ctx: Context) -> None:
 
 
 def _tools(ctx: Context) -> None:
-    for tool in tools.TOOLS:
+    for schema, handler, offered in _barred_tools() if kanban_worker.clash else _real_tools(ctx):
         ctx.register_tool(
-            name=tool.schema["name"],
+            name=schema["name"],
             toolset=TOOLSET,
-            schema=tool.schema,
-            handler=functools.partial(_handler, tool, ctx),
-            check_fn=tool.offered,
-            description=tool.schema["description"],
+            schema=schema,
+            handler=handler,
+            check_fn=offered,
+            description=schema["description"],
         )
 
 
-def _handler(tool: Tool, ctx: Context, arguments: Mapping[str, object], **_: object) -> str:
-    """Hermes' keywords hold an id of its own for this conversation, and nothing of the card."""
-    return tools.answer(tool, arguments, ctx.dispatch_tool)
+_ToolParts = tuple[dict[str, Any], Callable[..., str], Callable[[], bool] | None]
+
+
+def _real_tools(ctx: Context) -> Iterator[_ToolParts]:
+    from kanban_worker.hermes import tools  # noqa: PLC0415 - it needs `state`
+
+    def call(tool: tools.Tool, arguments: Mapping[str, object], **_: object) -> str:
+        """Hermes' keywords hold an id of its own for this conversation, and nothing of the card."""
+        return tools.answer(tool, arguments, ctx.dispatch_tool)
+
+    for tool in tools.TOOLS:
+        yield tool.schema, functools.partial(call, tool), tool.offered
+
+
+def _barred_tools() -> Iterator[_ToolParts]:
+    """Without its tool a worker would look for another way. So its tool says why it cannot work."""
+
+    def call(_arguments: Mapping[str, object], **_: object) -> str:
+        return json.dumps({"error": kanban_worker.clash})
+
+    yield schemas.WATCH, call, None
+    yield schemas.RECONCILE, call, None
 
 
 def _skill() -> None:
+    if kanban_worker.clash:
+        return
+    from kanban_worker import programs  # noqa: PLC0415 - it needs `state`
+    from kanban_worker.hermes import skill  # noqa: PLC0415 - as above
+
     home = _hermes_home()
-    if skill.put(home, _external()) is skill.Put.EDITED:
+    # Its own `hermes` needs no naming: it runs beside this Python.
+    calls = skill.Calls(programs.own_command())
+    if skill.put(home, _external(), calls, keep=True) is skill.Put.EDITED:
         _log.info("agent-sessions-monitor: the skill in %s was edited, and is left alone", home)
 
 
@@ -142,24 +169,18 @@ async def _slash(words: str) -> str:
 
 
 def _output(words: Sequence[str]) -> str:
-    # -P: a folder `kanban_worker` in the directory where a chat was started is not this program.
-    command = [sys.executable, "-P", "-m", "kanban_worker", *words]
+    if kanban_worker.clash:
+        return kanban_worker.clash
+    from kanban_worker import programs  # noqa: PLC0415 - it needs `state`
+    from state.errors import CouldNot  # noqa: PLC0415 - as above
+
     try:
         done = programs.ask(
-            f"agent-sessions {words[0]}", command, seconds=SLASH_SECONDS, environ=_environ()
+            f"agent-sessions {words[0]}", [*programs.OWN, *words], seconds=SLASH_SECONDS
         )
     except CouldNot as error:
         return str(error)
     return "\n".join(part for each in (done.stdout, done.stderr) if (part := each.rstrip()))
-
-
-def _environ() -> Mapping[str, str]:
-    """A clone that Hermes loaded as a plugin is on the path of Hermes' own process only."""
-    clone = Path(__file__).parents[2]
-    if not (clone / "plugin.yaml").is_file():
-        return os.environ
-    known = (str(clone), os.environ.get("PYTHONPATH", ""))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, known))}
 
 
 def _hand_over(parser: argparse.ArgumentParser) -> None:
@@ -181,7 +202,14 @@ def _hand_over(parser: argparse.ArgumentParser) -> None:
 
 
 def _command_line(arguments: argparse.Namespace) -> None:
+    if kanban_worker.clash:
+        sys.exit(_complain())
     from kanban_worker import cli  # noqa: PLC0415 - loading the plugin is to be cheap
 
     # Hermes' main() drops what a handler returns.
     sys.exit(cli.main(arguments.agent_sessions_words))
+
+
+def _complain() -> int:
+    print(f"agent-sessions: {kanban_worker.clash}", file=sys.stderr)
+    return 64

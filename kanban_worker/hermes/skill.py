@@ -2,7 +2,8 @@
 
 `--skill agent-sessions-monitor` finds a skill only below the home's `skills` folder (or one of
 `skills.external_dirs`), never one that a plugin registers: Hermes 0.19.0 resolves a bare name
-there alone. So the file is copied, and kept up to date.
+there alone. So its files are copied, and kept up to date. The copy names this program by its full
+path: a worker's shell need not have it on PATH.
 
 A copy that a person edited is theirs. To know one, the SHA-256 of each text that was put there is
 kept beside it, in `.shipped`, as Hermes itself keeps `.bundled_manifest` for its own skills: a
@@ -15,7 +16,10 @@ import contextlib
 import hashlib
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,9 +28,42 @@ from state.errors import CouldNot
 
 NAME = "agent-sessions-monitor"
 FILE = "SKILL.md"
+SCRIPT = "scripts/reconcile.sh"
 _STAMP = ".shipped"
 _VERSION = re.compile(r"^version: *(\d+(?:\.\d+)*)", re.MULTILINE)
 _LONGEST = 1 << 20
+
+_CALL = re.compile(r"(^    |`|\bexec )agent-sessions (?=[a-z])", re.MULTILINE)
+"""Where a shipped text tells to run this program."""
+_WORK = re.compile(r"^    agent-sessions (?=work )", re.MULTILINE)
+"""The call that also has to find Hermes: the terminal of a worker has a login shell's PATH."""
+_WORKS = re.compile(r"^    (\S.*?) work --for ", re.MULTILINE)
+"""The same in a copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How a copy calls programs, as a shell reads it."""
+
+    command: str
+    """This program."""
+    hermes: str | None = None
+    """The `hermes` that this program is to run; None: the one that it finds by itself."""
+
+    @property
+    def work(self) -> str:
+        """This program, where it has to find Hermes."""
+        return f"HERMES_BIN={self.hermes} {self.command}" if self.hermes else self.command
+
+    @property
+    def are_there(self) -> bool:
+        """Whether the programs can be run, and the file of ours is there that a Python is given."""
+        with contextlib.suppress(ValueError):
+            program, *words = shlex.split(self.command)
+            files = [word for word in words if word.startswith("/")]
+            programs = [program, *shlex.split(self.hermes or "")]
+            return all(map(shutil.which, programs)) and all(map(os.path.exists, files))
+        return False
 
 
 class Put(StrEnum):
@@ -41,29 +78,35 @@ class Put(StrEnum):
 
 
 def shipped() -> Path:
-    """The file that came with this program. Raises CouldNot when the installation lacks it."""
+    """The folder that came with this program. Raises CouldNot when the installation lacks it."""
     package = Path(__file__).parents[1]
     # A wheel carries it inside the package; in a checkout it is beside the package.
     for folder in (package / "skills", package.parent / "skills"):
         if (found := folder / NAME / FILE).is_file():
-            return found
+            return found.parent
     raise CouldNot(f"the skill {NAME} is not in this installation. Install the package again")
 
 
-def put(home: Path, external: Iterable[Path] = ()) -> Put:
+def put(home: Path, external: Iterable[Path], calls: Calls, *, keep: bool = False) -> Put:
     """Makes the bare name resolve in one Hermes home.
 
     Args:
         home: The home, or a profile's.
         external: Its `skills.external_dirs`.
+        calls: How the programs are called.
+        keep: Leave the program that the copy names, as long as it is there. `install` and a
+            plugin in an environment of its own would otherwise overwrite each other's.
 
     Raises:
         CouldNot: the copy cannot be read or written.
     """
-    text = shipped().read_bytes()
     target = place(home)
     try:
-        return _put(text, target, external)
+        if not os.path.lexists(target) and found(home, external):
+            return Put.ELSEWHERE
+        if keep and (named := calls_in(target)) and named.are_there:
+            calls = named
+        return _put(target, calls)
     except OSError as error:
         raise durable.could_not(f"skill {target} could not be written", error) from None
 
@@ -83,34 +126,71 @@ def found(home: Path, external: Iterable[Path] = ()) -> list[Path]:
     ]
 
 
-def _put(text: bytes, target: Path, external: Iterable[Path]) -> Put:
-    if not os.path.lexists(target):
-        if found(target.parents[2], external):
-            return Put.ELSEWHERE
-        _write(text, target)
-        return Put.WRITTEN
-    with target.open("rb") as file:
-        copy = file.read(_LONGEST)
-    if copy == text:
-        return Put.CURRENT
-    if _digest(copy) not in _stamps(target) or _version(copy) > _version(text):
+def calls_in(copy: Path) -> Calls | None:
+    """How a copy calls the programs; None: it cannot be told."""
+    with contextlib.suppress(OSError, ValueError):
+        if called := _WORKS.search(_read(copy).decode("utf-8", "replace")):
+            words = shlex.split(called[1])
+            hermes = None
+            if words[0].startswith("HERMES_BIN="):
+                hermes = shlex.quote(words.pop(0).removeprefix("HERMES_BIN="))
+            return Calls(shlex.join(words), hermes)
+    return None
+
+
+def _put(target: Path, calls: Calls) -> Put:
+    texts = {name: _rendered(shipped() / name, calls) for name in (FILE, SCRIPT)}
+    old = {name: _copy(target.parent / name) for name in texts}
+    stale = {name: text for name, text in texts.items() if old[name] != text}
+    stamps = _stamps(target)
+    edited = {name for name in stale if old[name] and _digest(old[name]) not in stamps}
+    # A text of somebody's own is left with all that lies beside it.
+    if FILE in edited or _version(old[FILE]) > _version(texts[FILE]):
         return Put.EDITED
-    _write(text, target)
-    return Put.WRITTEN
+    ours = {name: text for name, text in stale.items() if name not in edited}
+    if ours:
+        _write(target, ours)
+    return Put.WRITTEN if ours else Put.EDITED if edited else Put.CURRENT
 
 
-def _write(text: bytes, target: Path) -> None:
-    """The digest first: a copy without one, after a crash in between, would count as edited."""
-    folder = target.parent
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mode = folder.parent.stat().st_mode & 0o777
+def _rendered(path: Path, calls: Calls) -> bytes:
+    text = _WORK.sub(lambda _: f"    {calls.work} ", path.read_text("utf-8"))
+    return _CALL.sub(lambda found: f"{found[1]}{calls.command} ", text).encode("utf-8")
+
+
+def _copy(path: Path) -> bytes:
+    """Empty where there is none."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return b""
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LONGEST)
+
+
+def _write(target: Path, texts: dict[str, bytes]) -> None:
+    """The digests first: a copy without one, after a crash in between, would count as edited."""
+    mode = _folder(target.parent.parent, target.parent)
+    stamps = [*_stamps(target), *map(_digest, texts.values())]
+    lines = "".join(f"{each}\n" for each in dict.fromkeys(stamps))
+    _replace(target.with_name(_STAMP), lines.encode("ascii"), mode & 0o666)
+    for name, text in texts.items():
+        path = target.parent / name
+        _folder(target.parent, path.parent)
+        _replace(path, text, mode & (0o777 if name == SCRIPT else 0o666))
+
+
+def _folder(above: Path, folder: Path) -> int:
+    """Makes a folder as open as the one above it; that one's mode."""
+    above.mkdir(parents=True, exist_ok=True)
+    mode = above.stat().st_mode & 0o777
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
         folder.chmod(mode)
-    stamps = [*_stamps(target), _digest(text)]
-    lines = "".join(f"{each}\n" for each in dict.fromkeys(stamps))
-    _replace(target.with_name(_STAMP), lines.encode("ascii"), mode & 0o666)
-    _replace(target, text, mode & 0o666)
+    return mode
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

@@ -1,4 +1,4 @@
-"""The two tools that a model may call: what it reads of them, and what they do.
+"""The two tools that a model may call, and what they do.
 
 A model says a number and a yes or no, never a path or a text. What it gets back is JSON; an error
 is one line as well.
@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kanban_worker.hermes import schemas
 from state.errors import MonitorError, MustMend
 
 if TYPE_CHECKING:
@@ -34,52 +35,6 @@ _log = logging.getLogger(__name__)
 
 _ends: dict[tuple[str, str], Mapping[str, object]] = {}
 """What the watch of this process's card and run came to, once it did."""
-
-
-WATCH: dict[str, Any] = {
-    "name": "agent_sessions_watch",
-    "description": (
-        "Watch the AI coding agents in tmux for the Kanban card that you work on. Call it once, as "
-        "your first and only action; it returns hours later. It does everything by itself: looks "
-        "tick by tick, keeps the registry true, comments on the card when something drifts, sends "
-        "heartbeats, and blocks the card when a person comments 'stop' or the time is up. "
-        "Returns JSON: ended (stopped, deadline or failed), why, card, blocked. When it "
-        "has returned there is nothing left to do: call no other tool, not even kanban_block or "
-        "kanban_complete; answer with one sentence that repeats `why`. "
-        "With {'error': ...} the watch did not begin: call kanban_block with kind 'needs_input' "
-        "and that text as its reason."
-    ),
-    "parameters": {
-        "type": "object",
-        "properties": {
-            "interval": {
-                "type": "number",
-                "description": "Seconds between ticks. Leave it out unless the card names one.",
-            }
-        },
-        "required": [],
-    },
-}
-
-RECONCILE: dict[str, Any] = {
-    "name": "agent_sessions_reconcile",
-    "description": (
-        "Look once at the AI coding agents in tmux and compare them with the registry "
-        "agent-sessions.yaml. Returns the report as JSON: sources (one that is 'unknown' could not "
-        "be read: conclude nothing about it), drifts (class A tmux gone, B unregistered, C session "
-        "id materialised, D stale id) and notices. Writes nothing unless dry_run is false."
-    ),
-    "parameters": {
-        "type": "object",
-        "properties": {
-            "dry_run": {
-                "type": "boolean",
-                "description": "Default true: only look. False: also write what is certain.",
-            }
-        },
-        "required": [],
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +160,6 @@ def _reconcile(arguments: Mapping[str, object], _: Dispatch) -> Mapping[str, obj
 
 
 TOOLS = (
-    Tool(WATCH, _watch, offered=lambda: bool(os.environ.get(CARD))),
-    Tool(RECONCILE, _reconcile),
+    Tool(schemas.WATCH, _watch, offered=lambda: bool(os.environ.get(CARD))),
+    Tool(schemas.RECONCILE, _reconcile),
 )

@@ -18,7 +18,7 @@ from kanban_worker.hermes import skill, tools
 from reconcile.drift import DriftClass
 
 ROOT = Path(__file__).parents[2]
-TEXT = skill.shipped().read_text("utf-8")
+TEXT = (skill.shipped() / skill.FILE).read_text("utf-8")
 _, HEAD, BODY = re.split(r"^---\n", TEXT, maxsplit=2, flags=re.MULTILINE)
 ABOUT: dict[str, Any] = YAML(typ="safe", pure=True).load(HEAD)
 
@@ -53,7 +53,7 @@ def test_each_tool_it_names_is_registered() -> None:
 def test_its_line_for_hermes_is_the_one_that_dispatch_runs() -> None:
     (line,) = (each for each in HERMES if "create" in each)
     run = dispatch.command(title="", body="", assignee="", board=None, folder=Path("/"))
-    ours = {word for word in run if word.startswith("--")} - {"--json", "--body", "--workspace"}
+    ours = {word for word in run if word.startswith("--")} - {"--json", "--body"}
     assert {word for word in shlex.split(line) if word.startswith("--")} == ours
     assert "100" in line and "8h" in line and skill.NAME in line  # noqa: PT018 - one line
 

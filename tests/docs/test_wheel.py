@@ -16,7 +16,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = {"kanban_worker", "reconcile", "state"}
-SKILL = "kanban_worker/skills/agent-sessions-monitor/SKILL.md"
+SKILL = "kanban_worker/skills/agent-sessions-monitor"
 
 
 def build(kind: str, into: Path, source: Path = PROJECT) -> Path:
@@ -59,10 +59,11 @@ def test_every_module_of_the_packages_is_in(wheel: zipfile.ZipFile) -> None:
     assert modules <= set(wheel.namelist())
 
 
-def test_the_skill_is_inside_as_it_is_in_the_tree(wheel: zipfile.ZipFile) -> None:
-    inside = wheel.read(SKILL)
+@pytest.mark.parametrize("name", ["SKILL.md", "scripts/reconcile.sh"])
+def test_the_skill_is_inside_as_it_is_in_the_tree(wheel: zipfile.ZipFile, name: str) -> None:
+    inside = wheel.read(f"{SKILL}/{name}")
 
-    assert inside == (PROJECT / SKILL.removeprefix("kanban_worker/")).read_bytes()
+    assert inside == (PROJECT / SKILL.removeprefix("kanban_worker/") / name).read_bytes()
 
 
 @pytest.mark.parametrize("schema", ["reconcile/report.schema.json", "state/registry.schema.json"])

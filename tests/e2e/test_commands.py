@@ -85,7 +85,7 @@ def test_init_in_a_folder_that_is_not_ours_says_so(desk: Desk) -> None:
 
 
 def test_init_follows_the_patterns_it_is_given(desk: Desk) -> None:
-    desk.starts("work-1", "work-2", "other")
+    desk.starts("work-1", "work-2", "other", agent="agy")
 
     done = desk.run("init", "--pattern", "work-*")
 

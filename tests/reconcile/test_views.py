@@ -29,6 +29,63 @@ def named(name: str, **changes: object) -> SessionView:
     return replace(VIEW, name=SessionName(name), **changes)  # type: ignore[arg-type]
 
 
+def test_the_object_is_a_contract() -> None:
+    seoul = timezone(timedelta(hours=9))
+    view = replace(
+        VIEW,
+        state_since=AT.replace(microsecond=0),
+        evidence="transcript",
+        conversation_id=OWN,
+        conversation_proof="pid-file",
+        last_activity_at=(AT - timedelta(seconds=107, milliseconds=900)).astimezone(seoul),
+        log_path="/log",
+        log_mtime=(AT - timedelta(hours=2)).replace(microsecond=0),
+        pid=7,
+        pane="%4",
+        socket="/s",
+        workspace="/w",
+        delegate_job_id="job-7",
+        decisions=(DECISION,),
+        notes=(NOTE,),
+    )
+
+    assert views.as_json(view, AT) == {
+        "name": NAME,
+        "host": "devbox",
+        "registered": True,
+        "status": "running",
+        "agent": "claude",
+        "agent_version": None,
+        "state": "idle",
+        "state_since": "2026-11-20T10:00:00Z",
+        "waiting_for": None,
+        "limit_resets_at": None,
+        "evidence": "transcript",
+        "last_activity_at": "2026-11-20T09:58:12.223Z",
+        "idle_s": 107.9,
+        "log_path": "/log",
+        "log_mtime": "2026-11-20T08:00:00Z",
+        "log_idle_s": 7200.123,
+        "conversation_id": OWN,
+        "conversation_proof": "pid-file",
+        "title": None,
+        "model": None,
+        "context_tokens": None,
+        "context_window": None,
+        "background": None,
+        "pid": 7,
+        "pane": "%4",
+        "socket": "/s",
+        "workspace": "/w",
+        "attached": None,
+        "delegate_job_id": "job-7",
+        "job_state": None,
+        "drifts": [DECISION.drift.id],
+        "notices": [{"id": "X-1", "kind": "agent-exited", "message": "agent exited"}],
+        "acknowledged": [],
+    }
+
+
 def test_what_is_not_known_is_null() -> None:
     found = views.as_json(VIEW, AT)
 
@@ -38,26 +95,17 @@ def test_what_is_not_known_is_null() -> None:
     assert {key: each for key, each in found.items() if each is not None} == known
 
 
-def test_ids_are_whole_and_times_are_utc_with_their_age() -> None:
-    seoul = timezone(timedelta(hours=9))
-    view = replace(
-        VIEW,
-        conversation_id=OWN,
-        conversation_proof="pid-file",
-        last_activity_at=(AT - timedelta(seconds=107, milliseconds=900)).astimezone(seoul),
-        log_mtime=(AT - timedelta(hours=2)).replace(microsecond=0),
-        decisions=(DECISION,),
-        notes=(NOTE,),
-    )
+def test_its_words_are_a_contract() -> None:
+    assert {each.value for each in State} == {
+        "waiting", "failed", "stalled", "limited", "retrying", "exited",
+        "gone", "working", "idle", "unknown", "elsewhere", "terminated",
+    }  # fmt: skip
+    assert (views.SCHEMA_VERSION, views.LIKELY, views.RECORDED) == (1, "likely", "recorded")
 
-    found = views.as_json(view, AT)
 
-    assert found["conversation_id"] == OWN
-    assert found["last_activity_at"] == "2026-11-20T09:58:12.223Z"
-    assert found["idle_s"] == 107.9
-    assert found["log_mtime"] == "2026-11-20T08:00:00Z"
-    assert found["drifts"] == [DECISION.drift.id]
-    assert found["notices"] == [{"id": "X-1", "kind": "agent-exited", "message": "agent exited"}]
+@pytest.mark.usefixtures("abroad")
+def test_times_are_utc_wherever_the_host_is() -> None:
+    assert views.utc(AT) == "2026-11-20T10:00:00.123Z"
 
 
 def test_an_age_is_never_negative() -> None:
@@ -112,17 +160,17 @@ def test_problems_come_first_then_who_waits_and_what_is_over_last() -> None:
 @pytest.mark.parametrize(
     ("key", "order"),
     [
-        ("name", ["a", "b", "c"]),
-        ("agent", ["c", "a", "b"]),
-        ("state", ["b", "a", "c"]),
-        ("idle", ["c", "a", "b"]),
-        ("workspace", ["b", "c", "a"]),
+        ("name", ["a", "b", "c", "d"]),
+        ("agent", ["c", "b", "a", "d"]),
+        ("state", ["b", "a", "d", "c"]),
+        ("idle", ["c", "a", "b", "d"]),
+        ("workspace", ["b", "d", "c", "a"]),
     ],
 )
 def test_the_other_orders(key: str, order: list[str]) -> None:
     shown = [
         named("a", last_activity_at=AT, workspace="/z", state=State.IDLE),
-        named("b", agent="codex", state=State.WAITING),
+        named("b", agent="Codex", state=State.WAITING),
         named(
             "c",
             agent=None,
@@ -130,6 +178,7 @@ def test_the_other_orders(key: str, order: list[str]) -> None:
             workspace="/a",
             last_activity_at=AT + timedelta(seconds=1),
         ),
+        named("d", state="mine"),
     ]
 
     assert [view.name for view in sorted(shown, key=SORTS[key])] == order

@@ -12,7 +12,9 @@ import commandline
 import hermes
 from fences import Fence
 from kanban_worker.commands import dispatch
+from kanban_worker.hermes import skill
 
+NAME = skill.NAME
 REGISTRY = "version: 1\nsessions: []\n"
 
 
@@ -144,3 +146,95 @@ def test_a_body_of_ones_own_is_taken_as_it_is(registry: Path, fence: Fence) -> N
     body.write_text("Watch $(rm -rf /); 'quoted' {registry}\n")
     done = commandline.run("dispatch", "--registry", str(registry), "--body", str(body), "--print")
     assert flags(done.out)["--body"] == body.read_text()
+
+
+# What it warns of. ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def profile(fence: Fence) -> Path:
+    """A profile that has nothing yet."""
+    path = fence.home / ".hermes/profiles/watcher"
+    path.mkdir(parents=True)
+    return path
+
+
+def warned(registry: Path, *words: str, count: int = 1) -> str:
+    done = commandline.run("dispatch", "--print", "--registry", str(registry), *words)
+    assert done.status == 0
+    assert done.out.startswith("hermes kanban create")
+    return done.complaints(count)
+
+
+@pytest.mark.parametrize("name", ["nobody", "No/Such", "x" * 70])
+@pytest.mark.usefixtures("profile")
+def test_an_assignee_that_is_no_profile_is_told(registry: Path, name: str) -> None:
+    said = warned(registry, "--assignee", name)
+    assert f"no Hermes profile '{name[:40]}'" in said
+    assert "agent-sessions work CARD" in said
+
+
+def test_a_profile_without_model_plugin_and_skill_is_told(registry: Path, profile: Path) -> None:
+    said = warned(registry, "--assignee", "watcher", count=2)
+    assert "has no model" in said
+    assert "hermes -p watcher model" in said
+    assert "neither the plugin nor the skill" in said
+    assert "install --profile watcher" in said
+
+    (profile / "config.yaml").write_text("model: m\n")
+    assert "neither the plugin nor the skill" in warned(registry, "--assignee", "watcher")
+    skill.put(profile, [], skill.Calls("agent-sessions"))
+    assert "watches in its terminal" in warned(registry, "--assignee", "watcher")
+    (profile / "config.yaml").write_text(f"model: {{default: m}}\nplugins: {{enabled: [{NAME}]}}\n")
+    assert warned(registry, "--assignee", "watcher", count=0) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["model: [", "- a\n", "\0", "plugins: [x]", "plugins: {enabled: 3}"]
+)
+def test_a_config_that_cannot_be_read_hinders_nothing(
+    registry: Path, profile: Path, text: str
+) -> None:
+    (profile / "config.yaml").write_text(text)
+    warned(registry, "--assignee", "watcher", count=None)
+
+
+@hermes.needed
+def test_a_card_that_watches_this_registry_already_is_named(registry: Path, fence: Fence) -> None:
+    environ = {"HERMES_BIN": hermes.program()}
+    with hermes.home(fence.home / "hermes") as home:
+        home.configure(f"model: m\nplugins: {{enabled: [{NAME}]}}\n")
+        words = ("dispatch", "--registry", str(registry))
+        first = commandline.run(*words, environ=environ)
+        card = first.out.partition(":")[0]
+        second = commandline.run(*words, environ=environ)
+        elsewhere = commandline.run("dispatch", "--print", "--registry", "/nowhere/other.yaml")
+        home.claim(card)
+        home.block(card)
+        home.block(second.out.partition(":")[0])
+        over = commandline.run(*words, "--print", environ=environ)
+
+    assert first.complaints(0) == ""
+    assert f"card {card} (ready) watches {registry} already" in second.complaints()
+    assert "already" not in elsewhere.err
+    assert over.complaints(0) == ""
+
+
+@hermes.needed
+def test_hermes_refuses_the_widely_known_line(fence: Fence) -> None:
+    """Its title is an option there, and its workspace a worktree of no repository."""
+    known = ("--goal", "--skill", NAME, "--assignee", "watcher")
+    with hermes.home(fence.home / "hermes") as home:
+        (home.root / "profiles/watcher").mkdir(parents=True)
+        titled = home.run("kanban", "create", "--title", "Watch", "--workspace", "worktree", *known)
+        home.run("kanban", "create", "Watch", "--workspace", "worktree", *known)
+        home.run("kanban", "dispatch", "--json")
+        with home.database() as (_, connection):
+            (card, error) = connection.execute(
+                "SELECT status, last_failure_error FROM tasks"
+            ).fetchone()
+
+    assert titled.status == 2
+    assert "unrecognized arguments: --title" in titled.err
+    assert card == "ready"
+    assert "workspace" in error

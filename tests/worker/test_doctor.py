@@ -21,9 +21,12 @@ from desk import Desk
 from fences import Fence
 from fleet import Fleet
 from hooked import Agents
+from kanban_worker import programs
+from kanban_worker.hermes import skill
 from waiting import retry_until
 
 LINE = re.compile(r"(ok|no|--)  ([a-z0-9_ ]+): (.+)")
+MODEL = "model: {default: m, provider: custom}\n"
 PASTE = "      "
 """What stands before a line for a file of the user's."""
 
@@ -60,6 +63,7 @@ def pasted(done: Completed, what: str) -> list[str]:
 def test_all_is_well_after_install(desk: Desk, fence: Fence) -> None:
     desk.write(*desk.starts("lab-api-creator-claude"))
     with hermes.home(fence.home / "hermes") as home:
+        home.configure(MODEL)
         assert desk.run("install").status == 0
         before = sorted(home.root.rglob("*"))
         done = doctor(desk)
@@ -70,8 +74,11 @@ def test_all_is_well_after_install(desk: Desk, fence: Fence) -> None:
     lines = found(done)
     for what in ("tmux", "tmux server", "registry", "claude", "clock", "state", "cache"):
         assert what in lines
-    for what in ("hermes", "plugin", "skill", "board"):
-        assert what in lines
+    for what in ("hermes", "profile", "model", "plugin", "skill", "board"):
+        assert lines[what][0] == "ok"
+    assert lines["model"][1] == "m (custom)"
+    for what in ("gateway", "watched"):
+        assert lines[what][0] == "--"
     assert "1 session (" in lines["tmux server"][1]
     assert "1 entry" in lines["registry"][1]
     assert re.match(r"\d+\.\d+", lines["hermes"][1])
@@ -87,11 +94,14 @@ def test_what_install_would_do_is_what_doctor_asks_for(desk: Desk, fence: Fence)
 
     assert done.status == 3
     lines = found(done)
-    mend = f" : agent-sessions install --hermes-home {home.root} --profile watcher"
+    install = f"{programs.short_command()} install --hermes-home {home.root} --profile watcher"
+    mend = f" : {install}"
     for what in ("plugin", "skill"):
         assert lines[what][0] == "no"
         assert lines[what][1].endswith(mend)
     assert lines["board"][0] == "ok"
+    assert lines["model"][0] == "no"
+    assert lines["model"][1].endswith(" : hermes -p watcher model")
 
 
 @hermes.needed
@@ -104,6 +114,18 @@ def test_a_board_that_is_corrupt_or_locked_is_told(desk: Desk, fence: Fence) -> 
     assert found(locked)["board"][0] == found(corrupt)["board"][0] == "no"
     assert "locked" in found(locked)["board"][1]
     assert corrupt.status == 3
+
+
+def test_without_hermes_it_says_so_in_one_line_and_nothing_is_wrong(desk: Desk) -> None:
+    done = doctor(desk, HERMES_BIN="/nowhere/hermes")
+    asked = doctor(desk, "--profile", "watcher", HERMES_BIN="/nowhere/hermes")
+
+    assert done.status == 0, done.out
+    (line,) = (line for line in done.out.splitlines() if "ermes" in line)
+    assert line.startswith("--  hermes: no `hermes` on PATH and none in HERMES_BIN; only cards on ")
+    assert " : Install Hermes Agent (pip install hermes-agent)" in line
+    assert asked.status == 3
+    assert found(asked)["hermes"][0] == "no"
 
 
 def test_a_host_without_hermes_and_tmux_is_told_what_to_install(desk: Desk, fence: Fence) -> None:
@@ -175,6 +197,116 @@ def test_a_card_that_hermes_gave_up_is_named_with_the_command(desk: Desk, fence:
     why = "Hermes gave up, failures: 1 (pid 7 not alive x)"
     assert told == [f"no  card {given_up}: {why} : hermes kanban unblock {given_up}"]
     assert "  card " not in after.out
+
+
+@hermes.needed
+def test_a_profile_that_is_not_there_is_told_with_the_command_that_makes_it(
+    desk: Desk, fence: Fence
+) -> None:
+    with hermes.home(fence.home / "hermes") as home:
+        done = doctor(desk, "--profile", "watcher")
+
+    assert done.status == 3
+    lines = found(done)
+    seen = f"watcher: there is no {home.root}/profiles/watcher"
+    assert lines["profile"] == ("no", f"{seen} : hermes profile create watcher --clone")
+    assert not {"model", "plugin", "skill"} & set(lines)
+    assert lines["board"][0] == "ok"
+
+
+@hermes.needed
+def test_the_card_that_watches_this_registry_is_named(desk: Desk, fence: Fence) -> None:
+    mine = {"goal": True, "skills": ["agent-sessions-monitor"]}
+    place = {"workspace_kind": "dir", "workspace_path": str(desk.registry.parent)}
+    with hermes.home(fence.home / "hermes") as home:
+        home.create_card(**mine, workspace_kind="dir", workspace_path="/elsewhere")
+        home.create_card(**place)
+        before = doctor(desk)
+        card = home.create_card(**mine, **place)
+        ready = doctor(desk)
+        home.claim(card)
+        running = doctor(desk)
+        home.block(card)
+        blocked = doctor(desk)
+
+    lines = [found(each)["watched"] for each in (before, ready, running, blocked)]
+    assert [mark for mark, _ in lines] == ["--", "--", "ok", "--"]
+    assert lines[0][1].startswith(f"no card watches {desk.registry} : ")
+    assert lines[0][1].endswith("agent-sessions dispatch")
+    assert lines[1][1] == f"card {card} is ready, for tmux-monitor : hermes kanban dispatch"
+    assert lines[2][1] == f"card {card} is running, for tmux-monitor"
+    assert lines[3][1].endswith(f" : hermes kanban unblock {card}")
+
+
+@hermes.needed
+def test_a_gateway_is_one_that_lives_and_starts_workers(desk: Desk, fence: Fence) -> None:
+    """By what `hermes gateway run` leaves in its home; the real one is in the goal card's tests."""
+    with hermes.home(fence.home / "hermes") as home:
+        profile = home.root / "profiles/other"
+        profile.mkdir(parents=True)
+        words = [sys.executable, "-c", "import sys; sys.stdin.read()", "gateway", "run"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+            (profile / "gateway.pid").write_text(json.dumps({"pid": process.pid}))
+            runs = found(doctor(desk))["gateway"]
+            (profile / "config.yaml").write_text("kanban: {dispatch_in_gateway: false}\n")
+            idle = found(doctor(desk))["gateway"]
+            process.communicate()
+        (home.root / "gateway.pid").write_text(str(os.getpid()))
+        over = found(doctor(desk))["gateway"]
+
+    assert runs == ("ok", f"pid {process.pid} starts the workers of cards")
+    assert idle[0] == "--"
+    assert "dispatch_in_gateway" in idle[1]
+    assert over == ("--", "none runs: a card waits for one : hermes gateway start")
+
+
+@hermes.needed
+def test_a_skill_that_names_a_program_that_is_gone_is_told(desk: Desk, fence: Fence) -> None:
+    with hermes.home(fence.home / "hermes") as home:
+        skill.put(home.root, [], skill.Calls("/gone/agent-sessions"))
+        ours = found(doctor(desk))["skill"]
+        skill.put(home.root, [], skill.Calls("/bin/true", "/gone/hermes"))
+        theirs = found(doctor(desk))["skill"]
+
+    assert (ours[0], theirs[0]) == ("no", "no")
+    assert "names /gone/agent-sessions, which is not there" in ours[1]
+    assert "names HERMES_BIN=/gone/hermes /bin/true, which is not there" in theirs[1]
+
+
+def test_a_plugin_that_is_not_in_hermes_environment_is_optional_with_the_skill(
+    desk: Desk, fence: Fence
+) -> None:
+    home = fence.home / ".hermes"
+    home.mkdir()
+    (home / "config.yaml").write_text(MODEL)
+    other = fence.home / "hermes"
+    other.write_text("#!/bin/sh\necho '[]'\n")
+    other.chmod(0o755)
+    without = found(doctor(desk, HERMES_BIN=str(other)))["plugin"]
+    skill.put(home, [], skill.Calls(programs.own_command()))
+    done = found(doctor(desk, HERMES_BIN=str(other)))["plugin"]
+
+    assert (without[0], done[0]) == ("no", "--")
+    assert done[1].endswith(f" : {programs.short_command()} install --into-hermes")
+
+
+@hermes.needed
+def test_the_same_as_data(desk: Desk, fence: Fence) -> None:
+    with hermes.home(fence.home / "hermes"):
+        lines = doctor(desk)
+        data = desk.run("doctor", "--json")
+
+    assert data.complaints(0) == ""
+    shown = json.loads(data.out)
+    assert shown["schema_version"] == 1
+    assert data.status == lines.status == 3
+    marks = {"ok": "ok", "no": "missing", "--": "optional"}
+    told = {what: marks[mark] for what, (mark, _) in found(lines).items()}
+    assert {each["check"]: each["state"] for each in shown["checks"]} == told
+    for each in shown["checks"]:
+        assert set(each) == {"check", "state", "seen", "mend", "paste"}
+        assert (each["mend"] is not None) or each["state"] != "missing"
+        assert each["mend"] is None or each["state"] != "ok"
 
 
 @hermes.needed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from state.errors import CouldNot, MustMend
 
 PLUGIN = "agent-sessions-monitor"
 ITEM = f"- {PLUGIN}"
+SHIPPED = skill.shipped() / "SKILL.md"
 
 CONFIGS = {
     "no file": ("", f"plugins:\n  enabled:\n    {ITEM}\n"),
@@ -98,12 +101,93 @@ def test_a_new_config_is_for_its_owner_alone(tmp_path: Path) -> None:
 # The skill. -------------------------------------------------------------------------------------
 
 
+def put(
+    home: Path,
+    external: Sequence[Path] = (),
+    command: str = "agent-sessions",
+    *,
+    keep: bool = False,
+) -> Put:
+    return skill.put(home, external, skill.Calls(command), keep=keep)
+
+
 def test_the_skill_is_put_where_its_bare_name_resolves(tmp_path: Path) -> None:
-    assert skill.put(tmp_path) is Put.WRITTEN
-    assert skill.put(tmp_path) is Put.CURRENT
+    assert put(tmp_path) is Put.WRITTEN
+    assert put(tmp_path) is Put.CURRENT
     copy = tmp_path / "skills" / PLUGIN / "SKILL.md"
-    assert copy.read_bytes() == skill.shipped().read_bytes()
+    assert copy.read_bytes() == (skill.shipped() / "SKILL.md").read_bytes()
     assert skill.found(tmp_path) == [copy]
+
+
+def test_each_call_in_the_copy_names_the_program_that_was_found(tmp_path: Path) -> None:
+    put(tmp_path, command="'/opt/my tools/agent-sessions'")
+
+    copy = skill.place(tmp_path)
+    text = copy.read_text()
+    assert named(copy) == "'/opt/my tools/agent-sessions'"
+    calls = re.findall(r"(\S+)(?: tools/agent-sessions'| agent-sessions) [a-z]", text)
+    assert len(calls) == len(re.findall("agent-sessions [a-z]", SHIPPED.read_text()))
+    assert not re.search(r"(?:^    |`)agent-sessions [a-z]", text, re.MULTILINE)
+    script = (copy.parent / "scripts/reconcile.sh").read_text()
+    assert script.count("exec '/opt/my tools/agent-sessions' reconcile") == 2
+
+
+def test_the_call_that_needs_hermes_says_where_it_is(tmp_path: Path) -> None:
+    """A worker's terminal has the PATH of a login shell, which need not know `hermes`."""
+    calls = skill.Calls("/opt/a", "'/opt/my tools/hermes'")
+    skill.put(tmp_path, [], calls)
+
+    copy = skill.place(tmp_path)
+    assert copy.read_text().count("    HERMES_BIN='/opt/my tools/hermes' /opt/a work --for ") == 1
+    assert copy.read_text().count("HERMES_BIN") == 1
+    assert skill.calls_in(copy) == calls
+
+
+def test_a_plugin_keeps_the_program_that_install_found_as_long_as_it_is_there(
+    tmp_path: Path,
+) -> None:
+    """Each has an environment of its own, and both put the skill into the same home."""
+    other = tmp_path / "agent-sessions"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    put(tmp_path, command=str(other))
+
+    assert put(tmp_path, command="/bin/true", keep=True) is Put.CURRENT
+    assert named(skill.place(tmp_path)) == str(other)
+    other.unlink()
+    assert put(tmp_path, command="/bin/true", keep=True) is Put.WRITTEN
+    assert named(skill.place(tmp_path)) == "/bin/true"
+    assert put(tmp_path, command="/bin/false") is Put.WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("command", "there"),
+    [
+        ("/bin/true", True),
+        ("/nowhere/agent-sessions", False),
+        (f"/bin/sh -P {__file__}", True),
+        ("/bin/sh -P /nowhere/__main__.py", False),
+        ("'unclosed", False),
+        ("", False),
+    ],
+)
+def test_a_program_is_there_with_the_file_that_it_is_given(command: str, *, there: bool) -> None:
+    assert skill.Calls(command).are_there is there
+
+
+def test_the_script_is_put_beside_it_executable_and_an_edited_one_is_left(tmp_path: Path) -> None:
+    put(tmp_path)
+    script = skill.place(tmp_path).parent / "scripts/reconcile.sh"
+    assert os.access(script, os.X_OK)
+
+    script.write_text("#!/bin/sh\n# mine\n")
+    assert put(tmp_path) is Put.EDITED
+    assert put(tmp_path, command="/bin/true") is Put.WRITTEN
+    assert script.read_text() == "#!/bin/sh\n# mine\n"
+
+    script.unlink()
+    assert put(tmp_path, command="/bin/true") is Put.WRITTEN
+    assert os.access(script, os.X_OK)
 
 
 def test_an_older_copy_of_ours_is_replaced_and_an_edited_one_is_not(
@@ -112,19 +196,19 @@ def test_an_older_copy_of_ours_is_replaced_and_an_edited_one_is_not(
     copy = skill.place(tmp_path)
     older, newer = shipping(tmp_path / "1", "0.0.9"), shipping(tmp_path / "2", "0.0.10")
     monkeypatch.setattr(skill, "shipped", lambda: older)
-    skill.put(tmp_path)
+    put(tmp_path)
 
     monkeypatch.setattr(skill, "shipped", lambda: newer)
-    assert skill.put(tmp_path) is Put.WRITTEN
-    assert copy.read_bytes() == newer.read_bytes()
+    assert put(tmp_path) is Put.WRITTEN
+    assert copy.read_bytes() == (newer / "SKILL.md").read_bytes()
 
     monkeypatch.setattr(skill, "shipped", lambda: older)  # another environment, the same home
-    assert skill.put(tmp_path) is Put.EDITED
-    assert copy.read_bytes() == newer.read_bytes()
+    assert put(tmp_path) is Put.EDITED
+    assert copy.read_bytes() == (newer / "SKILL.md").read_bytes()
 
     monkeypatch.setattr(skill, "shipped", lambda: shipping(tmp_path / "3", "0.1.0"))
     copy.write_text(copy.read_text() + "and this is mine\n")
-    assert skill.put(tmp_path) is Put.EDITED
+    assert put(tmp_path) is Put.EDITED
     assert "and this is mine" in copy.read_text()
 
 
@@ -133,7 +217,7 @@ def test_a_copy_that_we_did_not_write_is_somebodys(tmp_path: Path) -> None:
     copy.parent.mkdir(parents=True)
     copy.write_text("---\nname: agent-sessions-monitor\nversion: 0.0.1\n---\n")
 
-    assert skill.put(tmp_path) is Put.EDITED
+    assert put(tmp_path) is Put.EDITED
     assert "0.0.1" in copy.read_text()
 
 
@@ -144,7 +228,7 @@ def test_a_second_skill_of_the_name_is_never_made(tmp_path: Path, where: str) ->
     other.parent.mkdir(parents=True)
     other.write_text("mine")
 
-    assert skill.put(tmp_path / "home", [tmp_path / "team"]) is Put.ELSEWHERE
+    assert put(tmp_path / "home", [tmp_path / "team"]) is Put.ELSEWHERE
     assert not skill.place(tmp_path / "home").exists()
 
 
@@ -155,7 +239,7 @@ def test_the_copy_is_as_open_as_the_folder_of_the_skills(
     (tmp_path / "skills").mkdir()
     (tmp_path / "skills").chmod(folder)
 
-    skill.put(tmp_path)
+    put(tmp_path)
 
     copy = skill.place(tmp_path)
     assert stat.S_IMODE(copy.parent.stat().st_mode) == folder
@@ -167,37 +251,38 @@ def test_a_crash_between_the_two_writes_leaves_no_copy_that_counts_as_edited(
 ) -> None:
     older, newer = shipping(tmp_path / "1", "0.0.9"), shipping(tmp_path / "2", "0.1.0")
     monkeypatch.setattr(skill, "shipped", lambda: older)
-    skill.put(tmp_path)
+    put(tmp_path)
     monkeypatch.setattr(skill, "shipped", lambda: newer)
-    put = os.replace
+    replace = os.replace
     seen: list[str] = []
 
     def crash(source: str, target: str) -> None:
         seen.append(Path(target).name)
         if seen[-1] == "SKILL.md":
             raise KeyboardInterrupt
-        put(source, target)
+        replace(source, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda self, target: crash(str(self), str(target)))
         with pytest.raises(KeyboardInterrupt):
-            skill.put(tmp_path)
+            put(tmp_path)
 
     assert seen == [".shipped", "SKILL.md"]
-    assert skill.put(tmp_path) is Put.WRITTEN
+    assert put(tmp_path) is Put.WRITTEN
 
 
 def test_a_read_only_home_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "skills").write_text("a file stands where the folder belongs")
     with pytest.raises(CouldNot, match=r"skill .*SKILL\.md could not be written"):
-        skill.put(tmp_path)
+        put(tmp_path)
 
 
 def shipping(folder: Path, version: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / "SKILL.md"
-    path.write_text(f"---\nname: agent-sessions-monitor\nversion: {version}\n---\ntext\n")
-    return path
+    (folder / "scripts").mkdir(parents=True, exist_ok=True)
+    (folder / "scripts/reconcile.sh").write_text("#!/bin/sh\n")
+    text = f"---\nname: agent-sessions-monitor\nversion: {version}\n---\ntext\n"
+    (folder / "SKILL.md").write_text(text)
+    return folder
 
 
 # The command. -----------------------------------------------------------------------------------
@@ -255,21 +340,6 @@ def test_without_a_hermes_install_says_how_to_get_one(fence: Fence) -> None:
     assert "pip install hermes-agent" in done.complaints()
 
 
-def test_a_hermes_without_this_package_is_told_the_pip_line(fence: Fence) -> None:
-    """A `hermes` of an environment of its own, which has other plugins only."""
-    (fence.home / ".hermes").mkdir()
-    other = fence.home / "hermes"
-    other.write_text("#!/bin/sh\necho '[]'\n")
-    other.chmod(0o755)
-
-    done = commandline.run("install", environ={"HERMES_BIN": str(other)})
-
-    assert done.status == 64
-    assert "-m pip install" in done.complaints()
-    assert not (fence.home / ".hermes/config.yaml").exists()
-    assert not (fence.home / ".hermes/skills").exists()
-
-
 @pytest.mark.parametrize("body", ["echo nonsense", "exit 0", "echo broken >&2; exit 3"])
 def test_a_hermes_that_answers_nonsense_is_one_line(fence: Fence, body: str) -> None:
     (fence.home / ".hermes").mkdir()
@@ -279,3 +349,9 @@ def test_a_hermes_that_answers_nonsense_is_one_line(fence: Fence, body: str) -> 
     done = commandline.run("install", environ={"HERMES_BIN": str(other)})
     assert done.status == 3
     assert "hermes plugins list" in done.complaints()
+
+
+def named(copy: Path) -> str:
+    calls = skill.calls_in(copy)
+    assert calls
+    return calls.command

@@ -20,7 +20,7 @@ import hermes
 from desk import Desk
 from fences import Fence
 from fleet import Fleet
-from kanban_worker.hermes import plugin, skill, tools
+from kanban_worker.hermes import plugin, schemas, skill, tools
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "plugin.yaml").read_text())
@@ -97,6 +97,13 @@ def test_the_manifest_is_of_this_version_and_needs_what_the_package_needs() -> N
     }
 
 
+def test_the_manifest_admits_the_hermes_versions_that_were_run() -> None:
+    text = (ROOT / "plugin.yaml").read_text()
+    assert MANIFEST["requires_hermes"] == ">=0.18.2"
+    assert "# run with 0.18.2 and 0.19.0" in text
+    assert "0.18.2 and 0.19.0" in (ROOT / "docs/hermes.md").read_text()
+
+
 def test_both_tools_reach_a_worker_whose_profile_alone_has_the_plugin(ctx: Ctx) -> None:
     """The kanban toolset is the one that a dispatched worker always has."""
     assert {each["toolset"] for each in ctx.tools.values()} == {"kanban"}
@@ -111,7 +118,7 @@ def test_the_watch_is_offered_to_the_worker_of_a_card_only(
     assert offered() is True
 
 
-@pytest.mark.parametrize("tool", [tools.WATCH, tools.RECONCILE], ids=lambda tool: tool["name"])
+@pytest.mark.parametrize("tool", [schemas.WATCH, schemas.RECONCILE], ids=lambda tool: tool["name"])
 def test_nothing_that_a_model_says_is_a_path_or_a_text(tool: dict[str, Any]) -> None:
     kinds = {each["type"] for each in tool["parameters"]["properties"].values()}
     assert kinds <= {"number", "boolean"}
