@@ -77,6 +77,12 @@ def of_findings() -> Iterator[Wrong]:
         yield wrong('" is no id of a finding' if text.strip() != "D-1234" else "no", text)
 
 
+DEMO = (
+    *("--once", "--json", "--dry-run", "--watch", "--all", "--force", "--profile=x", "--via=http"),
+    *("now", "api", "A", "4", "status", "demo", "help", "--for=1", "--interval=1", "--pattern=x"),
+)
+"""What other commands take: the demo takes nothing."""
+
 INPUTS = {
     "ack": [
         *islice(anywhere("D-ffffffff"), FEW),
@@ -168,6 +174,69 @@ INPUTS = {
         wrong("not allowed with argument", "--tmux", "--json"),
         wrong("unrecognized arguments: --tmuxx", "--tmuxx"),
         wrong("ignored explicit argument", "--json=1"),
+    ],
+    "status": [
+        *islice(anywhere(), 12),
+        wrong('no session "nobody"', "nobody"),
+        wrong('no session "nobody"', NAME, "nobody"),
+        wrong('no session ""', ""),
+        wrong("no session ", "a\x1b[31m"),
+        wrong("no session ", "x" * 5000),
+        wrong('no session "lab-\\*"', "lab-*"),
+        wrong("argument --sort: invalid choice: 'size'", "--sort", "size"),
+        wrong("expected one argument", "--state"),
+        wrong("expected one argument", "--agent"),
+        wrong("not allowed with argument", "--json", "--watch"),
+        wrong("interval is 'soon'", "--watch", "--interval", "soon"),
+        wrong("interval is '0'", "--interval", "0"),
+        wrong("ignored explicit argument", "--all=1"),
+        wrong("unrecognized arguments: --column", "--column", "name"),
+    ],
+    "why": [
+        *islice(anywhere(NAME), 3),
+        wrong("the following arguments are required: SESSION"),
+        wrong("the following arguments are required: SESSION", "--json"),
+        wrong(f"unrecognized arguments: {GONE}", NAME, GONE),
+        wrong('no session "nobody"', "nobody"),
+        wrong('no session "nobody"', "nobody", "--json"),
+        wrong("Near names: ", NAME[:-1]),
+        wrong('no session ""', ""),
+        wrong('no session " "', " "),
+        wrong("no session ", "a\x1b[31m"),
+        wrong("no session ", "x" * 5000),
+        wrong("no session ", "../x"),
+        wrong("no session ", "D-12345678"),
+        wrong("no session ", "\u202e"),
+        wrong("ignored explicit argument", "--json=1", NAME),
+        wrong("grace is 'soon'", "--grace", "soon", NAME),
+        wrong("--pattern is empty", "--pattern=", NAME),
+        wrong("host is ", "--host=a\ab", NAME),
+        wrong("config .*missing.yaml is not there", "--config=odd/missing.yaml", NAME),
+    ],
+    "work": [
+        *islice(anywhere("card", "--via", "memory"), 3),
+        wrong("host is ", "--host=a\ab", "card"),
+        wrong("config .*missing.yaml is not there", "--config=odd/missing.yaml", "card"),
+        wrong("unrecognized arguments: another", "card", "another"),
+        wrong("for is 'soon'", "card", "--for", "soon"),
+        wrong("for is '0'", "card", "--for", "0"),
+        wrong("interval is '-1'", "card", "--interval=-1"),
+        wrong("grace is 'x'", "card", "--grace", "x"),
+        wrong("expected one argument", "card", "--for"),
+        wrong("via", "card", "--via", "pigeon"),
+        wrong("via", "card", "--via", "\x1b[31m"),
+        wrong("--via is empty", "card", "--via="),
+        wrong("card", "--via", "memory"),
+        wrong("board_token_file odd/none cannot be read", "c", "--board-token-file", "odd/none"),
+        wrong("cannot be read: .*directory", "card", "--board-token-file", "odd/folder"),
+        wrong("url|URL", "card", "--via", "http"),
+        wrong("url|URL", "card", "--via", "http", "--board-url", "no-url"),
+        wrong("url|URL", "card", "--via", "http", "--board-url", "ftp://localhost/x"),
+        wrong("--board is empty", "card", "--board="),
+    ],
+    "demo": [
+        *islice(anywhere(), 3),
+        *(wrong(f"unrecognized arguments: {word}", word) for word in DEMO),
     ],
 }
 
