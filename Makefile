@@ -11,6 +11,8 @@ PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 HERMES := hermes-agent==0.19.0
 # Most tests wait for tmux, a board or a deadline: four at once fit on two cores.
 PARALLEL := --numprocesses=4 --dist=worksteal
+# pytest's own temporary folders outlive a run, and xdist makes them whether a test uses them or not.
+TIDY := -p no:tmpdir
 # Cases that share their agents stay together, the longest ones first, in the order of the table.
 AGENTS_PARALLEL := --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 # Which of the fault suite `make test-faults` runs.
@@ -28,7 +30,7 @@ demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server and a thro
 	@$(BIN)/agent-sessions demo
 
 test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with its exact pins
-	$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=quick
+	$(BIN)/python -m pytest $(PARALLEL) $(TIDY) --hypothesis-profile=quick
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
 	$(BIN)/python -m pytest $(FAULTS) $(PARALLEL)
@@ -66,7 +68,7 @@ bench: tmux $(VENV)/.dev ## time and memory, beside the bare tmux call
 	done
 
 test-newest: tmux $(NEWEST_VENV)/.dev ## what needs no Hermes Agent, with the newest dependencies; PYTHON=python3.13 for one Python
-	$(NEWEST_VENV)/bin/python -m pytest $(PARALLEL)
+	$(NEWEST_VENV)/bin/python -m pytest $(PARALLEL) $(TIDY)
 
 clean: ## remove environments, caches and built files
 	rm -rf $(VENV) .venv-newest* build dist .coverage .hypothesis .import_linter_cache \

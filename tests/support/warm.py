@@ -16,7 +16,6 @@ import contextlib
 import functools
 import gc
 import importlib
-import importlib.metadata
 import io
 import marshal
 import os
@@ -228,13 +227,13 @@ def _warm_agent_sessions() -> Callable[[], object]:
 
 
 def _warm_hermes() -> Callable[[], object]:
-    """Hermes' own modules look at arguments and environment as they are imported: each run does."""
+    """Its main module looks at arguments and environment as it is imported, so each run does that.
+
+    Its configuration looks for plugins in its home: this is for homes that have none.
+    """
     importlib.import_module("hermes_cli.kanban")
     importlib.import_module("hermes_cli.main")
-    own = importlib.metadata.distribution("hermes-agent").read_text("top_level.txt") or ""
-    tops = set(own.split())
-    for each in [each for each in sys.modules if each.partition(".")[0] in tops]:
-        del sys.modules[each]
+    del sys.modules["hermes_cli.main"]
     return lambda: importlib.import_module("hermes_cli.main").main()
 
 
