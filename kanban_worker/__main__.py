@@ -28,9 +28,15 @@ def main() -> int:
     if kanban_worker.clash:
         print(f"agent-sessions: {kanban_worker.clash}", file=sys.stderr)
         return 64
-    from kanban_worker import cli  # noqa: PLC0415 - as above
+    try:
+        from kanban_worker import interrupts  # noqa: PLC0415 - as above
 
-    return cli.main()
+        with interrupts.quiet():
+            from kanban_worker import cli  # noqa: PLC0415 - as above
+
+            return cli.main()
+    except KeyboardInterrupt:  # before anything began, or while it was ending already
+        return 130
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
+from kanban_worker import given, interrupts
 from kanban_worker import options as shared
 from state import durable
 from state.errors import MonitorError, MustMend
@@ -32,6 +33,8 @@ COMMANDS = {
     "status": "show the table that a person looks at",
     "resume-plan": "print how to resume the sessions that ended; it runs nothing",
     "why": "explain what was concluded about one session, and from what; it writes nothing",
+    "ack": "acknowledge findings: until what they are about changes they count no more",
+    "unack": "take acknowledgements back: the findings count again",
     "undo": "restore exactly what one change of the monitor's altered, as the journal has it",
     "adopt": "make what lives under an entry's name the entry's own again",
     "hook": "for the agents' own session hooks: record which conversation the agent is in",
@@ -69,6 +72,32 @@ class Parser(argparse.ArgumentParser):
         """Raises MustMend with argparse's message."""
         text = f"{message}. See: {self.prog} --help"
         raise MustMend(text)
+
+
+class Version(argparse.Action):
+    """Prints the version, which is only looked for when somebody asks."""
+
+    def __call__(  # type: ignore[explicit-override] # 3.12 has override
+        self, parser: argparse.ArgumentParser, *_: object, **__: object
+    ) -> Never:
+        """Ends the program."""
+        from kanban_worker import version  # noqa: PLC0415 - as the class says
+
+        print(f"{PROGRAM} {version.found()}")
+        parser.exit()
+
+
+class Completion(argparse.Action):
+    """Prints what makes a shell complete our command lines."""
+
+    def __call__(  # type: ignore[explicit-override] # 3.12 has override
+        self, parser: argparse.ArgumentParser, _namespace: object, shell: object, *_: object
+    ) -> Never:
+        """Ends the program."""
+        from kanban_worker import completion  # noqa: PLC0415 - only the shell's own start needs it
+
+        print(completion.script(str(shell)))
+        parser.exit()
 
 
 class Command(Parser):
@@ -117,11 +146,15 @@ class Command(Parser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. The one place that turns outcomes into exit statuses."""
-    signal.signal(signal.SIGTERM, _interrupt)
     _open_streams()
     status: int = Exit.COULD_NOT
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            _complete()
         arguments = parser().parse_args(argv)
+        given.take(arguments)
+        signal.signal(signal.SIGTERM, _interrupt)
+        interrupts.raised()
         status = int(arguments.run(arguments))
         sys.stdout.flush()
     except MonitorError as error:
@@ -144,6 +177,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _complete() -> None:
+    """Answers a shell that asks how its line may go on, and ends the process: see `completion`."""
+    try:
+        from kanban_worker import completion  # noqa: PLC0415 - only then is it needed
+
+        completion.complete()
+    finally:
+        os._exit(0)  # nothing of ours may show in the line that somebody is writing
+
+
 def drop_output() -> None:
     """Let what could not be printed go nowhere: Python would try again at exit, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -154,8 +197,18 @@ def complain(message: str) -> None:
     print(f"{PROGRAM}: {plain(message)}", file=sys.stderr)
 
 
+def confirm(message: str) -> None:
+    """One line that says that all went well, which nobody wants to hear with --quiet."""
+    if not given.quiet():
+        print(plain(message), flush=True)
+
+
 def plain(text: str) -> str:
-    """What a terminal may be shown: a path may hold line breaks, escapes and no UTF-8."""
+    """What a terminal may be shown: a path may hold line breaks, escapes and no UTF-8.
+
+    A command in it names the user's own registry.
+    """
+    text = given.completed(text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
@@ -165,11 +218,6 @@ def counted(count: int, things: str) -> str:
     """`1 session`, `2 sessions`, `1 entry`."""
     one = {"sessions": "session", "entries": "entry"}[things]
     return f"{count} {one if count == 1 else things}"
-
-
-def escapes() -> bool:
-    """Whether JSON on stdout must escape what is not ASCII: a locale may know no other letters."""
-    return (sys.stdout.encoding or "utf-8").lower() != "utf-8"
 
 
 def _open_streams() -> None:
@@ -184,9 +232,16 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def parser() -> Parser:
+class Top(Parser):
     """The whole command line."""
-    top = Parser(
+
+    commands: Mapping[str, Command] = {}
+    """By name."""
+
+
+def parser() -> Top:
+    """The whole command line."""
+    top = Top(
         prog=PROGRAM,
         description="Watches AI coding agents in tmux against the registry of sessions.",
         epilog="exit status: 0 looked, nothing wrong; 2 drift found (with --exit-code); "
@@ -194,12 +249,22 @@ def parser() -> Parser:
         "130 interrupted",
     )
     shared.everywhere(top, default=None)
+    top.add_argument("--version", action=Version, nargs=0, help="print the version and end")
+    top.add_argument(
+        "--completion",
+        action=Completion,
+        choices=("bash", "zsh", "fish"),
+        help="print the completion script for a shell and end; for bash put "
+        '`eval "$(agent-sessions --completion bash)"` into ~/.bashrc',
+    )
     top.set_defaults(run=_help)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Command)
-    for name, summary in COMMANDS.items():
-        commands.add_parser(
+    top.commands = {
+        name: commands.add_parser(
             name, command=name, help=summary, description=f"{summary}.".capitalize()
         )
+        for name, summary in COMMANDS.items()
+    }
     return top
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from kanban_worker import tmux
+from kanban_worker import durations, tmux
 from kanban_worker.boards.shape import Address
 from reconcile import names
 from reconcile.policy import Policy
@@ -35,6 +38,9 @@ TOKEN_VARIABLE = "AGENT_SESSIONS_BOARD_TOKEN"  # noqa: S105 - its name, not a to
 """The one setting that no flag and no config file may hold: others can read those."""
 
 _LONGEST_TOKEN = 4096
+_NO_FLAGS = argparse.Namespace()
+_PLAIN = re.compile(r"[\w ./+,:=~-]{1,300}")
+"""A path that is the same in a comment, where secrets are redacted and Markdown has its marks."""
 _LISTS = frozenset({"tmux_socket", "pattern"})
 
 
@@ -53,6 +59,8 @@ class Settings:
     host: str | None
     """What this host is called, where someone chose it; see `observe.place`."""
     places: Places
+    config: Path
+    """The config file, which need not be there."""
     environ: Mapping[str, str]
     verbose: bool
     via: str | None
@@ -62,6 +70,8 @@ class Settings:
     board_url: str | None
     board_token_file: Path | None
     """For a board over HTTP, where no variable has the token."""
+    told: str
+    """What a command in a comment needs, whose reader has neither our flags nor our variables."""
 
 
 def from_environment(environ: Mapping[str, str], home: Path) -> Settings:
@@ -77,11 +87,11 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
     if (grace := chosen.seconds("grace")) is not None:
         policy = replace(policy, grace=timedelta(seconds=grace))
     token_file = chosen.one("board_token_file")
+    usual = None if arguments.config else _Chosen(_NO_FLAGS, {}, chosen.config).one("registry")
     explicit = _Chosen(arguments, environ, {}).one("registry")
+    registry = paths.registry(places, environ, explicit=explicit, configured=chosen.one("registry"))
     return Settings(
-        registry=paths.registry(
-            places, environ, explicit=explicit, configured=chosen.one("registry")
-        ),
+        registry=registry,
         sockets=tuple(
             dict.fromkeys(tmux.socket_path(each, environ) for each in chosen.many("tmux_socket"))
         ),
@@ -90,13 +100,26 @@ def load(arguments: argparse.Namespace, environ: Mapping[str, str], home: Path) 
         policy=policy,
         host=_host(chosen.one("host")),
         places=places,
+        config=_path(arguments.config, places),
         environ=environ,
         verbose=arguments.verbose,
         via=chosen.one("via"),
         board=chosen.one("board"),
         board_url=chosen.one("board_url"),
         board_token_file=paths.at_home(token_file, home) if token_file else None,
+        told=_told(registry, paths.registry(places, {}, explicit=None, configured=usual)),
     )
+
+
+def _told(registry: Path, usual: Path) -> str:
+    """The option that names a registry, unless it is the one that is found without.
+
+    Empty also for a path that a comment could not show as it is.
+    """
+    real = os.path.realpath(registry)
+    if real == os.path.realpath(usual) or not _PLAIN.fullmatch(real):
+        return ""
+    return f"--registry={shlex.quote(real)}"
 
 
 def address(settings: Settings, card: str | None) -> Address:
@@ -162,25 +185,26 @@ class _Chosen:
         return next(iter(self.many(key)), None)
 
     def seconds(self, key: str) -> float | None:
-        """A number of seconds above zero, or None when nobody chose one."""
+        """The seconds of a duration, or None when nobody chose one."""
         text = self.one(key)
         return None if text is None else seconds(key, text)
 
 
 def seconds(key: str, text: str) -> float:
-    """A number of seconds above zero. Raises MustMend."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e7:  # noqa: PLR2004 - about four months; also refuses nan and inf
-        message = f"{key} is {text[:40]!r}; it must be a number of seconds above 0"
+    """The seconds of a duration above zero. Raises MustMend."""
+    value = durations.seconds(text)
+    if value is None or not 0 < value < 1e7:  # noqa: PLR2004 - about four months
+        message = f"{key} is {text[:40]!r}; it must be a duration above 0: {durations.FORMS}"
         raise MustMend(message)
     return value
 
 
+def _path(asked: str | None, places: Places) -> Path:
+    return paths.at_home(asked, places.home) if asked else places.config
+
+
 def _read(asked: str | None, places: Places) -> Mapping[str, object]:
-    path = paths.at_home(asked, places.home) if asked else places.config
+    path = _path(asked, places)
     try:
         text = path.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:

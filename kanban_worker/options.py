@@ -21,6 +21,13 @@ def everywhere(parser: argparse.ArgumentParser, *, default: object) -> None:
     )
     group.add_argument("--config", metavar="FILE", default=default, help="the config file to use")
     group.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=False if default is None else default,
+        help="say nothing where all is well: only findings and errors",
+    )
+    group.add_argument(
         "-v",
         "--verbose",
         action="store_true",
@@ -55,16 +62,17 @@ def hermes_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="default: the profile in use")
 
 
-def judging(parser: argparse.ArgumentParser) -> None:
-    """What may be chosen about judging."""
+def judging(parser: argparse.ArgumentParser, *, pattern: str = "") -> None:
+    """What may be chosen about judging; `pattern` is what the command does with that besides."""
     parser.add_argument(
         "--pattern",
         metavar="GLOB",
         action="append",
-        help="names of sessions to register; may be repeated (default *-creator-<agent>)",
+        help="names of sessions to register; may be repeated (default *-creator-*, whatever runs "
+        f"in them; by any other pattern only what runs an agent){pattern}",
     )
     parser.add_argument(
         "--grace",
-        metavar="S",
-        help="seconds that a terminated session may live on unremarked (default 120)",
+        metavar="TIME",
+        help="how long a terminated session may live on unremarked, such as 90s or 5m (default 2m)",
     )

@@ -21,6 +21,7 @@ from kanban_worker.boards.shape import (
 from kanban_worker.listening import Listener, Reply
 from kanban_worker.tick import Monitor
 from reconcile import own_words, telling
+from reconcile.memory import Memory
 from reconcile.observed import Unknown
 from reconcile.telling import Saying
 from state.errors import CouldNot, MonitorError
@@ -211,8 +212,11 @@ class Tenure:
     def _said_now(self) -> frozenset[str]:
         """What is being said: an earlier process may have, and not know the comment's id."""
         memory = self._notebook.memory
-        sayings = telling.due(memory, self._monitor.now()) if memory.card == self.run.card else ()
+        sayings = self._due(memory) if memory.card == self.run.card else ()
         return frozenset(text for saying in sayings if saying.tried for text in self._texts(saying))
+
+    def _due(self, memory: Memory) -> Sequence[Saying]:
+        return telling.due(memory, self._monitor.now(), self._monitor.options)
 
     def _texts(self, saying: Saying) -> frozenset[str]:
         """What a comment looks like in the thread."""
@@ -231,7 +235,12 @@ class Tenure:
         if not self._looks or before.card == self.run.card:
             return False
         another = before.card is not None
-        now = telling.anew(before) if another else telling.to(self.run.card, before, self._findings)
+        options = self._monitor.options
+        now = (
+            telling.anew(before)
+            if another
+            else telling.to(self.run.card, before, self._findings, options)
+        )
         try:
             self._notebook.keep(now)
         except MonitorError as error:
@@ -282,7 +291,7 @@ class Tenure:
         if self._thread is not None:
             memory = telling.lacking(memory, self._board.ids, self._thread)
             self._thread, self._notebook.memory = None, memory
-        sayings = telling.due(memory, self._monitor.now())
+        sayings = self._due(memory)
         if not sayings:
             return
         last = f"{self._board.ids}:{self._cursor}"

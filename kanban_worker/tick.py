@@ -33,7 +33,7 @@ from kanban_worker.observe.observer import Observer
 from kanban_worker.observe.servers import Servers
 from kanban_worker.process_table import Table
 from kanban_worker.tmux import Tmux
-from reconcile import judge, memory, plan, report
+from reconcile import judge, memory, orders, plan, report
 from reconcile.desired import Registry
 from reconcile.drift import FindingId, Judgement
 from reconcile.location import Sessions
@@ -47,6 +47,7 @@ from state.errors import CouldNot, Lost, MonitorError, MustMend
 from state.faults import Fault
 from state.journal import KeyChange, Record
 from state.notebook import Notebook
+from state.orders import Book
 from state.registry import RegistryFile
 
 MANY_SESSIONS = 5
@@ -151,19 +152,23 @@ class Monitor:
         ledger = paths.ledger(settings.places.cache, real_registry, label)
         self.notebook = Notebook(ledger, self._owner)
         self._lock = paths.monitor_lock(settings.places.state, real_registry, label)
+        self.orders = Book(paths.orders(settings.places.state, label), real_registry, self._owner)
         self.barred: MonitorError | None = None
         """Why nothing may be written to the registry, while that is so."""
         self._speaks = False
+        self.options = settings.told
+        """What a command on a card needs to mean this registry."""
         self._judged: tuple[_Sight, Judgement] | None = None
         self._copied: bytes | None = None
 
     def tick(self, *, dry_run: bool) -> Tick:
         """One look and what follows from it. A dry run writes nothing of any kind."""
         began, attempts = time.perf_counter(), itertools.count(1)
-        forgotten = self.notebook.recall()
+        hindered = self._recall()
         self._keep_ages()
         if isinstance(self.home.place, Place):
             self.notebook.memory = memory.at_place(self.notebook.memory, self.home.place.id)
+        hindered += self._hear()
         if not dry_run and not self.barred:
             with contextlib.suppress(CouldNot):  # else the next write says so
                 self.registry.recover()
@@ -175,7 +180,7 @@ class Monitor:
             )
             applied = self._apply(self._intended(decided, seen), seen, dry_run=dry_run)
             if not applied.moved or next(attempts) == ATTEMPTS:
-                return self._report(seen, applied, began, forgotten, dry_run=dry_run)
+                return self._report(seen, applied, began, hindered, dry_run=dry_run)
 
     def alone(
         self, who: str, patience: float, *, sleep: Callable[[float], None] = time.sleep
@@ -192,6 +197,20 @@ class Monitor:
         `fence` is asked before each write to the registry, and raises to forbid it.
         """
         self._speaks, self.registry.fence = True, fence
+
+    def _recall(self) -> list[MonitorError]:
+        """Loads what earlier processes found; what was lost of it."""
+        forgotten = self.notebook.recall()
+        return [CouldNot(forgotten)] if forgotten else []
+
+    def _hear(self) -> list[MonitorError]:
+        """Takes notice of what people ordered; why that could not be read."""
+        try:
+            given = self.orders.read()
+        except CouldNot as error:
+            return [error]
+        self.notebook.memory = orders.heard(self.notebook.memory, given)
+        return []
 
     def _keep_ages(self) -> None:
         before = self.notebook.memory
@@ -289,12 +308,11 @@ class Monitor:
         seen: _Seen,
         applied: _Applied,
         began: float,
-        forgotten: str | None,
+        hindered: list[MonitorError],
         *,
         dry_run: bool,
     ) -> Tick:
-        troubles = [*seen.troubles, *applied.troubles]
-        troubles += [CouldNot(forgotten)] if forgotten else []
+        troubles = [*seen.troubles, *applied.troubles, *hindered]
         if self._speaks:
             from reconcile import telling  # noqa: PLC0415 - as above
 
@@ -327,6 +345,7 @@ class Monitor:
                 health=health,
                 decisions=applied.plan.decisions,
                 notes=applied.plan.notes,
+                left_out=self._judged[1].left_out if self._judged else (),
                 registry_written=applied.written,
             ),
         )

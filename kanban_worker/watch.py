@@ -206,7 +206,9 @@ class Watch:
         self._tenure.detail(deaths.details(found, before, self._settings))
         self._ticks += 1
         self._complaints.about(found)
-        new = {each.drift.id for each in found.report.decisions} - self._found
+        known = {each.drift.id for each in found.report.decisions if each.acknowledged}
+        self._found -= known
+        new = {each.drift.id for each in found.report.decisions} - known - self._found
         if new:
             self._found |= new
             self._found_at = found.report.at
@@ -216,7 +218,7 @@ class Watch:
         """`alive, 3 drifts detected, last at 2026-11-20T10:02:01Z; cannot see: tmux (why)`."""
         blind = self._last and complaints.lasting(self._last)
         parts = ["alive"]
-        if self._found_at:
+        if self._found_at and self._found:
             parts.append(f"{_counted(len(self._found))} detected, last at {_utc(self._found_at)}")
         elif not blind:  # nothing was found, but only where it could be looked
             parts.append("0 drifts detected")

@@ -56,7 +56,7 @@ class Case:
             edits=edits,
             changes=changes,
             evidence=evidence,
-            fresh=self.entry.fresh,
+            fresh_until=self.registry.settled_at if self.entry.fresh else None,
         )
 
     def notice(self, kind: NoticeKind, message: str, *key: Scalar) -> Notice:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TypeAlias
 
 from reconcile.observed import ConversationId, SessionName
 
 RUNNING = "running"
 TERMINATED = "terminated"
+SETTLED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Entry:
     """When the last conversation in `session_id_history` was left; None where there is none."""
     other_ids: tuple[ConversationId, ...] = ()
     """The ids under `agent_identities` for this entry's own agent kind."""
+    delegate_job_id: str | None = None
+    """The job that was delegated to it; nothing is concluded from it."""
     foreign_ids: tuple[tuple[str, ConversationId], ...] = ()
     """The ids under the keys of other agents than its own, each behind that agent's kind."""
     fresh: bool = False
@@ -63,6 +67,8 @@ class Registry:
     """Names of entries that are faulty, or that a person has just removed."""
     saved_at: datetime | None = None
     """The file's modification time; None where there is no file."""
+    settled_at: datetime = SETTLED
+    """When the last of the running entries that are fresh is so no more."""
 
 
 Scalar: TypeAlias = str | int | datetime | None
@@ -102,3 +108,23 @@ class AddEntry:
 
 
 Edit: TypeAlias = SetKey | AppendItem | AddEntry
+
+
+def is_nearly_running(status: str | None) -> bool:
+    """Whether `running` was probably meant: `Running`, ` running`, `runing`, `runnign`.
+
+    Such an entry is not watched, as with any word of a person's, and whoever wrote it thinks it is.
+    """
+    if status is None or status == RUNNING:
+        return False
+    text = status.strip().casefold()
+    begin = _alike(text, RUNNING)
+    end = _alike(text[begin:][::-1], RUNNING[begin:][::-1])
+    there, meant = text[begin : len(text) - end], RUNNING[begin : len(RUNNING) - end]
+    return max(len(there), len(meant)) <= 1 or (len(there) == 2 and there == meant[::-1])  # noqa: PLR2004 - two letters changed places
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -50,6 +50,7 @@ class NoticeKind(StrEnum):
     LEFT = "conversation-left"
     SHARED = "conversation-shared"
     REFUSED = "unregistrable-name"
+    STATUS = "odd-status"
     BLIND = "cannot-see"
 
 
@@ -67,6 +68,7 @@ LETTERS: Mapping[NoticeKind, str] = {
     NoticeKind.LEFT: "L",
     NoticeKind.SHARED: "V",
     NoticeKind.REFUSED: "Q",
+    NoticeKind.STATUS: "K",
     NoticeKind.BLIND: "U",
 }
 
@@ -97,8 +99,8 @@ class Drift:
     changes: tuple[Change, ...] = ()
     edits: tuple[Edit, ...] = ()
     """Empty for what only a person can settle."""
-    fresh: bool = False
-    """A person edited the entry moments ago, or it was ended then: theirs until the next look."""
+    fresh_until: datetime | None = None
+    """A person edited the entry moments ago, or it was ended then: until when it is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,16 @@ class Notice:
     message: str
     perhaps_gone: bool = False
     """Whether it is about a registered session that may have ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A session with an agent that no entry speaks of, and no pattern takes in."""
+
+    session: SessionName
+    agent: str
+    """The agent's kind."""
+    socket: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +139,8 @@ class Judgement:
     """The entries of other places, which are not judged here."""
     hidden: int = 0
     """How many entries may have ended at a server that does not answer, which is said but once."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Nothing is wrong with them: a person may want to know."""
     until: datetime = FOREVER
     """Up to this time the same sight gives the same judgement."""
 

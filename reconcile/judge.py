@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconcile import (
+    desired,
     flapping,
     gone,
     identity,
@@ -28,6 +29,7 @@ from reconcile.drift import (
     LETTERS,
     Drift,
     Judgement,
+    LeftOut,
     Notice,
     NoticeKind,
     finding_id,
@@ -64,6 +66,7 @@ def judge(world: World, registry: Registry | None, memory: Memory, policy: Polic
             sightings=look.sightings,
             elsewhere=frozenset(look.elsewhere),
             hidden=look.hidden,
+            left_out=tuple(sorted(look.left_out(), key=lambda out: (out.session, out.socket))),
         )
     return _sorted(findings, found, world.at)
 
@@ -97,6 +100,8 @@ class _Look:
         )
         self._keep(entry)
         if not location.is_judged(entry):  # a person's word
+            if desired.is_nearly_running(entry.status) and not self._sessions.is_elsewhere(entry):
+                yield present.misspelt(case)
             return
         if self._sessions.is_unsure(entry):
             self.lives[names.key(entry.name)] = None
@@ -190,19 +195,39 @@ class _Look:
 
     def judge_strangers(self) -> Iterator[Finding]:
         """Class B, for what no entry speaks of. Asked once every entry was judged."""
+        missing = sorted(self._unlocated, key=lambda entry: entry.name)
+        for name, living in self._strangers():
+            matches = names.registrable(name, self._policy.patterns)
+            if not (matches and any(strangers.is_wanted(each, self._world) for each in living)):
+                continue
+            if len(living) > 1:
+                yield strangers.several(name, living)
+            else:
+                yield from self._judge_stranger(*living, missing=missing)
+
+    def left_out(self) -> Iterator[LeftOut]:
+        """The agents that no pattern takes in. Asked once the strangers were judged.
+
+        Of sessions that show the same agent, as those of one group do, the first one counts.
+        """
+        for name, living in self._strangers():
+            if names.registrable(name, self._policy.patterns):
+                continue
+            for free in filter(None, map(self._free, living)):
+                agent = strangers.agent_in(free, self._world)
+                if isinstance(agent, Agent):
+                    yield LeftOut(session=name, agent=agent.kind, socket=free.socket)
+
+    def _strangers(self) -> Iterator[tuple[SessionName, Sequence[Session]]]:
+        """The living sessions that no entry speaks of, by name."""
         taken = {form for entry in self._registry.entries for form in names.as_listed(entry.name)}
         taken |= self._registry.reserved
-        missing = sorted(self._unlocated, key=lambda entry: entry.name)
         for name, named in sorted(self._sessions.by_name.items()):
-            if name in taken or not names.registrable(name, self._policy.patterns):
-                continue
             living = [
                 each for each in named if each.alive and location.key(each) not in self._taken
             ]
-            if len(living) > 1:
-                yield strangers.several(name, living)
-            elif living:
-                yield from self._judge_stranger(*living, missing=missing)
+            if living and name not in taken:
+                yield name, living
 
     def _judge_stranger(self, session: Session, *, missing: Sequence[Entry]) -> Iterator[Finding]:
         if free := self._free(session):

@@ -10,3 +10,6 @@ OPENCODE_SESSION = re.compile(r"ses_[0-9A-Za-z]{1,64}")
 
 HOOKED = {"claude": UUID, "codex": UUID, "gemini": UUID, "opencode": OPENCODE_SESSION}
 """The whole form of a conversation's id, for each kind that can run a session hook."""
+
+IDS = {**HOOKED, "agy": UUID}
+"""The same for every kind."""

@@ -24,6 +24,15 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """A person knows of a finding, which counts no more while it stays open; see `orders`."""
+
+    at: datetime
+    by: str
+    """Their login name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """How a source has been."""
 
@@ -180,6 +189,10 @@ class Memory:
     """Where each entry's session was last seen, by its name as tmux writes it."""
     mass_terminations: Mapping[str, MassTermination] = field(default_factory=dict)
     """By the key of the comment that told it, `S-77aa01b2`."""
+    acknowledged: Mapping[str, Acknowledgement] = field(default_factory=dict)
+    """By the finding's id."""
+    heard: int = 0
+    """The number of the last order that was heard; 0: none yet."""
 
 
 def at_place(memory: Memory, place: PlaceId) -> Memory:
@@ -192,7 +205,7 @@ def at_place(memory: Memory, place: PlaceId) -> Memory:
     if memory.place is None:
         return replace(memory, place=place)
     told = Memory(unsaid=memory.unsaid, card=memory.card, spoken=memory.spoken, said=memory.said)
-    return replace(told, sightings=memory.sightings, place=place)
+    return replace(told, sightings=memory.sightings, place=place, heard=memory.heard)
 
 
 def retimed(memory: Memory, time: Callable[[datetime], datetime]) -> Memory:

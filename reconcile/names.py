@@ -35,7 +35,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 LONGEST: Final = 256
 """Characters of a name, as tmux writes it."""
 
-DEFAULT_PATTERNS = tuple(f"*-creator-{agent}" for agent in AGENTS)
+_CREATOR = "-creator-"
+DEFAULT_PATTERN: Final = f"*{_CREATOR}*"
+"""`<workspace>-creator-<agent>`: whatever runs in such a session, it is meant to be watched."""
+DEFAULT_PATTERNS = (DEFAULT_PATTERN,)
+_WORD = re.compile(r"\w[\w.+-]{0,31}")
+"""What may name a kind of agent that we do not know."""
 
 
 def normalise(name: str) -> SessionName:
@@ -175,7 +180,25 @@ def registrable(name: SessionName, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def is_default(name: SessionName) -> bool:
+    """Whether the name alone says that its session is to be watched, whatever runs in it.
+
+    What only a person's wider pattern takes in may be a plain shell.
+    """
+    return _CREATOR in name
+
+
 def agent_of(name: SessionName) -> str | None:
-    """The agent's kind that a name ends in: `lab-x-creator-claude` → `claude`."""
-    suffix = name.rpartition("-")[2]
-    return suffix if suffix in AGENTS else None
+    """The agent's kind that a name tells: `lab-x-creator-claude` → `claude`.
+
+    Behind a kind that we know more may follow (`claude-2`, `gemini-cli`); any other word is taken
+    as it is (`aider`). None where it is no word, or there is none.
+    """
+    _, found, word = name.rpartition(_CREATOR)
+    unknown = word if found and _WORD.fullmatch(word) else None
+    return next((kind for kind in AGENTS if found and _is_more_of(word, kind)), unknown)
+
+
+def _is_more_of(word: str, kind: str) -> bool:
+    """Whether a word is that of a kind, or has only a number or further words behind it."""
+    return word.startswith(kind) and not word[len(kind) : len(kind) + 1].isalpha()

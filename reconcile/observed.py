@@ -285,7 +285,7 @@ class World:
     left_behind: frozenset[str] = frozenset()
     """Sockets that are still there without a server: one ran on this host, and is over."""
     inside: Mapping[tuple[str, str], Inside] = field(default_factory=dict)
-    """By (socket path, pane id), for the panes of registered and registrable sessions."""
+    """By (socket path, pane id), for every living pane."""
     recorded_pids: Mapping[int, Answer[Process]] = field(default_factory=dict)
     """The recorded pane pids of running entries whose session no listing shows."""
     recorded_agents: Mapping[int, frozenset[str]] = field(default_factory=dict)

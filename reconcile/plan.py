@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconcile import flapping, gone, names, recovery
+from reconcile import flapping, gone, names, orders, recovery
 from reconcile.desired import RUNNING, Edit, Entry, Registry
 from reconcile.drift import (
     LETTERS,
@@ -56,8 +56,15 @@ class Decision:
     since: datetime
     first_held: datetime | None = None
     """When a death was first held back for a second look; None when it never was."""
-    soon: bool
-    """Whether some seconds will tell more about what is held."""
+    settles_at: datetime | None = None
+    """When what is held can be decided; None where no time tells."""
+    acknowledged: bool = False
+    """Whether a person knows of it, so that it does not count."""
+
+    @property
+    def soon(self) -> bool:
+        """Whether some seconds will tell more about what is held."""
+        return self.settles_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,8 @@ class Note:
     notice: Notice
     new: bool
     since: datetime
+    acknowledged: bool
+    """As for a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +144,14 @@ def plan(
     )
     notes = tuple(
         Note(
-            notice=notice, new=notice.id not in memory.open, since=_since(notice.id, world, memory)
+            notice=notice,
+            new=notice.id not in memory.open,
+            since=_since(notice.id, world, memory),
+            acknowledged=notice.id in memory.acknowledged,
         )
         for notice in (*judgement.notices, *flaps)
     )
-    missed = _missed(world, registry) if memory.open else ""
+    missed = _missed(world, registry) if memory.open or memory.acknowledged else ""
     return Plan(
         decisions=decisions,
         notes=notes,
@@ -194,13 +206,13 @@ def _decide(
     policy: Policy,
 ) -> Decision:
     held, since = _first_held(drift, wave, world, memory), _since(drift.id, world, memory)
-    why, soon = unsteady.why_held(drift, world.at - since), False
-    if not why and drift.fresh:
-        why, soon = FRESH, True
+    why, settles_at = unsteady.why_held(drift, world.at - since), None
+    if not why and drift.fresh_until:
+        why, settles_at = FRESH, drift.fresh_until
     elif not why and held is not None and world.at - held < policy.confirm_after:
         seconds = f"{policy.confirm_after.total_seconds():g} s"
         why = f"{wave or 'seen in a wave'}; believed when it is still so {seconds} later"
-        soon = True
+        settles_at = held + policy.confirm_after
     action = Action.FLAGGED if not drift.edits else Action.HELD if why else Action.UPDATED
     return Decision(
         drift=drift,
@@ -209,7 +221,8 @@ def _decide(
         new=drift.id not in memory.open,
         since=since,
         first_held=held,
-        soon=soon and action is Action.HELD,
+        settles_at=settles_at if action is Action.HELD else None,
+        acknowledged=drift.id in memory.acknowledged,
     )
 
 
@@ -248,6 +261,7 @@ def _remember(
     for decision in decisions:
         key = decision.drift.id
         open_now[key] = _again(key, decision.since, decision.first_held, memory)
+    memory = orders.still(memory, open_now, missed)
     return replace(memory, open=open_now, sightings=judgement.sightings)
 
 

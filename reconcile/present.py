@@ -84,6 +84,13 @@ def risen(case: Case, session: Session) -> Iterator[Finding]:
         yield case.notice(NoticeKind.ALIVE, text, session.created_at)
 
 
+def misspelt(case: Case) -> Notice:
+    """The notice that an entry is not watched, though it was probably meant to be."""
+    status = case.entry.status
+    text = f"its status is {status!r}, so it is not watched: write `running`, if that is meant"
+    return case.notice(NoticeKind.STATUS, text, status)
+
+
 def renamed(case: Case, found: Located) -> Notice:
     """The session lives under another name: one finding, and no second entry for it."""
     name = found.session.name

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from reconcile.desired import Scalar
-from reconcile.drift import Drift, NoticeKind
+from reconcile.drift import Drift, LeftOut, NoticeKind
 from reconcile.memory import Health
 from reconcile.plan import Action, Decision, Note
 
@@ -52,6 +52,8 @@ class Report:
     """How each source has been so far, by its name."""
     decisions: tuple[Decision, ...] = ()
     notes: tuple[Note, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """Advice, and nothing that is wrong."""
     registry_written: bool
 
     @property
@@ -59,6 +61,33 @@ class Report:
         """Whether something could not be looked at: a source, or one session."""
         unread = any(source.state is SourceState.UNKNOWN for source in self.sources.values())
         return unread or any(note.notice.kind is NoticeKind.BLIND for note in self.notes)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something was found that nobody has acknowledged."""
+        found: tuple[Decision | Note, ...] = (*self.decisions, *self.notes)
+        return not all(each.acknowledged for each in found)
+
+
+def joined(earlier: Report, last: Report) -> Report:
+    """What several looks of one run have to say: the last one, and what was written before it.
+
+    What the run found first is new in all of it, for nobody was told in between.
+    """
+    before = {each.drift.id: each for each in earlier.decisions}
+    told = {each.notice.id: each for each in earlier.notes}
+    decisions = {each.drift.id: each for each in earlier.decisions if each.action is Action.UPDATED}
+    for each in last.decisions:
+        first = before.get(each.drift.id, each)
+        decisions[each.drift.id] = replace(each, new=each.new or first.new)
+    notes = (replace(n, new=n.new or told.get(n.notice.id, n).new) for n in last.notes)
+    return replace(
+        last,
+        duration_ms=earlier.duration_ms + last.duration_ms,
+        decisions=tuple(sorted(decisions.values(), key=lambda d: (d.drift.session, d.drift.id))),
+        notes=tuple(notes),
+        registry_written=earlier.registry_written or last.registry_written,
+    )
 
 
 def sentence(decision: Decision) -> str:
@@ -95,6 +124,7 @@ def as_json(report: Report) -> dict[str, Json]:
         },
         "drifts": [_drift(decision) for decision in report.decisions],
         "notices": [_notice(note) for note in report.notes],
+        "left_out": [left_out_as_json(each) for each in report.left_out],
         "registry_written": report.registry_written,
     }
 
@@ -140,13 +170,14 @@ def _drift(decision: Decision) -> Json:
         "action": decision.action.value,
         **why,
         "new": decision.new,
+        "acknowledged": decision.acknowledged,
         "since": _utc(decision.since),
         "message": sentence(decision),
         "changes": [
-            {"key": each.key, "before": _value(each.before), "after": _value(each.after)}
+            {"key": each.key, "before": value(each.before), "after": value(each.after)}
             for each in drift.changes
         ],
-        "evidence": {key: _value(value) for key, value in drift.evidence.items()},
+        "evidence": {key: value(each) for key, each in drift.evidence.items()},
     }
 
 
@@ -156,15 +187,22 @@ def _notice(note: Note) -> Json:
         "kind": note.notice.kind.value,
         "session": note.notice.session,
         "new": note.new,
+        "acknowledged": note.acknowledged,
         "since": _utc(note.since),
         "message": note.notice.message,
     }
 
 
-def _value(value: Scalar | Mapping[str, Scalar]) -> Json:
-    if isinstance(value, Mapping):
-        return {key: _value(each) for key, each in value.items()}
-    return value.isoformat() if isinstance(value, datetime) else value
+def left_out_as_json(found: LeftOut) -> Json:
+    """One agent that nobody asked to watch, as data."""
+    return {"session": found.session, "agent": found.agent, "socket": found.socket}
+
+
+def value(found: Scalar | Mapping[str, Scalar]) -> Json:
+    """One value of an entry as data; times as ISO 8601 with their offset."""
+    if isinstance(found, Mapping):
+        return {key: value(each) for key, each in found.items()}
+    return found.isoformat() if isinstance(found, datetime) else found
 
 
 def _utc(at: datetime) -> str:

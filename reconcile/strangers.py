@@ -8,9 +8,11 @@ from reconcile import gone, identity, names
 from reconcile.case import Finding
 from reconcile.desired import RUNNING, AddEntry, Entry, Registry, Scalar
 from reconcile.drift import LETTERS, Change, Drift, DriftClass, Notice, NoticeKind, finding_id
+from reconcile.kinds import AGENTS
 from reconcile.observed import (
     Agent,
     Ambiguous,
+    Answer,
     Bound,
     Conversation,
     Inside,
@@ -34,6 +36,19 @@ def several(name: SessionName, living: Sequence[Session]) -> Notice:
         session=name,
         message=f"{name}: not registered: several tmux servers have such a session: {where}",
     )
+
+
+def agent_in(session: Session, world: World) -> Answer[Agent]:
+    """The agent that runs in a session, if one does."""
+    return identity.inside(session, identity.agent_pane(session, None, world), world).agent
+
+
+def is_wanted(session: Session, world: World) -> bool:
+    """Whether a session whose name matches a pattern is to be registered.
+
+    By a wider pattern than the default a plain shell is not, until an agent is seen in it.
+    """
+    return names.is_default(session.name) or agent_in(session, world) is not None
 
 
 def judge(
@@ -109,7 +124,10 @@ def _may_be(
 def _unregistered(
     session: Session, pane: Pane, running: Process, kind: str | None, world: World
 ) -> Drift:
-    """Class B. The agent is the one that runs there; without one, the one in the name."""
+    """Class B. The agent is the one that runs there; without one, the one in the name.
+
+    A kind that we do not know has no conversations that we could look up, so no key for their ids.
+    """
     workspace = running.cwd or session.directory
     fields: dict[str, Scalar | Mapping[str, Scalar]] = {
         "workspace": workspace,
@@ -120,7 +138,7 @@ def _unregistered(
         "last_visible_status": "auto-registered",
         "pane": {"pid": pane.pid, "cmd": running.command or None, "cwd": workspace},
     }
-    if kind:
+    if kind in AGENTS:
         fields[f"{kind}_session_id_own"] = None
     return Drift(
         id=finding_id(DriftClass.UNREGISTERED, session.name, session.created_at),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
-from reconcile import flapping, names, own_words, recovery, report, wording
+from reconcile import advice, flapping, names, own_words, recovery, report, wording
 from reconcile.desired import RUNNING, Registry, SetKey
 from reconcile.drift import Drift, NoticeKind, finding_id
 from reconcile.memory import Awaited, Ended, MassTermination, Memory, Remembered, Unsaid
@@ -72,19 +72,21 @@ def anew(memory: Memory) -> Memory:
     )
 
 
-def to(card: str, memory: Memory, said: Collection[str]) -> Memory:
+def to(card: str, memory: Memory, said: Collection[str], options: str = "") -> Memory:
     """The memory as it speaks of this card from now on.
 
     `said` are the findings that the card's thread tells already (`own_words.findings`): it decides
-    where the memory cannot know, for the ledger may have been deleted.
+    where the memory cannot know, for the ledger may have been deleted. `options` as for `due`.
     """
-    unsaid = {key: each for key, each in memory.unsaid.items() if not _is_said(key, each, said)}
+    unsaid = {
+        key: each for key, each in memory.unsaid.items() if not _is_said(key, each, said, options)
+    }
     return replace(memory, card=card, unsaid=unsaid)
 
 
-def _is_said(key: str, unsaid: Unsaid, said: Collection[str]) -> bool:
+def _is_said(key: str, unsaid: Unsaid, said: Collection[str], options: str) -> bool:
     texts = (wording.safe(unsaid.text, longest) for longest in (LONGEST, LONGEST_LISTED))
-    return any(f"[{key}] {text}" in said for text in texts)
+    return any(f"[{key}] {advice.completed(text, options)}" in said for text in texts)
 
 
 def intended(
@@ -112,12 +114,24 @@ def intended(
     fresh = {key: each for key, each in new.items() if not found[key].told}
     for key in fresh:
         found[key] = replace(found[key], told=True)
+    waiting = _unhushed(plan.memory)
+    for key in found.keys() & plan.memory.unsaid.keys() - waiting.keys():
+        found[key] = replace(found[key], told=False)
     back, told = _back(plan.memory, at)
     # One under way keeps the key that it may be on.
-    unsaid = {**back, **fresh, **plan.memory.unsaid}
+    unsaid = {**back, **fresh, **waiting}
     known = {**plan.memory.mass_terminations, **told}
     memory = replace(plan.memory, open=found, unsaid=unsaid, mass_terminations=known)
     return replace(plan, memory=memory)
+
+
+def _unhushed(memory: Memory) -> Mapping[str, Unsaid]:
+    """What is yet to be said, without what a person has acknowledged; one under way stays."""
+    return {
+        key: each
+        for key, each in memory.unsaid.items()
+        if key not in memory.acknowledged or each.key is not None
+    }
 
 
 def _back(
@@ -135,7 +149,8 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
         lasts = decision.action is not Action.HELD or at - decision.since >= policy.grace
         # Of a session that flaps nothing is written but a death that lasts.
         written = decision.action is Action.UPDATED
-        if written or (lasts and _key(decision.drift.session) not in plan.unsteady.flapping):
+        steady = _key(decision.drift.session) not in plan.unsteady.flapping
+        if written or (lasts and steady and not decision.acknowledged):
             yield (
                 decision.drift.id,
                 Unsaid(
@@ -147,7 +162,8 @@ def _sayable(plan: Plan, policy: Policy, at: datetime) -> Iterator[tuple[str, Un
                 ),
             )
     for note in plan.notes:
-        if note.notice.kind is NoticeKind.FLAPPING or _lasts(note, plan, policy, at):
+        lasts = note.notice.kind is NoticeKind.FLAPPING or _lasts(note, plan, policy, at)
+        if lasts and not note.acknowledged:
             yield note.notice.id, Unsaid(text=note.notice.message, at=at)
 
 
@@ -222,24 +238,28 @@ def _shows(registry: Registry, awaited: Awaited) -> bool:
     )
 
 
-def due(memory: Memory, at: datetime) -> tuple[Saying, ...]:
-    """The comments to be made now, the oldest findings first; those under way stay as they are."""
+def due(memory: Memory, at: datetime, options: str = "") -> tuple[Saying, ...]:
+    """The comments to be made now, the oldest findings first; those under way stay as they are.
+
+    `options` stand in each command of ours that they name: whoever reads a card at another place
+    than the registry's usual one must name it.
+    """
     ready = sorted(
         ((key, each) for key, each in memory.unsaid.items() if each.awaited is None),
         key=lambda pair: (pair[1].key or "", pair[1].at, pair[1].text, pair[0]),
     )
     sayings = [
-        _saying(under_way, dict(group), at)
+        _saying(under_way, dict(group), at, options)
         for under_way, group in groupby(ready, lambda pair: pair[1].key)
         if under_way is not None
     ]
     fresh = {key: each for key, each in ready if each.key is None}
     for wave in _waves(fresh):
-        sayings.append(_saying(_together(wave), wave, at))
+        sayings.append(_saying(_together(wave), wave, at, options))
         fresh = {key: each for key, each in fresh.items() if key not in wave}
     if len(fresh) > AT_MOST:
-        return (*sayings, _saying(_together(fresh), fresh, at))
-    return (*sayings, *(_saying(key, {key: each}, at) for key, each in fresh.items()))
+        return (*sayings, _saying(_together(fresh), fresh, at, options))
+    return (*sayings, *(_saying(key, {key: each}, at, options) for key, each in fresh.items()))
 
 
 def _waves(fresh: Mapping[str, Unsaid]) -> Iterator[Mapping[str, Unsaid]]:
@@ -269,7 +289,7 @@ def _together(several: Mapping[str, Unsaid]) -> str:
     return finding_id("S", *sorted(several))
 
 
-def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
+def _saying(key: str, several: Mapping[str, Unsaid], at: datetime, options: str) -> Saying:
     first = next(iter(several.values()))
     if len(several) == 1:
         details = [wording.safe(each, LONGEST) for each in first.details]
@@ -279,7 +299,7 @@ def _saying(key: str, several: Mapping[str, Unsaid], at: datetime) -> Saying:
     return Saying(
         key=key,
         ids=tuple(several),
-        text=own_words.comment(key, "\n".join(lines)),
+        text=own_words.comment(key, advice.completed("\n".join(lines), options)),
         after=first.after,
         tried=first.key is not None,
     )
@@ -371,6 +391,7 @@ def lacking(memory: Memory, kind: str, thread: Collection[str]) -> Memory:
         key: replace(each, key=None, after=None)
         for mark in lost
         for key, each in memory.said[mark].items()
+        if key not in memory.acknowledged
     }
     said = {mark: told for mark, told in memory.said.items() if mark not in lost}
     spoken = tuple(mark for mark in memory.spoken if mark not in lost)

@@ -89,6 +89,7 @@ def _entry(row: Row) -> Entry:
         own_id=ConversationId(own) if own else None,
         own_since=_left_last(pairs),
         other_ids=(ConversationId(other),) if other else (),
+        delegate_job_id=_said(pairs, "delegate_job_id"),
         foreign_ids=tuple(_foreign(pairs, agent)),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reconcile import kinds, names
+from reconcile import desired, kinds, names
 from reconcile.desired import RUNNING, TERMINATED
 from reconcile.observed import SessionName
 from state.text import scalars, shape, yamldata, yamlnodes
@@ -144,10 +144,13 @@ def notes(row: Row, name: SessionName) -> Iterator[Fault]:
     status, agent = yamldata.text(row.pairs, "status"), yamldata.text(row.pairs, "agent")
     if status not in (None, RUNNING, TERMINATED):
         message = f'status "{scalars.shown(status or "")}" is none that is judged, and left alone'
+        if desired.is_nearly_running(status):
+            message += ": is `running` meant?"
         yield _note(row, "status", message)
     if agent is not None and agent not in kinds.AGENTS:
         known = ", ".join(kinds.AGENTS)
         yield _note(row, "agent", f'agent "{scalars.shown(agent)}" is none of {known}')
+    yield from _ids(row)
     if (
         "host" in row.pairs
         and not yamlnodes.is_null(row.pairs["host"][1])
@@ -163,6 +166,15 @@ def notes(row: Row, name: SessionName) -> Iterator[Fault]:
     inner = yamldata.text(row.pairs, shape.NAME)
     if inner is not None and names.key(inner) != name:
         yield _note(row, shape.NAME, f'its key counts, not the name "{scalars.shown(inner)}" in it')
+
+
+def _ids(row: Row) -> Iterator[Fault]:
+    """Recorded ids that cannot be ones of their agent's: no conversation is ever found by them."""
+    for kind, form in kinds.IDS.items():
+        own = yamldata.text(row.pairs, f"{kind}{OWN_ID}")
+        if own and not form.fullmatch(own):
+            message = f'"{scalars.shown(own)}" is no session id of {kind}'
+            yield _note(row, f"{kind}{OWN_ID}", message)
 
 
 def host_of(pairs: yamldata.Pairs) -> str | None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from reconcile.desired import Scalar
-from state import durable
+from state import durable, lines
 from state.durable import Owner
 from state.errors import CouldNot
 from state.text import scalars, traces
@@ -118,7 +117,8 @@ def read(path: Path) -> History:
     """Raises CouldNot when there is a journal that cannot be opened."""
     try:
         with durable.opened(path) as file:
-            found = [_parsed(line) for line in deque(_lines(file), MOST_LINES)]
+            last = deque(lines.tail(file, most=LARGEST, longest=LONGEST_LINE), MOST_LINES)
+            found = [_parsed(line) for line in last]
     except FileNotFoundError:
         return History(changes=(), skipped=0)
     except OSError as error:
@@ -227,21 +227,6 @@ def _value(value: Value) -> object:
 
 def _json(data: Mapping[str, object]) -> bytes:
     return json.dumps(data, ensure_ascii=True, default=str).encode()
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    if (size := file.seek(0, os.SEEK_END)) > LARGEST:
-        file.seek(size - LARGEST - 1)
-        file.readline()  # The rest of a line that began before, or its end.
-    else:
-        file.seek(0)
-    while line := file.readline(LONGEST_LINE + 1):
-        if not line.endswith(b"\n") and len(line) > LONGEST_LINE:
-            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                pass
-            yield b""
-        elif line.strip():
-            yield line
 
 
 def _parsed(line: bytes) -> dict[str, Any] | tuple[str, str] | None:

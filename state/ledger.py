@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconcile.memory import (
+    Acknowledgement,
     Awaited,
     Ended,
     Health,
@@ -104,6 +105,11 @@ def _plain(memory: Memory) -> Mapping[str, object]:
         "mass_terminations": {
             key: _of_mass_termination(each) for key, each in memory.mass_terminations.items()
         },
+        "acknowledged": {
+            key: {"at": each.at.isoformat(), "by": each.by}
+            for key, each in memory.acknowledged.items()
+        },
+        "heard": memory.heard,
     }
 
 
@@ -260,6 +266,12 @@ def _memory(data: _Json) -> Memory:
             str(key): _mass_termination(value)
             for key, value in data.get("mass_terminations", {}).items()
         },
+        acknowledged={
+            str(key): Acknowledgement(at=_moment(value["at"]), by=str(value["by"]))
+            for key, value in data.get("acknowledged", {}).items()
+            if key
+        },
+        heard=int(data.get("heard", 0)),
     )
 
 

@@ -30,6 +30,14 @@ class Notebook:
             kept = ledger.load(self._path)
             self.memory, self._forgotten, self._recalled = kept.memory, kept.recovered_why, True
 
+    def reopen(self) -> None:
+        """Load it again when it is asked next: another process may have written it since.
+
+        What could not be saved is still known.
+        """
+        if self.memory == self._saved:
+            self._recalled, self._saved = False, None
+
     def recall(self) -> str | None:
         """Loads it; why it could not be used, where it could not, the first time."""
         self.load()

@@ -13,6 +13,7 @@ from state import xdg
 REGISTRY = "agent-sessions.yaml"
 REGISTRY_VARIABLE = "AGENT_SESSIONS_REGISTRY"
 JOURNAL = "journal.jsonl"
+ORDERS = "orders"
 _SLUG = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -96,6 +97,11 @@ def last_good(state: Path, real_registry: Path) -> Path:
 def monitor_lock(state: Path, real_registry: Path, place: str | None = None) -> Path:
     """The lock that a running monitor of a registry holds; `place` as for the ledger."""
     return state / f"monitor-{_keyed(real_registry, place)}.lock"
+
+
+def orders(state: Path, place: str | None = None) -> Path:
+    """What people ordered, for every registry that a place watches; `place` as for the ledger."""
+    return state / f"{ORDERS if place is None else f'{ORDERS}-{place}'}.jsonl"
 
 
 def registry_lock(real_registry: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconcile import names
-from reconcile.desired import AddEntry, Edit, Entry, Registry
+from reconcile.desired import RUNNING, SETTLED, AddEntry, Edit, Entry, Registry
 from state import durable, encoding, entries, faults, lastgood, paths, snapshot
 from state.document import Document, Moved, Written
 from state.errors import CouldNot, MustMend
@@ -131,29 +131,70 @@ class RegistryFile:
 
     def create(self, additions: Sequence[AddEntry], now: datetime) -> Document:
         """Write a first registry. Raises MustMend when there is one, CouldNot when it fails."""
+        data, real_path = self._first(additions), self._real_path()
+        try:
+            durable.create(real_path, data, durable.owner_of(real_path))
+        except FileExistsError:
+            raise self._not_new() from None
+        except OSError as error:
+            raise durable.could_not(f"registry {self.path} could not be written", error) from None
+        return self._begun(now)
+
+    def begin_anew(self, additions: Sequence[AddEntry], now: datetime) -> Path:
+        """Write a first registry in the place of the present one; where that one is kept.
+
+        Raises MustMend and CouldNot, with the old file intact.
+        """
+        from state import superseding  # noqa: PLC0415 - as in _replace
+
+        data, real_path = self._first(additions), self._real_path()
+        with self._locked(real_path):
+            kept = superseding.supersede(self.path, real_path, data, now)
+        self._begun(now)
+        return kept
+
+    def _first(self, additions: Sequence[AddEntry]) -> bytes:
         from state.text import yamledit  # noqa: PLC0415 - as in _replace
 
         edited = yamledit.edit(yamltext.parse(_EMPTY, self.path.name), additions)
         for refusal in edited.refused.values():
             raise refusal
-        try:
-            real_path = self._real_path()
-            durable.create(real_path, edited.text.encode(), durable.owner_of(real_path))
-        except FileExistsError:
-            raise self._not_new() from None
-        except OSError as error:
-            raise durable.could_not(f"registry {self.path} could not be written", error) from None
-        return self.read(now)
+        return edited.text.encode()
+
+    def _begun(self, now: datetime) -> Document:
+        """A first registry as it was written: it lacks nothing, and nobody has edited it since."""
+        document = self.read(now, accept_loss=True)
+        with contextlib.suppress(CouldNot):  # The registry is written; its copy can wait.
+            self.remember(document)
+        return document
 
     def must_be_new(self) -> None:
         """Raises MustMend when there is a registry already, readable or not."""
-        if os.path.lexists(self.path):
-            raise self._not_new()
+        if not os.path.lexists(self.path):
+            return
+        try:
+            self.path.stat()
+        except FileNotFoundError:  # a link that leads nowhere
+            raise snapshot.missing(self.path) from None
+        except OSError:
+            pass
+        raise self._not_new()
+
+    def is_there(self) -> bool:
+        """Whether there is one that `begin_anew` would replace. Raises MustMend, CouldNot."""
+        real_path = self._real_path()
+        if not os.path.lexists(real_path):
+            return False
+        from state import superseding  # noqa: PLC0415 - as in _replace
+
+        superseding.replaceable(self.path, real_path)
+        return True
 
     def _not_new(self) -> MustMend:
         return MustMend(
             f"registry {self.path} is already there. Nothing was written. "
-            "Look at it with: agent-sessions check"
+            "Look at it with: agent-sessions check; or keep it under another name and write a new "
+            "one with: agent-sessions init --force"
         )
 
     def _real_path(self) -> Path:
@@ -234,6 +275,7 @@ class RegistryFile:
     def _present(self, found: Snapshot, raw: Raw, real_path: Path, now: datetime) -> Document:
         self._recent = self._recent.still(now)
         unwritable = snapshot.linked(self.path, raw.info)
+        marked = self._marked(found.reading.entries, now)
         return Document(
             path=self.path,
             real_path=real_path,
@@ -241,9 +283,10 @@ class RegistryFile:
             saved_at=_saved_at(raw),
             read_at=now,
             registry=Registry(
-                entries=self._marked(found.reading.entries, now),
+                entries=marked,
                 reserved=found.reading.reserved | entries.forms(self._recent.removed),
                 saved_at=_saved_at(raw),
+                settled_at=self._settled_at(marked, now),
             ),
             faults=(*found.reading.faults, *(faults.of_links(raw.info) if unwritable else ())),
             owner=durable.Owner(raw.info.st_uid, raw.info.st_gid),
@@ -264,6 +307,12 @@ class RegistryFile:
             else each
             for each in found
         )
+
+    def _settled_at(self, marked: tuple[Entry, ...], now: datetime) -> datetime:
+        fresh = [each for each in marked if each.fresh and each.status == RUNNING]
+        edits = (self._recent.changed.get(names.key(each.name)) for each in fresh)
+        ends = (each.terminated_at for each in fresh if _has_just_ended(each, now))
+        return max((at + MOMENT for at in (*edits, *ends) if at), default=SETTLED)
 
     def _locked(self, real_path: Path) -> AbstractContextManager[None]:
         from state import locking  # noqa: PLC0415 - as in _replace

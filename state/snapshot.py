@@ -99,10 +99,7 @@ def digests(snapshot: Snapshot) -> dict[SessionName, bytes]:
 
 def _unopened(path: Path, error: OSError) -> MustMend | CouldNot:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return Missing(
-            f"registry {path}: there is no such file. Nothing was written. "
-            "Write one from what runs now: agent-sessions init"
-        )
+        return missing(path)
     if error.errno == errno.ELOOP:
         return MustMend(f"registry {path} is a symlink to itself. Nothing was written. Mend it")
     if error.errno == errno.ENXIO:
@@ -112,6 +109,21 @@ def _unopened(path: Path, error: OSError) -> MustMend | CouldNot:
 
 class Missing(MustMend):
     """There is no registry."""
+
+
+def missing(path: Path) -> Missing:
+    """The error for a registry that is not there: no file, or a link that leads to none."""
+    if path.is_symlink():
+        target = os.readlink(path)  # noqa: PTH115 - as it is written, for a person
+        return Missing(
+            f"registry {path} is a symlink to {target}, and nothing is there. Nothing was written. "
+            "Put that file back, or remove the link and write one from what runs now: "
+            "agent-sessions init"
+        )
+    return Missing(
+        f"registry {path}: there is no such file. Nothing was written. "
+        "Write one from what runs now: agent-sessions init"
+    )
 
 
 def _check(path: Path, info: os.stat_result) -> None:

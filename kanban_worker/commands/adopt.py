@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kanban_worker import config
-from kanban_worker.cli import Exit, complain, plain
+from kanban_worker import config, jsontext
+from kanban_worker.cli import Exit, complain, confirm
 from kanban_worker.tick import Monitor, Tick
-from reconcile import adoption, identity, location, names
+from reconcile import adoption, identity, location, names, report
 from reconcile.adoption import Back
 from reconcile.desired import Entry, Scalar, SetKey
 from reconcile.drift import finding_id
@@ -41,6 +41,13 @@ class _Asked:
     adopted: bool = False
     own: ConversationId | None = None
     """What the entry recorded when it was adopted: a monitor may follow the agent meanwhile."""
+    changes: tuple[KeyChange, ...] = ()
+    change: str | None = None
+    """The id of what was written; None where nothing was."""
+    back: Back | None = None
+    """Whether it is back in its own conversation; None where nobody waited for that."""
+    why: str = ""
+    """What was found of that, or why it was not adopted."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -50,19 +57,44 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--wait",
-        metavar="S",
-        help="wait so many seconds for it to live, and for its conversation to be proven",
+        metavar="TIME",
+        help="wait so long, such as 60s, for it to live, and for its conversation to be proven",
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
+    parser.add_argument("--json", action="store_true", help="print one object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes a change for each that `undo` takes back; a running monitor may go on beside it."""
     settings = config.load(arguments, os.environ, Path.home())
     wait = config.seconds("wait", arguments.wait) if arguments.wait else None
-    return _Adoption(Monitor(settings), settings.places.journal, arguments.dry_run, wait).run(
-        list(dict.fromkeys(arguments.session))
-    )
+    asked = [_Asked(name) for name in dict.fromkeys(arguments.session)]
+    say = _nothing if arguments.json else confirm
+    adoptions = _Adoption(Monitor(settings), settings.places.journal, arguments.dry_run, wait, say)
+    status = adoptions.run(asked)
+    if arguments.json:
+        rows = [_as_json(each, dry_run=arguments.dry_run) for each in asked]
+        print(jsontext.dumps({"schema_version": 1, "sessions": rows}))
+    return status
+
+
+def _nothing(_text: str) -> None:
+    """What came of it is printed as data, at the end."""
+
+
+def _as_json(asked: _Asked, *, dry_run: bool) -> Mapping[str, object]:
+    """In the shape of `adopt.schema.json`."""
+    return {
+        "name": asked.name,
+        "adopted": asked.adopted and not dry_run,
+        "changes": [
+            {"key": one.key, "before": report.value(one.before), "after": report.value(one.after)}
+            for one in asked.changes
+        ],
+        "change": asked.change,
+        "back": asked.back and asked.back.value,
+        "why": asked.why or None,
+    }
 
 
 @dataclass(slots=True)
@@ -73,13 +105,14 @@ class _Adoption:
     journal: Path
     dry_run: bool
     wait: float | None
+    say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
     _worst: Exit = field(default=Exit.OK)
 
-    def run(self, asked: list[str]) -> Exit:
+    def run(self, asked: Sequence[_Asked]) -> Exit:
         """The worst of what came of them."""
         until = time.monotonic() + (self.wait or 0)
-        pending = [_Asked(name) for name in asked]
+        pending = list(asked)
         while pending:
             tick = self.monitor.tick(dry_run=True)
             patient = time.monotonic() < until
@@ -95,12 +128,13 @@ class _Adoption:
         except _Absent as error:
             if patient:
                 return True
-            self._failed(error)
+            self._failed(asked, error)
         except MonitorError as error:
-            self._failed(error)
+            self._failed(asked, error)
         return False
 
-    def _failed(self, error: MonitorError) -> None:
+    def _failed(self, asked: _Asked, error: MonitorError) -> None:
+        asked.why = str(error)
         complain(str(error))
         worse = Exit.MUST_MEND if isinstance(error, MustMend) else Exit.COULD_NOT
         self._worst = max(self._worst, worse)
@@ -111,37 +145,43 @@ class _Adoption:
         pane = identity.agent_pane(session, entry, tick.world)
         _check_kind(entry, session, pane, tick, wanted=self.wait is not None)
         if not asked.adopted:
-            asked.adopted, asked.own = True, entry.own_id
-            self._adopt(entry, session, pane, tick)
+            asked.own = entry.own_id
+            self._adopt(asked, entry, session, pane, tick)
+            asked.adopted = True
         if self.wait is None or self.dry_run:
             return False
         found = adoption.returned(asked.own, session, pane, tick.world)
         if found.back is Back.AWAITED and patient:
             return True
+        asked.back, asked.why = found.back, found.why
         if found.back in {Back.OWN, Back.UNPROVABLE}:
-            print(plain(f"{entry.name}: {found.why}"), flush=True)
+            self.say(f"{entry.name}: {found.why}")
             return False
         ran_out = f" (after {self.wait:g} s)" if found.back is Back.AWAITED else ""
         raise CouldNot(f"{entry.name}: {found.why}{ran_out}. See: agent-sessions why {entry.name}")
 
-    def _adopt(self, entry: Entry, session: Session, pane: Pane, tick: Tick) -> None:
+    def _adopt(self, asked: _Asked, entry: Entry, session: Session, pane: Pane, tick: Tick) -> None:
         edits = adoption.edits(entry, session, pane, tick.world)
         if isinstance(edits, Unknown):
             why = f"cannot see what runs in it: {edits.why}"
             raise CouldNot(f"{entry.name}: {why}. Nothing was written")
         before = adoption.before(entry)
+        asked.changes = tuple(
+            KeyChange(key=edit.path, before=before.get(edit.path), after=edit.value)
+            for edit in edits
+        )
         told = "; ".join(
             f"{edit.path} {_shown(before.get(edit.path))} → {_shown(edit.value)}" for edit in edits
         )
         if not edits:
-            print(plain(f"{entry.name}: it is the entry's own already; nothing to write"))
+            self.say(f"{entry.name}: it is the entry's own already; nothing to write")
         elif self.dry_run:
-            print(plain(f"{entry.name}: can be adopted: {told}. Not written: dry run."))
+            self.say(f"{entry.name}: can be adopted: {told}. Not written: dry run.")
         else:
-            change = self._write(entry, session, pane, edits, tick)
-            print(plain(f"{entry.name}: adopted: {told}."), flush=True)
-            if change:
-                print(plain(f"To take it back: agent-sessions undo {change}"), flush=True)
+            asked.change = self._write(entry, session, pane, edits, tick)
+            self.say(f"{entry.name}: adopted: {told}.")
+            if asked.change:
+                self.say(f"To take it back: agent-sessions undo {asked.change}")
 
     def _write(
         self, entry: Entry, session: Session, pane: Pane, edits: tuple[SetKey, ...], tick: Tick

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kanban_worker import config
+from kanban_worker import config, jsontext
 from kanban_worker import options as shared
-from kanban_worker.cli import Exit, escapes
+from kanban_worker.cli import Exit
 from kanban_worker.config import Settings
 from kanban_worker.doctor import board, hermes, host, identifiers
 from kanban_worker.doctor.check import Check, State, failed
@@ -33,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         checks.append(check)
     if arguments.json:
         data = {"schema_version": 1, "checks": [check.as_json() for check in checks]}
-        print(json.dumps(data, indent=2, ensure_ascii=escapes()))
+        print(jsontext.dumps(data))
     return _status(checks)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kanban_worker import config, resume_script, resuming
-from kanban_worker.cli import Exit, complain, escapes, plain
+from kanban_worker import config, durations, jsontext, resume_script, resuming
+from kanban_worker.cli import Exit, complain, plain
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick
 from reconcile import names
@@ -22,9 +21,6 @@ from reconcile.resume import Resumption
 from state import paths
 from state.errors import MustMend
 from state.text import scalars
-
-_AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     elif arguments.json:
         rows = [_row(each, home) for each in found]
-        print(json.dumps(rows, indent=2, ensure_ascii=escapes()))
+        print(jsontext.dumps(rows))
     else:
         print("\n\n".join(map(_block, found)) or nothing)
     return _status(tick, found)
@@ -83,11 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _since(text: str, now: datetime) -> datetime:
     """A moment, or how long ago."""
-    try:
-        if match := _AGO.fullmatch(text):
-            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        pass
+    with contextlib.suppress(OverflowError):
+        if (age := durations.seconds(text)) is not None:
+            return now - timedelta(seconds=age)
     if (found := scalars.timestamp(text)) is None:
         raise MustMend(
             f"--since {text}: neither a time (2026-11-21T10:00) nor an age (30m, 2h, 7d). "

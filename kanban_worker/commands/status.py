@@ -3,57 +3,59 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from kanban_worker import config
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from kanban_worker import complaints, config, jsontext, left_out, table, views
 from kanban_worker import options as shared
-from kanban_worker.agents.shape import Activity
-from kanban_worker.cli import complain, escapes, plain
+from kanban_worker.cli import complain, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
+from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, Tick
-from reconcile import identity, names, recovery, sightings
-from reconcile.desired import RUNNING, Entry
-from reconcile.drift import DriftClass
-from reconcile.location import Located
-from reconcile.observed import Bound, ConversationId, Pane, Session, Unproven
-from reconcile.plan import Decision
+from reconcile import names, recovery, report
+from reconcile import views as session_views
+from reconcile.observed import SessionName
+from reconcile.views import SORTS, SessionView
+from state.errors import MustMend
 
 WATCH_INTERVAL = 2.0
 """Seconds between two drawings where nobody chose."""
 
-CLEAR = "\x1b[H\x1b[2J"
-NOTHING = "–"  # noqa: RUF001 - as the documents show it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the table. Empty text where there is nothing to say."""
-
-    session: str
-    agent: str
-    state: str
-    idle: str
-    id: str
-    pid: str
-    workspace: str
-    drift: str
-
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
+    parser.add_argument(
+        "session", metavar="SESSION", nargs="*", help="only these sessions (default: all)"
+    )
+    parser.add_argument(
+        "--state",
+        metavar="STATE",
+        action="append",
+        help="only what is in this state (waiting, working, gone, ...); may be repeated",
+    )
+    parser.add_argument(
+        "--agent", metavar="KIND", action="append", help="only this kind of agent; may be repeated"
+    )
+    parser.add_argument(
+        "--sort",
+        metavar="KEY",
+        default="problems",
+        choices=SORTS,
+        help=f"by which to sort: {', '.join(SORTS)} (default: problems first)",
+    )
+    parser.add_argument("--all", action="store_true", help="show also each session that ended")
     shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="print the rows as JSON")
+    shape.add_argument("--json", action="store_true", help="print the sessions as JSON")
     shape.add_argument("--watch", action="store_true", help="draw it again and again")
-    parser.add_argument("--interval", metavar="S", help="with --watch: seconds (default 2)")
+    parser.add_argument("--interval", metavar="TIME", help="with --watch (default 2s)")
     shared.judging(parser)
 
 
@@ -61,164 +63,120 @@ def run(arguments: argparse.Namespace) -> int:
     """Draws the table once, or again and again until interrupted."""
     settings = config.load(arguments, os.environ, Path.home())
     monitor = Monitor(settings)
-    complaints = Complaints(complain)
-    while True:
-        tick = monitor.tick(dry_run=True)
-        rows = list(_rows(tick, monitor, settings.places.home))
-        if arguments.json:
-            print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=escapes()))
+    look = _Look(monitor, arguments, settings)
+    if not arguments.watch:
+        return look.once()
+    # What was chosen for the ticks, in the config or the environment, is no choice for this.
+    interval = (arguments.interval and settings.interval) or WATCH_INTERVAL
+    return look.again_and_again(interval)
+
+
+class _Look:
+    """Looks and draws, as often as it is asked."""
+
+    def __init__(self, monitor: Monitor, arguments: argparse.Namespace, settings: Settings) -> None:
+        self._monitor, self._arguments = monitor, arguments
+        self._settings, self._home = settings, settings.places.home
+        self._console = table.console()
+        self._complaints = Complaints(complain)
+
+    def once(self) -> int:
+        tick = self._monitor.tick(dry_run=True)
+        shown = self._chosen(tick)
+        if self._arguments.json:
+            print(jsontext.dumps(as_json(tick, shown)))
         else:
-            print((CLEAR if arguments.watch else "") + table(rows))
-            for key, one in tick.memory.mass_terminations.items():
-                if one.first_back:
-                    print(plain(f"[{key}] {recovery.sentence(one)}"))
-            print(reconcile.summary(tick))
+            self._print(Group(*self._lines(tick, shown, len(shown))))
         sys.stdout.flush()
-        complaints.about(tick)
-        if not arguments.watch:
-            return reconcile.status(tick, exit_code=False)
-        # What was chosen for the ticks, in the config or the environment, is no choice for this.
-        time.sleep((arguments.interval and settings.interval) or WATCH_INTERVAL)
+        self._complaints.about(tick)
+        return reconcile.status(tick, exit_code=False)
+
+    def again_and_again(self, interval: float) -> int:
+        """On the alternate screen of a terminal; a pipe gets one drawing behind the other."""
+        if not self._console.is_terminal:
+            while True:
+                self.once()
+                time.sleep(interval)
+        with Live(console=self._console, screen=True, auto_refresh=False) as live:
+            while True:
+                live.update(self._screen(self._monitor.tick(dry_run=True)), refresh=True)
+                time.sleep(interval)
+
+    def _screen(self, tick: Tick) -> RenderableType:
+        """As much as fits; what cannot be seen is told below, for stderr is the same screen."""
+        shown = self._chosen(tick)
+        blind = [self._line(text, "red") for text in sorted(complaints.of(tick))]
+        around = len(list(self._lines(tick, shown, 0))) + len(blind)
+        room = max(self._console.height - around, 1)
+        return Group(*self._lines(tick, shown, room), *blind)
+
+    def _print(self, drawing: RenderableType) -> None:
+        with self._console.capture() as captured:
+            self._console.print(drawing)
+        print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+    def _lines(
+        self, tick: Tick, shown: Sequence[SessionView], room: int
+    ) -> Iterator[RenderableType]:
+        """The table with as many rows as there is room for, and what is said below it."""
+        rows = [view for view in shown if self._is_narrowed() or not view.is_over]
+        folded = len(shown) - len(rows)
+        yield table.drawn(
+            rows[:room],
+            tick.world.at,
+            self._home,
+            width=self._console.width,
+            ascii_only=not jsontext.utf8(),
+        )
+        if len(rows) > room:
+            yield self._line(f"and {len(rows) - room} more")
+        if folded:
+            yield self._line(f"{folded} ended; --all shows them", "dim")
+        if advice := left_out.advice(tick.report.left_out, self._settings):
+            yield self._line(advice)
+        for key, one in tick.memory.mass_terminations.items():
+            if one.first_back:
+                yield self._line(f"[{key}] {recovery.sentence(one)}")
+        yield self._line(reconcile.summary(tick), "dim")
+
+    def _line(self, text: str, style: str = "") -> Text:
+        """One line. On the screen that is drawn again, a long one is cut: all must fit."""
+        cut = bool(self._arguments.watch)
+        return Text(plain(text), style=style, no_wrap=cut, overflow="ellipsis" if cut else "fold")
+
+    def _is_narrowed(self) -> bool:
+        """Whether somebody said which sessions to show."""
+        asked = self._arguments
+        return bool(asked.all or asked.session or asked.state)
+
+    def _chosen(self, tick: Tick) -> Sequence[SessionView]:
+        asked = self._arguments
+        found = views.of(tick, self._monitor)
+        wanted = [name for each in asked.session for name in _named(each, found, tick)]
+        narrowed = session_views.chosen(
+            found, names=wanted or asked.session, states=asked.state or (), agents=asked.agent or ()
+        )
+        return sorted(narrowed, key=SORTS[asked.sort])
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows in columns, as wide as they need to be. `PID` and `IDLE` are flush right."""
-    titles = [name.upper() for name in Row.__slots__]
-    cells = [titles, *([getattr(row, name) or NOTHING for name in Row.__slots__] for row in rows)]
-    cells = [[plain(cell) for cell in line] for line in cells]
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
-    right = {"IDLE", "PID"}
-    return "\n".join(
-        "  ".join(
-            _blank(cell, width) + cell if title in right else cell + _blank(cell, width)
-            for cell, width, title in zip(line, widths, titles, strict=True)
-        ).rstrip()
-        for line in cells
-    )
+def _named(asked: str, found: Sequence[SessionView], tick: Tick) -> Sequence[str]:
+    """The sessions that one word names, as it is written or as some tmux lists it."""
+    known = names.asked_as(SessionName(asked), "", [view.name for view in found])
+    if not known and not (tick.troubles or tick.report.blind):
+        raise MustMend(
+            f'no session "{plain(asked[:120])}". See them all with: agent-sessions status'
+        )
+    return known
 
 
-def _blank(cell: str, width: int) -> str:
-    return " " * (width - _width(cell))
-
-
-def _width(text: str) -> int:
-    """How many columns a terminal gives to a text: two to a wide letter, none to an accent."""
-    if text.isascii():
-        return len(text)
-    columns = {"W": 2, "F": 2}
-    return sum(
-        0
-        if unicodedata.category(c) in {"Mn", "Me", "Cf"}
-        else columns.get(unicodedata.east_asian_width(c), 1)
-        for c in text
-    )
-
-
-def _rows(tick: Tick, monitor: Monitor, home: Path) -> Iterator[Row]:
-    sessions = tick.sessions()
-    decisions: dict[str, list[Decision]] = {}
-    for decision in tick.report.decisions:
-        decisions.setdefault(decision.drift.session, []).append(decision)
-    for entry in tick.registry.entries:
-        found = sessions.of(entry) if entry.name not in tick.elsewhere else None
-        session = found.session if isinstance(found, Located) else None
-        yield _row(entry, session, decisions.pop(entry.name, []), tick, monitor, home)
-    for decided in decisions.values():
-        drift = decided[0].drift
-        unregistered = Entry(name=drift.session, agent=drift.agent, workspace=drift.workspace)
-        session = next(iter(sessions.by_name.get(drift.session, ())), None)
-        yield _row(unregistered, session, decided, tick, monitor, home)
-
-
-def _row(
-    entry: Entry,
-    session: Session | None,
-    found: Sequence[Decision],
-    tick: Tick,
-    monitor: Monitor,
-    home: Path,
-) -> Row:
-    held = session and tick.world.conversations.get(session.name)
-    likely = held.likely if isinstance(held, Unproven) else None
-    conversation = held.id if isinstance(held, Bound) else likely or entry.own_id
-    activity = _activity(entry, session, conversation, monitor)
-    agent = session and monitor.observer.agents.get(session.name)
-    pane = session and identity.agent_pane(session, entry, tick.world)
-    within = identity.inside(session, pane, tick.world) if session and pane else None
-    exited = session and pane and _has_exited(entry, session, pane, tick)
-    doing = "exited" if exited else activity.state if activity else None
-    lost = exited and not (within and within.shell_only)
-    pid = agent.family[0].pid if agent else pane.pid if pane and not lost else None
-    kinds = {decision.drift.kind for decision in found}
-    return Row(
-        session=entry.name,
-        agent=entry.agent or "",
-        state=_state(entry, session, kinds, doing, elsewhere=entry.name in tick.elsewhere),
-        idle=_idle(activity, tick.world.at),
-        id=_short(conversation) + ("?" if likely else "") if conversation else "",
-        pid=str(pid) if pid else "",
-        workspace=_tilde(entry.workspace or "", home),
-        drift=", ".join(f"{d.drift.kind} {d.since.astimezone():%H:%M}" for d in found),
-    )
-
-
-def _has_exited(entry: Entry, session: Session, pane: Pane, tick: Tick) -> bool:
-    before = tick.memory.sightings.get(names.key(entry.name))
-    sighting = sightings.of_session(before, session, tick.world)
-    return identity.has_exited(entry, session, pane, tick.world, sighting)
-
-
-def _activity(
-    entry: Entry, session: Session | None, conversation: ConversationId | None, monitor: Monitor
-) -> Activity | None:
-    agent = monitor.observer.agents.get(session.name) if session else None
-    adapter = monitor.observer.adapters.get(agent.kind if agent else entry.agent or "")
-    if adapter is None or conversation is None:
-        return None
-    found = adapter.activity(conversation, agent)
-    return found if isinstance(found, Activity) else None
-
-
-def _state(
-    entry: Entry,
-    session: Session | None,
-    kinds: set[DriftClass],
-    doing: str | None,
-    *,
-    elsewhere: bool,
-) -> str:
-    """What the session is doing; what cannot be told is `unknown`, never `gone`."""
-    if elsewhere and entry.status == RUNNING:
-        return "elsewhere"
-    if DriftClass.TMUX_GONE in kinds:
-        return "gone"
-    if entry.status not in {RUNNING, None}:
-        return entry.status or ""  # a person's word, whatever the session does
-    if session is None:
-        return "unknown" if entry.status else ""
-    return doing or "running"
-
-
-def _idle(activity: Activity | None, now: datetime) -> str:
-    """How long ago the last sign of work was: `4s`, `12m`, `3h`, `5d`.
-
-    `~5d` where only the time of a file tells, which a touch or a restored backup changes.
-    """
-    if activity is None or activity.last is None:
-        return ""
-    # A clock that was set back must not show a negative age.
-    seconds = int(max(now - activity.last, timedelta(0)).total_seconds())
-    about = "~" if activity.evidence == "mtime" else ""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{about}{seconds // size}{unit}"
-    return f"{about}{seconds}s"
-
-
-def _short(conversation: ConversationId) -> str:
-    text = str(conversation)
-    return text if len(text) <= 9 else f"{text[:4]}…{text[-4:]}"  # noqa: PLR2004 - its own length
-
-
-def _tilde(path: str, home: Path) -> str:
-    return f"~{path[len(str(home)) :]}" if path.startswith(f"{home}/") else path
+def as_json(tick: Tick, shown: Sequence[SessionView]) -> dict[str, report.Json]:
+    """What `--json` prints, in the shape of `status.schema.json`."""
+    told = report.as_json(tick.report)
+    return {
+        "schema_version": session_views.SCHEMA_VERSION,
+        "at": session_views.utc(tick.world.at),
+        "host": tick.report.host,
+        "sources": told["sources"],
+        "left_out": told["left_out"],
+        "sessions": [session_views.as_json(view, tick.world.at) for view in shown],
+    }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kanban_worker import config
-from kanban_worker.cli import Exit, plain
+from kanban_worker import config, jsontext
+from kanban_worker.cli import Exit, confirm
 from kanban_worker.tick import now
 from reconcile.drift import DriftClass
 from state import undoing
@@ -39,6 +39,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "change", metavar="CHANGE", help="its id as `why` shows it, or the id's first 4 or more"
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
+    parser.add_argument("--json", action="store_true", help="print one object")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,9 +49,28 @@ def run(arguments: argparse.Namespace) -> int:
     done = undoing.undo(
         file, settings.places.journal, arguments.change, now, dry_run=arguments.dry_run
     )
+    if arguments.json:
+        print(jsontext.dumps(_as_json(done)))
+        return Exit.OK
     for line in _sentences(done):
-        print(plain(line))
+        confirm(line)
     return Exit.OK
+
+
+def _as_json(done: undoing.Undone) -> Mapping[str, object]:
+    """In the shape of `undo.schema.json`: what each key was before this, and is now."""
+    change = done.change
+    return {
+        "schema_version": 1,
+        "session": change.session,
+        "change": change.change,
+        "class": change.drift_class,
+        "undone_by": done.by,
+        "dry_run": done.by is None,
+        "restored": [
+            {"key": each.key, "before": each.after, "after": each.before} for each in change.changes
+        ],
+    }
 
 
 def _sentences(done: undoing.Undone) -> Iterator[str]:

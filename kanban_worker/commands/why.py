@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from kanban_worker import account, config
+from kanban_worker import config, explain, jsontext, table
 from kanban_worker import options as shared
-from kanban_worker.account import Account
-from kanban_worker.cli import complain, escapes, plain
+from kanban_worker.cli import complain, plain
 from kanban_worker.commands import reconcile
 from kanban_worker.complaints import Complaints
+from kanban_worker.explain import Explanation
 from kanban_worker.tick import Monitor
-from reconcile import names, report
+from reconcile import names
 from reconcile.desired import RUNNING, TERMINATED
 from reconcile.drift import DriftClass
 from reconcile.gone import Cause
 from reconcile.observed import Listing, Unknown
 from reconcile.plan import Action, Decision
+from reconcile.views import LIKELY, RECORDED, SessionView, State
 from state import undoing
 from state.journal import Written
 from state.text import scalars
+
+SHOWN = 5
+"""How many of the last changes are told."""
 
 CLASSES = {
     DriftClass.TMUX_GONE: "the session was certainly gone",
@@ -45,122 +48,176 @@ CAUSES = {
 """What a `termination_cause` says, without what stands behind it in brackets."""
 
 
-TERMINATION = ("terminated_at", "termination_mode", "termination_cause")
-
-
 def options(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("session", metavar="SESSION", help="its name in tmux or the registry")
-    parser.add_argument("--json", action="store_true", help="print one object")
+    parser.add_argument("--json", action="store_true", help="print all that is known, as JSON")
     shared.judging(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints a paragraph for each thing that is known; 64 for a name that is known nowhere."""
+    """Prints a line for each thing that is known; 64 for a name that is known nowhere."""
     settings = config.load(arguments, os.environ, Path.home())
-    found = account.of(arguments.session, Monitor(settings), settings.places.journal)
+    found = explain.of(arguments.session, Monitor(settings), settings.places.journal)
     if arguments.json:
-        print(json.dumps(account.as_json(found), indent=2, ensure_ascii=escapes()))
+        print(jsontext.dumps(explain.as_json(found)))
     else:
-        print("\n\n".join(plain(each) for each in _paragraphs(found)))
+        print(plain(_short(found.session)))
+        for label, text in _Story(found, settings.places.home).lines():
+            print(f"  {label:<8}  {plain(text)}")
     Complaints(complain).about(found.tick)
     return reconcile.status(found.tick, exit_code=False)
 
 
-def _paragraphs(found: Account) -> Iterator[str]:
-    """One for each thing: the entry, what a look shows, each of the last changes."""
-    yield _short(found.session)
-    yield f"The registry: {_registered(found)}"
-    yield f"A look just now: {_look(found)}"
-    if found.earlier:
-        yield f"{found.earlier} earlier changes are in the journal."
-    for change in found.changes:
-        yield _change(change, found)
-    if not found.changes:
-        yield "The journal: the monitor has not changed this entry."
+class _Story:
+    """What is known of one session, line by line: what is written, what is seen, what follows."""
 
+    def __init__(self, found: Explanation, home: Path) -> None:
+        self._found, self._home = found, home
+        self._now = found.tick.world.at
 
-def _registered(found: Account) -> str:
-    if not found.readable:
-        return "it could not be read."
-    if found.entry is None:
-        return "it has no entry of this name."
-    entry = found.entry
-    status = entry.get("status")
-    parts = [f"status {_quoted(status)} in line {found.line}"]
-    keys = () if status == RUNNING else TERMINATION
-    own = f"{entry.get('agent')}_session_id_own"
-    parts += [f"{key} {_quoted(entry[key])}" for key in (*keys, own) if entry.get(key)]
-    text = f"{', '.join(parts)}."
-    if status != RUNNING and (cause := _cause(entry.get("termination_cause"))):
-        text += f" That means: {cause}."
-    if status not in {RUNNING, TERMINATED}:
-        text += " Only an entry that is `running` is judged; any other status is a person's word."
-    return " ".join([text, *(f"Fault: {scalars.shown(each, 300)}." for each in found.faults)])
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Each with what it is about."""
+        yield "entry", self._entry()
+        yield from (("fault", scalars.shown(each, 300)) for each in self._found.faults)
+        yield "now", self._seen()
+        yield from self._follows()
+        earlier = len(self._found.changes) - SHOWN
+        if earlier > 0:
+            yield "changed", f"{earlier} earlier changes are in the journal (all: --json)"
+        for each in self._found.changes[-SHOWN:]:
+            yield from self._change(each)
+        if not self._found.changes:
+            yield "changed", "nothing: the monitor has not changed this entry"
 
+    def _entry(self) -> str:
+        found = self._found
+        if not found.readable:
+            return "the registry could not be read"
+        if found.entry is None:
+            return "none of this name"
+        entry = {key: value for key, value in found.entry.items() if isinstance(value, str)}
+        status, agent = entry.get("status"), entry.get("agent")
+        ended = status == TERMINATED
+        since = entry.get("terminated_at" if ended else "created_at")
+        parts = [f"{_quoted(status)}{f' since {self._moment(since)}' if since else ''}"]
+        if ended and (cause := entry.get("termination_cause")):
+            means = _cause(cause)
+            parts.append(f"cause {_short(cause)}{f' ({means})' if means else ''}")
+        parts += [_short(agent)] if agent else []
+        workspace = entry.get("workspace")
+        parts += [_short(table.tilde(workspace, self._home))] if workspace else []
+        own = entry.get(f"{agent}_session_id_own")
+        parts.append(f"id {own}" if own else "no id of its own yet")
+        text = f"{', '.join(parts)}; line {found.line}"
+        if status not in {RUNNING, TERMINATED}:
+            text += ". Only an entry that is `running` is judged; any other status is your own word"
+        return text
 
-def _look(found: Account) -> str:
-    parts = [_alive(found)]
-    for decision in found.decisions:
-        parts.append(f"[{decision.drift.id}] {_verdict(decision)}")
-        parts += _rests_on(decision.drift.evidence)
-    parts += [f"[{one.notice.id}] {_sentence(one.notice.message)}" for one in found.notes]
-    if not (found.decisions or found.notes):
-        parts.append("Nothing to say of it.")
-    return " ".join(parts)
-
-
-def _verdict(decision: Decision) -> str:
-    if decision.action is Action.PLANNED:
-        return _sentence(f"{decision.drift.session}: {decision.drift.seen}") + (
-            " The monitor writes that at its next tick."
-        )
-    return _sentence(report.sentence(decision))
-
-
-def _alive(found: Account) -> str:
-    blind = [each.why for each in found.tick.world.tmux.values() if isinstance(each, Unknown)]
-    if found.live:
-        panes = [pane for session in found.live for pane in session.panes]
-        dead = sum(pane.dead for pane in panes)
-        sockets = ", ".join(_short(one.socket) for one in found.live)
+    def _seen(self) -> str:
+        found, view = self._found, self._found.view
+        blind = [each.why for each in found.tick.world.tmux.values() if isinstance(each, Unknown)]
+        if not found.live:
+            if blind:
+                return f"tmux could not be asked: {scalars.shown(blind[0], 300)}"
+            asked = sum(isinstance(one, Listing) for one in found.tick.world.tmux.values())
+            elsewhere = view is not None and view.state == State.ELSEWHERE
+            where = "; its entry is another place's" if elsewhere else ""
+            return f"no tmux server lists it; {asked} answered{where}"
         called = {one.name for one in found.live}.difference(names.as_listed(found.session))
-        renamed = "".join(f" as {_short(name)}" for name in sorted(called))
-        return f"tmux lists it{renamed} ({sockets}; panes {len(panes)}, of them dead {dead})."
-    if blind:
-        return f"tmux could not be asked: {scalars.shown(blind[0], 300)}."
-    asked = sum(isinstance(each, Listing) for each in found.tick.world.tmux.values())
-    return f"no tmux server lists it; {asked} answered."
+        renamed = [f"called {_short(name)} in tmux" for name in sorted(called)]
+        return ", ".join([*renamed, *self._process(view)])
+
+    def _process(self, view: SessionView | None) -> Iterator[str]:
+        """What runs in it: state, agent, pid, pane, directory, conversation with its proof."""
+        (session, *_) = self._found.live
+        panes = len(session.panes)
+        dead = sum(pane.dead for pane in session.panes)
+        if view is None or view.socket is None:
+            told = f"{_counted(panes, 'pane')}, {dead} of them dead"
+            yield f"tmux lists it ({_short(session.socket)}; {told})"
+            return
+        idle = table.idle(view, self._now)
+        yield view.state + (f", last sign of work {idle} ago" if idle else "")
+        who = f"{_short(view.agent)} " if view.agent and view.state != State.EXITED else ""
+        yield f"{who}pid {view.pid}" if view.pid else "no process"
+        of_several = f", one of {panes}" if panes > 1 else ""
+        yield f"in pane {_short(view.pane)}{of_several} ({_short(view.socket)})"
+        if view.workspace:
+            yield _short(table.tilde(view.workspace, self._home))
+        if view.conversation_id is None:
+            yield "no conversation known"
+        else:
+            yield f"conversation {view.conversation_id} ({_proof(view.conversation_proof)})"
+
+    def _follows(self) -> Iterator[tuple[str, str]]:
+        found = self._found
+        for decision in found.decisions:
+            yield "follows", f"[{decision.drift.id}] {self._verdict(decision)}"
+            if decision.drift.evidence:
+                yield "because", _rests_on(decision.drift.evidence)
+        for one in found.notes:
+            message = one.notice.message.removeprefix(f"{found.session}: ")
+            since = table.clock(one.since, self._now)
+            yield "follows", f"[{one.notice.id}] {scalars.shown(message, 400)} (since {since})"
+        if not (found.decisions or found.notes):
+            yield "follows", "nothing: there is nothing to say of it"
+
+    def _verdict(self, decision: Decision) -> str:
+        seen = scalars.shown(decision.drift.seen, 400)
+        since = table.clock(decision.since, self._now)
+        match decision.action:
+            case Action.PLANNED | Action.UPDATED:
+                return f"{seen}; the monitor writes that at its next tick"
+            case Action.HELD:
+                return f"{seen}; held: {scalars.shown(decision.why, 300)}"
+            case Action.FLAGGED:
+                return f"{seen} (since {since}); nothing is written for it"
+
+    def _change(self, change: Written) -> Iterator[tuple[str, str]]:
+        told = "; ".join(
+            f"{scalars.shown(one.key)} {_value(one.before)} → {_value(one.after)}"
+            for one in change.changes
+        )
+        kind = change.drift_class
+        means = CLASSES.get(DriftClass(kind), "") if kind in set(DriftClass) else ""
+        why = f"class {kind}: {means}" if means else _short(kind)
+        if change.undoes:
+            why = f"a person undid {_short(change.undoes)}"
+        yield "changed", f"{self._moment(change.at)} {told} ({why}; change {_short(change.change)})"
+        if change.evidence:
+            yield "because", _rests_on(change.evidence)
+        if not change.undoes:
+            yield "undo", self._taken_back(change)
+
+    def _taken_back(self, change: Written) -> str:
+        by = undoing.undone_by(self._found.history, change)
+        if change.void is not None:
+            return f"it did not take place: {scalars.shown(change.void, 300)}"
+        if by is not None:
+            return f"it was undone by {by.change}"
+        return f"agent-sessions undo {_short(change.change)}"
+
+    def _moment(self, text: str) -> str:
+        """A time in local time, with its date where that is not today's; no time is shown as is."""
+        at = scalars.timestamp(text)
+        if at is None:
+            return _short(text)
+        local = at.astimezone()
+        today = local.date() == self._now.astimezone().date()
+        return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def _change(change: Written, found: Account) -> str:
-    kind = change.drift_class
-    why = CLASSES.get(DriftClass(kind), "") if kind in set(DriftClass) else ""
-    told = "; ".join(
-        f"{scalars.shown(one.key)} {_value(one.before)} → {_value(one.after)}"
-        for one in change.changes
-    )
-    head = f"{_moment(change.at)}, change {_short(change.change)}, class {_short(kind)}"
-    if change.undoes:
-        return f"{head}: a person undid {_short(change.undoes)}: {told}."
-    parts = [f"{head}, for {why}: {told}." if why else f"{head}: {told}."]
-    parts += _rests_on(change.evidence)
-    by = undoing.undone_by(found.history, change)
-    if change.void is not None:
-        parts.append(f"It did not take place: {scalars.shown(change.void, 300)}.")
-    elif by is not None:
-        parts.append(f"It was undone by {by.change}.")
-    else:
-        parts.append(f"To take it back: agent-sessions undo {_short(change.change)}")
-    return " ".join(parts)
-
-
-def _rests_on(evidence: Mapping[str, object]) -> list[str]:
-    if not evidence:
-        return []
-    told = "; ".join(f"{_short(key)}: {_short(str(evidence[key]))}" for key in evidence)
+def _rests_on(evidence: Mapping[str, object]) -> str:
+    told = "; ".join(f"{_short(key)}: {_short(_plain(evidence[key]))}" for key in evidence)
     means = _cause(evidence.get("cause"))
-    return [f"It rests on {told}.", *([f"That means: {means}."] if means else [])]
+    return f"{told} ({means})" if means else told
+
+
+def _plain(value: object) -> str:
+    return (
+        value.astimezone().isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
+    )
 
 
 def _cause(cause: object) -> str | None:
@@ -168,22 +225,20 @@ def _cause(cause: object) -> str | None:
     return CAUSES[Cause(word)] if word in set(Cause) else None
 
 
-def _moment(text: str) -> str:
-    """A time of the journal's, to the second; what is no time is shown as it is."""
-    try:
-        return datetime.fromisoformat(text).isoformat(" ", "seconds")
-    except ValueError:
-        return _short(text)
+def _proof(proof: str | None) -> str:
+    if proof == LIKELY:
+        return "likely, not proven"
+    return "as recorded" if proof == RECORDED else f"proof: {proof}"
 
 
-def _sentence(text: str) -> str:
-    return scalars.shown(text, 400).rstrip(".") + "."
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _value(value: object) -> str:
     if isinstance(value, Mapping):
         inside = ", ".join(f"{key}: {each}" for key, each in value.items())
-        return scalars.shown(f"{{{inside}}}", account.LONGEST)
+        return scalars.shown(f"{{{inside}}}", explain.LONGEST)
     return "nothing" if value is None else _quoted(str(value))
 
 
@@ -192,4 +247,4 @@ def _quoted(text: str | None) -> str:
 
 
 def _short(text: str | None) -> str:
-    return scalars.shown(text or "", account.LONGEST)
+    return scalars.shown(text or "", explain.LONGEST)

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from kanban_worker import boards, config
+from kanban_worker import boards, config, given
 from kanban_worker import options as shared
 from kanban_worker.boards import card
 from kanban_worker.cli import Exit, complain, drop_output, plain
@@ -24,9 +24,11 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="the card's id (default: that of the Hermes worker this runs in)",
     )
     parser.add_argument(
-        "--for", dest="seconds", metavar="S", help="watch for so many seconds, then end"
+        "--for", dest="seconds", metavar="TIME", help="watch for so long, such as 8h, then end"
     )
-    parser.add_argument("--interval", metavar="S", help="seconds between ticks (as for reconcile)")
+    parser.add_argument(
+        "--interval", metavar="TIME", help="how long from tick to tick (as for reconcile)"
+    )
     shared.board(parser)
     shared.judging(parser)
 
@@ -51,7 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell(text: str) -> None:
-    """A closed terminal or a full disk is no reason to leave the card without its worker."""
+    """A closed terminal or a full disk is no reason to leave the card without its worker.
+
+    With --quiet nothing: the card has all of it.
+    """
+    if given.quiet():
+        return
     try:
         for line in text.splitlines():
             print(plain(line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -72,6 +73,29 @@ def inner(found: Pairs, key: str) -> Pairs:
     """The keys of the mapping under a key; none when there is no mapping."""
     value = yamlnodes.target(found[key][1]) if key in found else None
     return pairs(value) if isinstance(value, Map) else {}
+
+
+Data = str | None | list["Data"] | dict[str, "Data"]
+
+
+def data(node: Node, most: int = 10_000) -> Data:
+    """A node as plain data, merges expanded and aliases followed; scalars are text, as written.
+
+    Raises ValueError beyond `most` nodes: a few aliases of aliases can stand for billions.
+    """
+    return _data(node, itertools.count(), most)
+
+
+def _data(node: Node, seen: Iterator[int], most: int) -> Data:
+    if next(seen) >= most:
+        message = f"more than {most} nodes"
+        raise ValueError(message)
+    found = yamlnodes.target(node)
+    if isinstance(found, Scalar):
+        return None if yamlnodes.is_null(found) else found.value
+    if isinstance(found, List):
+        return [_data(item, seen, most) for item in found.items]
+    return {key: _data(value, seen, most) for key, (_, value) in pairs(found).items()}
 
 
 class Digests:

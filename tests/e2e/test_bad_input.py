@@ -374,6 +374,8 @@ def test_a_registry_of_several_names_is_looked_at_and_not_written(desk: Desk) ->
     [
         ("status", "paused", 'status "paused" is none that is judged, and left alone'),
         ("agent", "aider", 'agent "aider" is none of claude, agy'),
+        ("claude_session_id_own", "87dc548e", '"87dc548e" is no session id of claude'),
+        ("opencode_session_id_own", "x-1", '"x-1" is no session id of opencode'),
         ("created_at", "today", 'created_at "today" is no timestamp'),
     ],
 )
@@ -399,6 +401,39 @@ def test_what_nobody_knows_is_left_alone_and_noted_by_check(
     assert (odd in desk.registry.read_text()) == (key == "status")
 
 
+def test_a_status_that_is_nearly_running_is_told_by_every_look(desk: Desk) -> None:
+    name = "lab-x-creator-claude"
+    desk.starts(name)
+    desk.write(desk.entry(name, status="Running"))
+
+    done = desk.once("--exit-code")
+    checked = desk.run("check")
+
+    assert (done.status, done.report["drifts"]) == (2, [])
+    (notice,) = done.report["notices"]
+    assert (notice["kind"], notice["session"]) == ("odd-status", name)
+    assert "its status is 'Running', so it is not watched: write `running`" in notice["message"]
+    assert 'status "Running" is none that is judged, and left alone: is `running` meant?' in (
+        checked.out
+    )
+    assert "status: Running" in desk.registry.read_text()
+
+
+@pytest.mark.parametrize("words", ["init", "status", "reconcile --once", "check", "resume-plan"])
+def test_a_symlink_that_leads_nowhere_is_named_with_what_to_do(desk: Desk, words: str) -> None:
+    desk.registry.symlink_to("moved/away.yaml")
+
+    done = desk.run(*words.split())
+
+    assert done.status == 64
+    said = done.complaints()
+    assert f"registry {desk.registry} is a symlink to moved/away.yaml, and nothing is there" in said
+    assert "Put that file back, or remove the link and write one" in said
+    assert desk.registry.is_symlink()
+    desk.registry.unlink()
+    assert desk.run("init").status == 0, "what it advises works"
+
+
 # Arguments and config ---------------------------------------------------------------------------
 
 
@@ -410,7 +445,7 @@ def test_what_nobody_knows_is_left_alone_and_noted_by_check(
         ("reconcile --interval", "expected one argument"),
         (
             "reconcile --once --interval 0",
-            "interval is '0'; it must be a number of seconds above 0",
+            "interval is '0'; it must be a duration above 0: 30 or 30s, 5m, 2h, 1d",
         ),
         ("reconcile --once --interval nan", "interval is 'nan'"),
         ("reconcile --once --grace -3", "grace is '-3'|expected one argument"),

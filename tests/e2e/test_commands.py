@@ -1,8 +1,7 @@
-"""`init`, `check`, `status` and `demo`, as somebody meets them."""
+"""`init`, `check` and `demo`, as somebody meets them."""
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import uuid
@@ -13,11 +12,9 @@ import pytest
 
 import commandline
 from desk import Desk, by_class
-from kanban_worker.commands import status
 
 CLAUDE, AGY, CODEX = "lab-x-creator-claude", "lab-y-creator-agy", "lab-z-creator-codex"
 OWN = str(uuid.uuid4())
-LONG_GONE = 2**22 + 1
 
 # init -------------------------------------------------------------------------------------------
 
@@ -88,7 +85,7 @@ def test_init_in_a_folder_that_is_not_ours_says_so(desk: Desk) -> None:
 
 
 def test_init_follows_the_patterns_it_is_given(desk: Desk) -> None:
-    desk.starts("work-1", "work-2", "other")
+    desk.starts("work-1", "work-2", "other", agent="agy")
 
     done = desk.run("init", "--pattern", "work-*")
 
@@ -152,141 +149,6 @@ def test_a_faulty_registry_is_not_accepted(desk: Desk) -> None:
 
     assert done.status == 64
     assert not desk.state.exists()
-
-
-# status -----------------------------------------------------------------------------------------
-
-
-def test_status_has_a_row_for_each_session_with_what_it_does(desk: Desk) -> None:
-    options = ["--session-id", OWN, "--prompted"]
-    (entry,) = desk.starts(CLAUDE, agent="claude", options=options)
-    pid = desk.fleet.pane_pid(CLAUDE)
-    desk.starts(AGY, agent="agy")
-    desk.write(
-        entry + f"    claude_session_id_own: {OWN}\n",
-        desk.entry("lab-gone-creator-claude", pid=LONG_GONE),
-        desk.entry("lab-old-creator-claude", status="terminated"),
-        desk.entry("lab-mine-creator-claude", status="paused"),
-    )
-
-    done = desk.run("status")
-
-    assert done.status == 0
-    done.complaints(0)
-    head, *rows, sources = done.out.splitlines()
-    assert " ".join(head.split()) == "SESSION AGENT STATE IDLE ID PID WORKSPACE DRIFT"
-    shown = [re.split(r" {2,}", row) for row in rows]
-    assert [(row[0], row[1], row[2]) for row in shown] == [
-        (CLAUDE, "claude", "idle"),
-        ("lab-gone-creator-claude", "claude", "gone"),
-        ("lab-old-creator-claude", "claude", "terminated"),
-        ("lab-mine-creator-claude", "claude", "paused"),
-        (AGY, "agy", "running"),
-    ]
-    assert re.fullmatch(r"\d+s", shown[0][3])
-    assert shown[0][4:] == [f"{OWN[:4]}…{OWN[-4:]}", str(pid), "~/lab/lab-x", status.NOTHING]
-    assert re.fullmatch(r"A \d\d:\d\d", shown[1][-1])
-    assert re.fullmatch(r"B \d\d:\d\d", shown[4][-1])
-    assert sources == "tmux ok, 2 sessions · registry ok, 4 entries · claude ok"
-
-
-def test_status_tells_working_from_idle(desk: Desk) -> None:
-    """Claude Code writes what it does into its pid file."""
-    options = ["--session-id", OWN, "--prompted"]
-    (entry,) = desk.starts(CLAUDE, agent="claude", options=options)
-    desk.write(entry + f"    claude_session_id_own: {OWN}\n")
-    (file,) = (desk.fence.home / ".claude/sessions").glob("*.json")
-    text = file.read_text()
-
-    states = []
-    for word in ("idle", "busy"):
-        file.write_text(text.replace('"status": "idle"', f'"status": "{word}"'))
-        states.append(desk.run("status", "--json").rows[0]["state"])
-
-    assert states == ["idle", "working"]
-
-
-def test_idle_that_only_a_file_s_own_time_tells_is_about(desk: Desk) -> None:
-    options = ["--session-id", OWN, "--prompted"]
-    (entry,) = desk.starts(CLAUDE, agent="claude", options=options)
-    desk.write(entry + f"    claude_session_id_own: {OWN}\n")
-    (file,) = (desk.fence.home / ".claude/sessions").glob("*.json")
-    file.write_text(file.read_text().replace('"status": "idle"', '"status": "busy"'))
-    (log,) = (desk.fence.home / ".claude/projects").glob(f"*/{OWN}.jsonl")
-
-    shown = []
-    for text in (log.read_text(), '{"type":"user"}\n'):
-        log.write_text(text)
-        os.utime(log, (1_700_000_000, 1_700_000_000))
-        shown.append(desk.run("status", "--json").rows[0]["idle"])
-
-    assert not shown[0].startswith("~")
-    assert re.fullmatch(r"~\d{3,}d", shown[1])
-
-
-def test_status_that_cannot_see_says_unknown_and_never_gone(desk: Desk) -> None:
-    desk.write(desk.entry("lab-gone-creator-claude", pid=LONG_GONE))
-
-    done = desk.run("status", "--json", environ={"PATH": "/nowhere"})
-
-    assert done.status == 3
-    assert [row["state"] for row in done.rows] == ["unknown"]
-    assert "tmux is not installed" in done.complaints()
-
-
-def test_the_state_of_a_session_that_a_person_spoke_about_is_their_word(desk: Desk) -> None:
-    (entry,) = desk.starts(CLAUDE)
-    for word in ("paused", "terminated"):
-        desk.write(entry.replace("status: running", f"status: {word}"))
-
-        (row,) = desk.run("status", "--json").rows
-
-        assert row["state"] == word
-        assert row["pid"]
-
-
-def test_status_in_json_has_the_same_rows(desk: Desk) -> None:
-    desk.write(*desk.starts(CLAUDE))
-
-    done = desk.run("status", "--json")
-
-    (row,) = done.rows
-    assert " ".join(row) == "session agent state idle id pid workspace drift"
-    assert row["session"] == CLAUDE
-
-
-def test_wide_and_combining_letters_stay_in_their_columns() -> None:
-    def row(session: str, workspace: str) -> status.Row:
-        return status.Row(
-            session=session,
-            agent="claude",
-            state="idle",
-            idle="4s",
-            id="",
-            pid="7",
-            workspace=workspace,
-            drift="A 10:02",
-        )
-
-    names = ("lab-x-creator-claude", "lab-研究-creator-claude", "lab-e\u0301t-creator-claude", "😀")
-    table = status.table([row(name, f"~/{name}") for name in names])
-
-    def place(line: str, word: str) -> int:
-        """The column a terminal shows it in: two for each wide letter, none for an accent."""
-        before = line[: line.index(f" {word}") + 1]
-        return len(before) + sum(c in "研究😀" for c in before) - before.count("\u0301")
-
-    places = (("AGENT", "claude"), ("STATE", "idle"), ("WORKSPACE", "~/"), ("DRIFT", "A "))
-    head, *lines = table.splitlines()
-    for title, word in places:
-        assert {place(line, word) for line in lines} == {head.index(title)}, title
-
-
-def test_a_long_row_is_not_cut(desk: Desk) -> None:
-    name = f"lab-{'x' * 200}-creator-claude"
-    desk.write(desk.entry(name, status="paused"))
-
-    assert name in desk.run("status").out
 
 
 # The options, wherever they stand ---------------------------------------------------------------

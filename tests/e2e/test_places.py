@@ -50,7 +50,6 @@ def elsewhere(desk: Desk, words: Sequence[str], *command: str) -> Completed:
         cwd=Path.home(),
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
         check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)
@@ -202,7 +201,7 @@ class TestANewcomer:
 
         assert found.report["drifts"] == []
         assert "of host laptop" in kinds(found)["other-host"]
-        states = {row["session"]: row["state"] for row in desk.run("status", "--json").rows}
+        states = {row["name"]: row["state"] for row in desk.run("status", "--json").sessions}
         assert states == {API: "elsewhere", DOCS: "elsewhere"}
 
     def test_a_host_that_the_user_has_named_is_that_name(self, desk: Desk) -> None:
@@ -228,7 +227,7 @@ class TestASessionThatMoves:
         assert found.report["drifts"] == []
         assert "now called lab-new-creator-claude" in kinds(found)["renamed"]
         why = " ".join(desk.run("why", API).out.split())
-        assert "tmux lists it as lab-new-creator-claude (" in why
+        assert "called lab-new-creator-claude in tmux, " in why
         assert desk.registry.read_text().count("- name:") == 1
 
     def test_is_followed_into_the_session_that_its_pane_was_moved_to(self, desk: Desk) -> None:
@@ -337,8 +336,8 @@ class TestASessionThatMoves:
         found = desk.once("--grace", "0.001")
 
         assert "agent exited; 1 other pane remains" in kinds(found)["agent-exited"]
-        (row,) = desk.run("status", "--json").rows
-        assert (row["state"], row["pid"]) == ("exited", "")
+        (row,) = desk.run("status", "--json").sessions
+        assert (row["state"], row["pid"]) == ("exited", None)
 
 
 def test_adopt_says_what_is_wrong_with_what_it_was_asked(desk: Desk) -> None:

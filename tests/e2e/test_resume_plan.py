@@ -244,8 +244,9 @@ def test_what_was_likely_while_it_lived_is_a_word_and_never_a_command(desk: Desk
     desk.once()
     (rollout,) = (desk.fence.home / ".codex").rglob("rollout-*.jsonl")
     thread = rollout.stem[-36:]
-    (row,) = desk.run("status", "--json").rows
-    assert row["id"] == f"{thread[:4]}…{thread[-4:]}?"
+    (row,) = desk.run("status", "--json").sessions
+    assert (row["conversation_id"], row["conversation_proof"]) == (thread, "likely")
+    assert f" {thread[:4]}…{thread[-4:]}? " in desk.run("status").out
     desk.fleet.start("keeps-the-server", agent="sleep")
     desk.fleet.kill(CODEX)
     desk.once()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+import uuid
 
 import commandline
 from desk import Desk
@@ -21,6 +21,16 @@ def marked(desk: Desk) -> str:
     return str(desk.journal[-1]["change"])
 
 
+def lines(out: str) -> dict[str, list[str]]:
+    """What is told below the name, by what it is about."""
+    found: dict[str, list[str]] = {}
+    for line in out.splitlines()[1:]:
+        assert line.startswith("  ")
+        label, _, text = line.strip().partition(" ")
+        found.setdefault(label, []).append(text.strip())
+    return found
+
+
 def test_it_says_what_was_concluded_and_from_what(desk: Desk) -> None:
     change = marked(desk)
 
@@ -28,18 +38,52 @@ def test_it_says_what_was_concluded_and_from_what(desk: Desk) -> None:
 
     assert done.status == 0
     done.complaints(0)
-    name, registered, look, changed = done.out.rstrip("\n").split("\n\n")
-    assert name == GONE
-    assert registered.startswith('The registry: status "terminated" in line ')
-    assert 'termination_cause "session-closed"' in registered
-    assert "That means: its tmux server answered and did not list it" in registered
-    assert look == "A look just now: no tmux server lists it; 1 answered. Nothing to say of it."
-    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d, change ", changed)
-    assert f"change {change}, class A, for the session was certainly gone: " in changed
-    assert 'status "running" → "terminated"; terminated_at nothing → "20' in changed
-    assert f"It rests on cause: session-closed; tmux {desk.fleet.socket}: pid " in changed
-    assert f"pid_gone: {LONG_GONE}" in changed
-    assert changed.endswith(f"To take it back: agent-sessions undo {change}")
+    assert done.out.splitlines()[0] == GONE
+    told = lines(done.out)
+    assert list(told) == ["entry", "now", "follows", "changed", "because", "undo"]
+    (entry,) = told["entry"]
+    assert re.match(r'"terminated" since \d\d:\d\d:\d\d, cause session-closed \(its tmux', entry)
+    assert "~/lab/lab-gone, no id of its own yet; line " in entry
+    assert told["now"] == ["no tmux server lists it; 1 answered"]
+    assert told["follows"] == ["nothing: there is nothing to say of it"]
+    (changed,) = told["changed"]
+    assert re.match(
+        r'\d\d:\d\d:\d\d status "running" → "terminated"; terminated_at nothing → "20', changed
+    )
+    assert changed.endswith(f"(class A: the session was certainly gone; change {change})")
+    (because,) = told["because"]
+    assert because.startswith(f"cause: session-closed; tmux {desk.fleet.socket}: pid ")
+    assert f"pid_gone: {LONG_GONE}" in because
+    assert told["undo"] == [f"agent-sessions undo {change}"]
+
+
+def test_what_lives_is_told_in_one_line(desk: Desk) -> None:
+    own = str(uuid.uuid4())
+    options = ["--session-id", own, "--prompted"]
+    (entry,) = desk.starts(KEEPER, agent="claude", options=options)
+    desk.write(entry + f"    claude_session_id_own: {own}\n")
+
+    told = lines(desk.run("why", KEEPER).out)
+
+    pid = desk.fleet.pane_pid(KEEPER)
+    (now,) = told["now"]
+    assert re.fullmatch(
+        rf"idle, last sign of work \d+s ago, claude pid {pid}, in pane %0 "
+        rf"\({desk.fleet.socket}\), ~/lab/lab-keeper, conversation {own} \(proof: pid-file\)",
+        now,
+    )
+    assert told["entry"][0].endswith(f"id {own}; line 3")
+
+
+def test_times_are_local_as_everywhere_else(desk: Desk) -> None:
+    marked(desk)
+    zones = ("Asia/Seoul", "America/Los_Angeles")
+
+    here = [lines(desk.run("why", GONE, environ={"TZ": zone}).out)["changed"] for zone in zones]
+
+    (first,), (second,) = here
+    assert first != second
+    assert first.partition(" status ")[2] == second.partition(" status ")[2]
 
 
 def test_it_writes_nothing(desk: Desk) -> None:
@@ -59,10 +103,13 @@ def test_what_would_be_written_is_told_and_so_is_what_is_held(desk: Desk) -> Non
     desk.write(text=desk.registry.read_text(), age=0)
     held = desk.run("why", GONE)
 
-    assert f"{GONE}: tmux gone (was pane {LONG_GONE}, cmd sleep). The monitor writes" in planned.out
-    assert f"It rests on cause: session-closed; tmux {desk.fleet.socket}: pid " in planned.out
-    assert planned.out.endswith("The journal: the monitor has not changed this entry.\n")
-    assert "Held: a person edited this entry moments ago" in held.out
+    told = lines(planned.out)
+    (follows,) = told["follows"]
+    assert f"tmux gone (was pane {LONG_GONE}, cmd sleep); the monitor writes that" in follows
+    assert told["because"][0].startswith(f"cause: session-closed; tmux {desk.fleet.socket}: pid ")
+    assert told["changed"] == ["nothing: the monitor has not changed this entry"]
+    (follows,) = lines(held.out)["follows"]
+    assert "; held: a person edited this entry moments ago" in follows
 
 
 def test_a_living_session_is_told_with_its_notices(desk: Desk) -> None:
@@ -72,17 +119,21 @@ def test_a_living_session_is_told_with_its_notices(desk: Desk) -> None:
 
     done = desk.run("why", KEEPER)
 
-    assert f"tmux lists it ({desk.fleet.socket}; panes 1, of them dead 0)." in done.out
-    assert "registered as terminated, but its session is alive" in done.out
+    told = lines(done.out)
+    assert f"in pane %0 ({desk.fleet.socket})" in told["now"][0]
+    assert "registered as terminated, but its session is alive" in told["follows"][0]
 
 
 def test_a_session_without_an_entry_and_one_of_a_persons_own_word(desk: Desk) -> None:
     desk.starts(KEEPER)
     desk.write(desk.entry(GONE, status="paused"))
 
-    assert "The registry: it has no entry of this name." in desk.run("why", KEEPER).out
-    assert "tmux found but not in YAML. The monitor writes that" in desk.run("why", KEEPER).out
-    assert "any other status is a person's word" in desk.run("why", GONE).out
+    told = lines(desk.run("why", KEEPER).out)
+    assert told["entry"] == ["none of this name"]
+    assert "tmux found but not in YAML; the monitor writes that" in told["follows"][0]
+    (entry,) = lines(desk.run("why", GONE).out)["entry"]
+    assert entry.startswith('"paused"')
+    assert "any other status is your own word" in entry
 
 
 def test_an_undo_and_what_it_undid_are_both_told(desk: Desk) -> None:
@@ -92,18 +143,20 @@ def test_an_undo_and_what_it_undid_are_both_told(desk: Desk) -> None:
 
     done = desk.run("why", GONE)
 
-    assert f"It was undone by {by}." in done.out
-    assert f"change {by}, class A: a person undid {change}: status " in done.out
-    assert "To take it back" not in done.out
+    told = lines(done.out)
+    assert told["undo"] == [f"it was undone by {by}"]
+    assert told["changed"][1].endswith(f"(a person undid {change}; change {by})")
 
 
 def test_the_same_as_json(desk: Desk) -> None:
     change = marked(desk)
 
-    found = json.loads(desk.run("why", GONE, "--json").out)
+    found = commandline.valid("why", desk.run("why", GONE, "--json").out)
 
     assert found["session"] == GONE
     assert found["entry"]["status"] == "terminated"
+    assert found["entry"]["pane"]["pid"] == str(LONG_GONE)
+    assert found["now"]["state"] == "terminated"
     assert found["live"] is False
     assert (found["drifts"], found["notices"]) == ([], [])
     (line,) = found["changes"]
@@ -150,7 +203,7 @@ def test_a_registry_or_a_tmux_that_cannot_be_seen_is_no_empty_one(desk: Desk) ->
     change = marked(desk)
     blind = desk.run("why", KEEPER, environ={"PATH": "/nowhere"})
     assert blind.status == 3
-    assert "tmux could not be asked: tmux is not installed" in blind.out
+    assert "tmux could not be asked: tmux is not installed" in lines(blind.out)["now"][0]
     stranger = desk.run("why", "nobody", environ={"PATH": "/nowhere"})
     assert stranger.status == 3
     assert 'cannot tell about "nobody": cannot see what runs' in stranger.complaints()
@@ -159,7 +212,7 @@ def test_a_registry_or_a_tmux_that_cannot_be_seen_is_no_empty_one(desk: Desk) ->
     torn = desk.run("why", GONE)
 
     assert torn.status == 64
-    assert "The registry: it could not be read." in torn.out
+    assert lines(torn.out)["entry"] == ["the registry could not be read"]
     assert change in torn.out
     assert "line 1" in torn.complaints()
 
@@ -172,5 +225,27 @@ def test_only_the_last_changes_are_told(desk: Desk) -> None:
         desk.once()
         change = desk.journal[-1]["change"]
     done = desk.run("why", GONE)
-    assert "2 earlier changes are in the journal." in done.out
-    assert done.out.count(", class A") == 5
+    told = lines(done.out)["changed"]
+    assert told[0] == "2 earlier changes are in the journal (all: --json)"
+    assert len(told) == 1 + 5
+    found = commandline.valid("why", desk.run("why", GONE, "--json").out)
+    assert len(found["changes"]) == 7
+
+
+def test_json_leaves_nothing_out(desk: Desk) -> None:
+    """Whole values, nested ones too; a text of aliases that stand for billions stays small."""
+    levels = "".join(f"    l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    (entry,) = desk.starts(KEEPER, agent="claude", options=["--prompted"])
+    long = "x" * 5000
+    desk.write(entry + f"    notes: [{{a: {long}}}, null]\n    l0: &l0 [1, 2]\n{levels}")
+    desk.once()
+
+    text = desk.run("why", KEEPER, "--json").out
+    found = commandline.valid("why", text)
+
+    assert found["entry"]["notes"] == [{"a": long}, None]
+    assert found["entry"]["l0"] == ["1", "2"]
+    assert found["entry"]["l11"] == "(more than 10000 nodes)"
+    assert len(text) < 2_000_000
+    assert found["last_seen"]["pane_pid"] == desk.fleet.pane_pid(KEEPER)
+    assert found["now"]["conversation_proof"] == "pid-file"

@@ -104,7 +104,7 @@ def test_a_tick_whose_registry_moved_decides_anew(
     desk.write(desk.entry(GONE, pid=LONG_GONE), entry)
     lock = desk.registry.with_name(f"{desk.registry.name}.lock")
     folder = desk.fence.root / "run"
-    words = ("reconcile", "--once", "--emit-diff")
+    words = ("reconcile", "--once", "--no-wait", "--emit-diff")
     with (
         portalocker.Lock(lock, "a", timeout=1) as held,
         commandline.running(folder, *words, environ=desk.environ) as tick,
@@ -224,7 +224,7 @@ def test_a_symlinked_registry_is_written_through_and_stays_a_link(desk: Desk) ->
 def test_two_ticks_at_once_make_one_change_and_one_line_in_the_journal(desk: Desk) -> None:
     (entry,) = desk.starts(KEEPER)
     desk.write(entry, desk.entry(GONE, pid=LONG_GONE))
-    words = ("reconcile", "--once", "--emit-diff")
+    words = ("reconcile", "--once", "--no-wait", "--emit-diff")
     folders = [desk.fence.root / f"run-{number}" for number in range(3)]
     runs = [commandline.Running(folder, *words, environ=desk.environ) for folder in folders]
 

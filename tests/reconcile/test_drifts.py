@@ -312,16 +312,21 @@ def test_what_cannot_be_read_of_the_process_is_null_and_the_directory_is_the_ses
     assert fields(world)["pane"] == {"pid": PID, "cmd": None, "cwd": "/made/here"}
 
 
-def test_a_session_of_no_known_agent_gets_no_placeholder_for_an_id() -> None:
-    world = named("x-creator-vim", RUNS_SHELL)
+@pytest.mark.parametrize(
+    ("name", "agent"), [("x-creator-aider", "aider"), ("x-creator-$(rm x)", None)]
+)
+def test_a_session_of_no_known_agent_has_the_word_of_its_name_and_no_placeholder_for_an_id(
+    name: str, agent: str | None
+) -> None:
+    world = named(name, RUNS_SHELL)
 
-    judgement = judge.judge(world, Registry(), Memory(), Policy(patterns=("x-*",)))
+    judgement = judge.judge(world, Registry(), Memory(), Policy())
 
     (edit,) = only(judgement, DriftClass.UNREGISTERED).edits
     assert isinstance(edit, AddEntry)
-    assert edit.fields["agent"] is None
+    assert edit.fields["agent"] == agent
     assert not [key for key in edit.fields if key.endswith("_session_id_own")]
-    assert judgement.drifts[0].agent == ""
+    assert judgement.drifts[0].agent == (agent or "")
 
 
 def test_the_time_of_creation_is_written_in_the_zone_of_the_look() -> None:

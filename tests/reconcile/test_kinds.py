@@ -31,5 +31,10 @@ def test_what_a_hook_may_tell_as_an_id_is(kind: str, value: str, one: bool) -> N
     assert bool(kinds.HOOKED[kind].fullmatch(value)) is one
 
 
+def test_every_kind_has_a_form_of_its_ids() -> None:
+    assert kinds.IDS.keys() == set(kinds.AGENTS)
+    assert kinds.IDS["agy"].fullmatch(OWN)
+
+
 def test_only_agy_has_no_hook() -> None:
     assert set(kinds.AGENTS) - set(kinds.HOOKED) == {"agy"}

@@ -233,7 +233,7 @@ def test_a_terminated_entry_whose_session_is_gone_is_silent() -> None:
     assert judged(GONE, replace(ENTRY, status="terminated")) == Judgement()
 
 
-@pytest.mark.parametrize("status", ["paused", "Running", "", None])
+@pytest.mark.parametrize("status", ["paused", "stopped", "", None])
 def test_an_entry_of_any_other_status_is_silent(status: str | None) -> None:
     assert judged(WORLD, replace(ENTRY, status=status, pane_pid=7)) == Judgement()
     assert judged(GONE, replace(ENTRY, status=status)) == Judgement()
@@ -437,3 +437,32 @@ def test_two_ghosts_of_one_session_are_two_notices() -> None:
     found = judged(world, replace(ENTRY, other_ids=(NEXT,)))
 
     assert len({notice.id for notice in found.notices}) == 2
+
+
+# A status that is nearly `running`. -------------------------------------------------------------
+
+
+def test_a_status_that_is_nearly_running_is_told_and_the_entry_left_alone() -> None:
+    for world in (WORLD, GONE):
+        found = judged(world, replace(ENTRY, status=" Running"))
+
+        assert found.drifts == ()
+        notice = only(found, NoticeKind.STATUS)
+        assert notice.message == (
+            "lab-x-creator-claude: its status is ' Running', so it is not watched: "
+            "write `running`, if that is meant"
+        )
+        assert notice.id == finding_id("K", NAME, " Running")
+        assert not notice.perhaps_gone
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(replace(ENTRY, status="paused"), id="a person's word"),
+        pytest.param(replace(ENTRY, status=None), id="none"),
+        pytest.param(replace(ENTRY, status="Running", host="laptop"), id="another host's"),
+    ],
+)
+def test_any_other_is_not(entry: Entry) -> None:
+    assert judged(WORLD, entry).notices == ()

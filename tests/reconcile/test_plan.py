@@ -35,8 +35,8 @@ from examples import (
     listing,
     planned,
 )
-from reconcile import plan
-from reconcile.desired import Entry, Registry
+from reconcile import judge, plan
+from reconcile.desired import SETTLED, Entry, Registry
 from reconcile.drift import LETTERS, DriftClass
 from reconcile.memory import Memory, Remembered
 from reconcile.observed import Listing, Missing, Pane, Process, SessionName, Unknown, World
@@ -162,6 +162,29 @@ def test_only_what_is_held_for_a_moment_calls_for_another_look_soon() -> None:
     assert not only(planned(WORLD, NULL)).soon
     assert not only(planned(stale, ENTRY)).soon
     assert not only(planned(stale, FRESH)).soon
+
+
+def test_what_a_person_edited_can_be_decided_once_the_last_edit_is_settled() -> None:
+    settled_at = AT + timedelta(seconds=3)
+    registry = Registry(entries=(FRESH,), settled_at=settled_at)
+    judgement = judge.judge(GONE, registry, KNOWN, Policy())
+
+    found = only(plan.plan(judgement, GONE, registry, KNOWN, Policy()))
+
+    assert found.settles_at == settled_at
+    assert only(planned(GONE, FRESH)).settles_at == SETTLED
+
+
+def test_a_wave_can_be_decided_when_it_has_lasted_long_enough() -> None:
+    first = planned(surviving(), *fleet(3))
+    again = planned(later(surviving(), 4), *fleet(3), memory=first.memory)
+
+    for found in (*first.decisions, *again.decisions):
+        assert found.settles_at == surviving().at + Policy().confirm_after
+
+
+def test_what_is_held_for_another_reason_settles_at_no_time() -> None:
+    assert [d.settles_at for d in planned(WORLD, NULL).hold_writes("why").decisions] == [None]
 
 
 # A wave of deaths. ------------------------------------------------------------------------------

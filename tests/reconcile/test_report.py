@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,16 +16,18 @@ from hypothesis import strategies as st
 
 import reconcile
 import worlds
-from examples import AT, ENTRY, GONE, NAME, OWN, PID, WORLD, planned
+from examples import AT, ENTRY, GONE, NAME, OWN, PID, SESSION, SOCKET, WORLD, listing, planned
 from reconcile import report
 from reconcile.desired import Entry
-from reconcile.drift import DriftClass, NoticeKind
+from reconcile.drift import DriftClass, LeftOut, NoticeKind
 from reconcile.memory import Health
-from reconcile.observed import Missing, World
+from reconcile.observed import Missing, SessionName, World
 from reconcile.plan import Action, Plan
 from reconcile.report import Json, Report, Source, SourceState
 from worlds import Scene
 
+OTHER = SessionName("lab-a-creator-claude")
+"""Before the usual name."""
 SCHEMA = json.loads((Path(reconcile.__file__).parent / "report.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 SOURCES = {
@@ -80,6 +83,7 @@ def test_a_whole_report_looks_like_this() -> None:
                 "agent": "claude",
                 "action": "updated",
                 "new": True,
+                "acknowledged": False,
                 "since": "2026-11-20T10:00:00Z",
                 "message": "lab-x-creator-claude: tmux gone (was pane 201132, cmd claude). "
                 "Marked terminated.",
@@ -101,6 +105,7 @@ def test_a_whole_report_looks_like_this() -> None:
             }
         ],
         "notices": [],
+        "left_out": [],
         "registry_written": True,
     }
 
@@ -114,6 +119,7 @@ def test_a_notice_looks_like_this() -> None:
             "kind": "identity-changed",
             "session": NAME,
             "new": True,
+            "acknowledged": False,
             "since": "2026-11-20T10:00:00Z",
             "message": "lab-x-creator-claude: not the session that was registered: "
             f"pane process was 7, is {PID}",
@@ -336,3 +342,84 @@ def test_the_schema_names_all_states_and_describes_all_kinds_of_notice() -> None
 
     assert SCHEMA["$defs"]["source"]["properties"]["state"]["enum"] == [*SourceState]
     assert all(f"`{kind}`" in kinds for kind in NoticeKind)
+
+
+# Several looks of one run. ----------------------------------------------------------------------
+
+
+def looks(*plans: Plan) -> Report:
+    """What a run has to say that decided so, one look after the other."""
+    reports = [replace(told(each), at=AT + timedelta(seconds=n)) for n, each in enumerate(plans)]
+    return functools.reduce(report.joined, reports)
+
+
+def outcome(found: Report) -> list[tuple[str, Action, bool]]:
+    return [(each.drift.session, each.action, each.new) for each in found.decisions]
+
+
+def seen_again(plan: Plan) -> Plan:
+    """The same decisions once they are known."""
+    return replace(
+        plan,
+        decisions=tuple(replace(each, new=False) for each in plan.decisions),
+        notes=tuple(replace(each, new=False) for each in plan.notes),
+    )
+
+
+HELD = planned(GONE, replace(ENTRY, fresh=True))
+WRITTEN = planned(GONE, ENTRY)
+REGISTERED = planned(replace(WORLD, tmux={SOCKET: listing(replace(SESSION, name=OTHER))}))
+NOTHING = replace(WRITTEN, decisions=())
+
+
+def test_what_was_held_and_is_written_later_is_new_in_the_run_that_found_it() -> None:
+    assert outcome(looks(HELD, seen_again(WRITTEN))) == [(NAME, Action.UPDATED, True)]
+    assert outcome(looks(seen_again(HELD), seen_again(WRITTEN))) == [(NAME, Action.UPDATED, False)]
+
+
+def test_what_an_earlier_look_wrote_is_told_and_what_it_held_is_not() -> None:
+    assert outcome(looks(WRITTEN, NOTHING)) == [(NAME, Action.UPDATED, True)]
+    assert outcome(looks(HELD, NOTHING)) == []
+
+
+def test_what_is_found_again_is_told_as_it_was_found_last() -> None:
+    assert outcome(looks(WRITTEN, HELD)) == [(NAME, Action.HELD, True)]
+
+
+@pytest.mark.parametrize("order", [(REGISTERED, WRITTEN), (WRITTEN, REGISTERED)])
+def test_the_drifts_of_all_looks_are_in_the_order_of_a_report(order: tuple[Plan, Plan]) -> None:
+    assert [session for session, _, _ in outcome(looks(*order))] == [OTHER, NAME]
+
+
+def test_notices_are_those_of_the_last_look() -> None:
+    noticed = planned(WORLD, replace(ENTRY, pane_pid=7, workspace=None))
+
+    assert looks(noticed, NOTHING).notes == ()
+    assert [each.new for each in looks(NOTHING, noticed).notes] == [True]
+    assert [each.new for each in looks(noticed, seen_again(noticed)).notes] == [True]
+    assert [each.new for each in looks(seen_again(noticed), seen_again(noticed)).notes] == [False]
+
+
+@pytest.mark.parametrize(
+    ("plans", "written"),
+    [((HELD, HELD), False), ((WRITTEN, NOTHING), True), ((HELD, WRITTEN), True)],
+)
+def test_a_run_wrote_if_any_of_its_looks_did(plans: tuple[Plan, Plan], written: bool) -> None:  # noqa: FBT001
+    assert looks(*plans).registry_written is written
+
+
+def test_a_run_has_the_time_of_its_last_look_and_the_duration_of_all() -> None:
+    found = looks(HELD, HELD, HELD)
+
+    assert found.at == AT + timedelta(seconds=2)
+    assert found.duration_ms == pytest.approx(3 * 14.2499)
+    VALIDATOR.validate(report.as_json(found))
+
+
+def test_agents_that_were_left_out_are_data() -> None:
+    left = LeftOut(session=NAME, agent="claude", socket=SOCKET)
+
+    found = report.as_json(replace(told(NOTHING), left_out=(left,)))
+
+    assert found["left_out"] == [{"session": NAME, "agent": "claude", "socket": SOCKET}]
+    VALIDATOR.validate(found)

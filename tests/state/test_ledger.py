@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.memory import (
+    Acknowledgement,
     Awaited,
     Ended,
     Health,
@@ -109,6 +110,10 @@ MEMORIES = st.builds(
     place=st.none() | TEXTS.map(PlaceId),
     sightings=st.dictionaries(TEXTS, SIGHTINGS, max_size=2),
     mass_terminations=st.dictionaries(TEXTS, MASS_TERMINATIONS, max_size=2),
+    acknowledged=st.dictionaries(
+        st.text(min_size=1, max_size=20), st.builds(Acknowledgement, at=TIMES, by=TEXTS), max_size=2
+    ),
+    heard=st.integers(0, 2**62),
 )
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SOME = Memory(

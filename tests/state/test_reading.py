@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.desired import SETTLED
 from state import paths, snapshot
 from state.errors import CouldNot, MonitorError, MustMend
 from state.registry import RegistryFile
@@ -227,6 +228,34 @@ def test_what_is_fresh_stays_so_for_five_seconds_whatever_is_read_in_between(hom
     assert home.fresh(LATER + timedelta(seconds=4)) == {"b", "c"}
     assert home.fresh(LATER + timedelta(seconds=6)) == {"c"}
     assert home.fresh(LATER + timedelta(seconds=10)) == set()
+
+
+def settled_at(home: Home, now: datetime) -> datetime:
+    return home.file.read(now).registry.settled_at
+
+
+def test_it_is_told_when_the_last_running_entry_is_fresh_no_more(home: Home) -> None:
+    home.save(text_of("a", "b"), LATER)
+    assert settled_at(home, LATER + timedelta(seconds=1)) == LATER + timedelta(seconds=5)
+    home.save(text_of("a", "b", "c"), LATER + timedelta(seconds=2))
+    assert settled_at(home, LATER + timedelta(seconds=3)) == LATER + timedelta(seconds=7)
+    assert home.fresh(LATER + timedelta(seconds=7)) == {"c"}
+    assert home.fresh(LATER + timedelta(seconds=7, milliseconds=1)) == set()
+    assert settled_at(home, LATER + timedelta(seconds=8)) == SETTLED
+
+
+def test_an_entry_that_was_ended_just_now_is_settled_five_seconds_after_its_end(
+    home: Home,
+) -> None:
+    ended = LATER + timedelta(seconds=2)
+    home.save(text_of("a", "b") + f"    terminated_at: {ended.isoformat()}\n")
+    assert settled_at(home, LATER) == ended + timedelta(seconds=5)
+
+
+def test_what_nothing_is_written_for_keeps_nobody_waiting(home: Home) -> None:
+    home.save(text_of("a").replace("running", "terminated"), LATER)
+    assert home.fresh(LATER) == {"a"}
+    assert settled_at(home, LATER) == SETTLED
 
 
 def test_the_next_process_compares_with_the_last_good_copy(home: Home) -> None:

@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import psutil
+from referencing import Registry, Resource
 
 import fences
-from waiting import retry_until
+import warm
+from waiting import PATIENCE, retry_until
 
 MARK = "agent-sessions: "
 """What each line on stderr begins with."""
@@ -46,9 +49,9 @@ class Completed:
         return checked(self.out)
 
     @property
-    def rows(self) -> list[dict[str, str]]:
-        """The rows of `status --json`."""
-        found: list[dict[str, str]] = json.loads(self.out)
+    def sessions(self) -> list[dict[str, Any]]:
+        """The sessions of `status --json`, which the schema must admit."""
+        found: list[dict[str, Any]] = valid("status", self.out)["sessions"]
         return found
 
     def complaints(self, count: int | None = 1) -> str:
@@ -71,20 +74,28 @@ def run(
     Args:
         words: What stands behind the program's name.
         environ: Variables to set besides those of the fence.
-        cwd: Where it runs; by default the home.
+        cwd: Where it runs; by default the home. Python looks there for modules as it starts.
         limit: What binds the process before it starts: `no_more_than(bytes)` or `unprivileged`.
     """
-    done = subprocess.run(
-        command(*words),
-        env=environment(environ),
-        cwd=cwd or Path.home(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-        preexec_fn=limit,
-    )
+    if not (cwd or limit or any(map(_is_read_at_start, environ or ()))):
+        done = warm.run(warm.AGENT_SESSIONS, words, environment(environ), Path.home())
+    else:
+        done = subprocess.run(
+            command(*words),
+            env=environment(environ),
+            cwd=cwd or Path.home(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=False,
+            preexec_fn=limit,
+        )
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def _is_read_at_start(variable: str) -> bool:
+    """Whether Python itself looks at a variable, as it starts."""
+    return variable.startswith(("PYTHON", "LC_", "LANG"))
 
 
 def command(*words: str) -> list[str]:
@@ -99,12 +110,40 @@ def checked(text: str) -> dict[str, Any]:
     return report
 
 
-@cache
+def valid(command: str, text: str) -> Any:  # noqa: ANN401 - what JSON holds
+    """What a command printed with `--json`. Raises jsonschema.ValidationError as `checked`."""
+    found = json.loads(text)
+    validator = jsonschema.Draft202012Validator(
+        schemas()[f"{command}.schema.json"],
+        registry=_references(),
+        format_checker=jsonschema.FormatChecker(),
+    )
+    validator.validate(found)
+    return found
+
+
 def schema() -> dict[str, Any]:
     """The report's schema, as the package ships it."""
-    text = resources.files("reconcile").joinpath("report.schema.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return schemas()["report.schema.json"]
+
+
+@cache
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every schema of what a command prints, by the name of its file, as the packages ship them."""
+    folders = (resources.files("reconcile"), resources.files("kanban_worker") / "schemas")
+    files = [each for folder in folders for each in folder.iterdir() if _is_schema(each)]
+    return {each.name: json.loads(each.read_text("utf-8")) for each in files}
+
+
+def _is_schema(file: Traversable) -> bool:
+    return file.name.endswith(".schema.json")
+
+
+@cache
+def _references() -> Registry[Any]:
+    """Lets one schema name another by its file."""
+    named = [(name, Resource.from_contents(each)) for name, each in schemas().items()]
+    return Registry().with_resources(named)
 
 
 class Running:
@@ -137,7 +176,7 @@ class Running:
                 raise AssertionError(f"it ended with {self.process.returncode}: {self.complaints}")
             return ready()
 
-        retry_until(ready_or_dead, seconds=10, what=what)
+        retry_until(ready_or_dead, what=what)
 
     def has_open(self, path: Path) -> bool:
         """Whether it has a file open."""
@@ -153,7 +192,7 @@ class Running:
 
     def result(self) -> Completed:
         """Wait for its own end."""
-        status = self.process.wait(20)
+        status = self.process.wait(PATIENCE)
         return Completed(status, self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
 
@@ -167,7 +206,7 @@ def running(
         yield started
     finally:
         fences.end(psutil.Process(started.process.pid)) if started.process.poll() is None else None
-        started.process.wait(10)
+        started.process.wait(PATIENCE)
 
 
 def no_more_than(count: int) -> Callable[[], None]:

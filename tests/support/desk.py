@@ -77,7 +77,11 @@ class Desk:
         return commandline.run(*words, environ=self.environ | dict(environ or {}), limit=limit)
 
     def once(self, *words: str, **options: Any) -> Completed:  # noqa: ANN401 - as for `run`
-        """Tick once, and report in JSON."""
+        """Tick once, and report in JSON what stands now."""
+        return self.run("reconcile", "--once", "--no-wait", "--emit-diff", *words, **options)
+
+    def result(self, *words: str, **options: Any) -> Completed:  # noqa: ANN401 - as for `run`
+        """The same with the result, for which it waits where it has to."""
         return self.run("reconcile", "--once", "--emit-diff", *words, **options)
 
     def poll(self, *words: str) -> AbstractContextManager[Running]:

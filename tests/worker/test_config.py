@@ -140,7 +140,7 @@ class TestPrecedence:
     @pytest.mark.parametrize("command", sorted(cli.COMMANDS))
     def test_every_command_can_be_given_its_settings(self, command: str) -> None:
         write("interval: 7\npattern: x-*\n")
-        words = [command, *(["word"] if command in {"adopt", "why", "undo"} else [])]
+        words = [command, *(["word"] if command in {"adopt", "why", "undo", "unack"} else [])]
         parsed = cli.parser().parse_args(words)
 
         settings = config.load(parsed, os.environ, Path.home())
@@ -210,7 +210,27 @@ class TestValues:
 
     @pytest.mark.parametrize("name", ["interval", "grace"])
     @pytest.mark.parametrize(
-        "value", ["0", "-1", "soon", "nan", "inf", "-inf", "1e9", "10 s", "0x10", " "]
+        "value",
+        [
+            "0",
+            "-1",
+            "soon",
+            "nan",
+            "inf",
+            "-inf",
+            "1e9",
+            "10 s",
+            "0x10",
+            " ",
+            "5 m",
+            "1w",
+            "m",
+            "1m30s",
+            "0s",
+            "200d",
+            "1e3",
+            "\u0661",
+        ],
     )
     def test_seconds_must_be_a_number_above_zero(self, name: str, value: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -218,14 +238,42 @@ class TestValues:
             in_environment = refusal()
 
         for said in (refusal(f"--{name}={value}"), in_environment):
-            assert said == f"{name} is {value!r}; it must be a number of seconds above 0"
+            assert (
+                said == f"{name} is {value!r}; it must be a duration above 0: 30 or 30s, 5m, 2h, 1d"
+            )
+
+    @pytest.mark.parametrize("name", ["interval", "grace"])
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("30", 30),
+            ("30s", 30),
+            ("0.5", 0.5),
+            ("5m", 300),
+            ("2h", 7200),
+            ("1d", 86400),
+            ("1.5H", 5400),
+            (" 9 ", 9),
+        ],
+    )
+    def test_a_duration_has_one_form_in_flag_variable_and_file(
+        self, name: str, value: str, seconds: float
+    ) -> None:
+        read = BY_NAME[name].read
+        means = timedelta(seconds=seconds) if name == "grace" else seconds
+        write(f"{name}: {value}\n")
+
+        assert read(load()) == means
+        write("")
+        assert read(load(f"--{name}={value}")) == means
+        assert read(load(**{KEYS[name]: value})) == means
 
     @pytest.mark.parametrize("name", ["interval", "grace"])
     @pytest.mark.parametrize("value", ["0", ".inf", ".nan", "true", "soon", "2020-01-01"])
     def test_seconds_in_the_file_must_be_too(self, name: str, value: str) -> None:
         write(f"{name}: {value}\n")
 
-        assert "must be a number of seconds above 0" in refusal()
+        assert "must be a duration above 0" in refusal()
 
     @each_key
     @pytest.mark.parametrize("value", ["{a: b}", "[[a]]", "[{a: b}]", "!!set {a}"])
