@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kanban_worker import config, programs
-from kanban_worker.cli import Exit, complain, plain
+from kanban_worker.cli import Exit, complain, confirm, plain
 from kanban_worker.hermes import cards, enabling, homes, skill
 from kanban_worker.hermes.homes import SECONDS, Hermes, complaint
 from state import paths
@@ -96,10 +96,10 @@ def _create(
             f"registry {registry} is not there. Write a first one with: agent-sessions init"
         )
     card = _created(line, hermes.program)
-    print(f"{card}: created, for {assignee}")
+    print(f"{card}: created, for {assignee}", flush=True)
     board = f"--board {slug} " if slug else ""
-    print(f"A running gateway starts its worker. Without one: hermes kanban {board}dispatch")
-    print(f'To stop it: hermes kanban {board}comment {card} "stop"', flush=True)
+    confirm(f"A running gateway starts its worker. Without one: hermes kanban {board}dispatch")
+    confirm(f'To stop it: hermes kanban {board}comment {card} "stop"')
 
 
 def _of_registry(arguments: argparse.Namespace, registry: Path) -> Iterator[str]:

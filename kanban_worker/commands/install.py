@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kanban_worker import options as shared
 from kanban_worker import programs
-from kanban_worker.cli import Exit, complain
+from kanban_worker.cli import Exit, complain, confirm
 from kanban_worker.hermes import enabling, environment, homes, skill
 from kanban_worker.hermes.homes import Hermes
 from kanban_worker.hermes.skill import Put
@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         _inject(hermes)
     has_package = hermes.plugin_status() is not None
     if has_package:
-        print(f"package  is in the environment of {hermes.program}")
+        confirm(f"package  is in the environment of {hermes.program}")
         enabled = enabling.enable(hermes.config)
-        print(f"plugin   {'enabled' if enabled else 'was enabled already'} in {hermes.config}")
+        confirm(f"plugin   {'enabled' if enabled else 'was enabled already'} in {hermes.config}")
     elif arguments.into_hermes:
         raise CouldNot(
             f"{hermes.program} does not see the package all the same. Look at: "
@@ -49,9 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         enabled = False
-        print(f"package  is not in the environment of {hermes.program}: no plugin. A worker")
-        print("         runs this program in its terminal instead, as the skill says. To have the")
-        print(f"         plugin (cheaper to run): {_again(hermes)}")
+        confirm(f"package  is not in the environment of {hermes.program}: no plugin. A worker")
+        confirm(
+            "         runs this program in its terminal instead, as the skill says. To have the"
+        )
+        confirm(f"         plugin (cheaper to run): {_again(hermes)}")
     _skill(hermes)
     if has_package and (status := hermes.plugin_status()) != "enabled":
         complain(
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return Exit.COULD_NOT
     if enabled:
-        print("A running gateway takes it up after: hermes gateway restart")
+        confirm("A running gateway takes it up after: hermes gateway restart")
     return Exit.OK
 
 
@@ -74,7 +76,7 @@ def _inject(hermes: Hermes) -> None:
     shown = shlex.join([program, *words])
     if found is None:
         raise MustMend(f"{program} is not on PATH. Put it there, or run by hand: {shown}")
-    print(f"package  {shown}", flush=True)
+    confirm(f"package  {shown}")
     try:
         # What it tells is progress, and no result of ours.
         done = subprocess.run(  # noqa: S603 - the user asked for precisely this
@@ -93,9 +95,9 @@ def _skill(hermes: Hermes) -> None:
     command = programs.own_command()
     calls = skill.Calls(command, shlex.quote(str(Path(hermes.program or "hermes").absolute())))
     put = skill.put(hermes.home, external, calls)
-    print(f"skill    {_said(put, hermes, external)}")
+    confirm(f"skill    {_said(put, hermes, external)}")
     if put in {Put.CURRENT, Put.WRITTEN}:
-        print(f"         names {command}")
+        confirm(f"         names {command}")
 
 
 def _said(put: Put, hermes: Hermes, external: list[Path]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kanban_worker import given
 from kanban_worker.cli import plain
 from state.errors import MonitorError, MustMend
 
@@ -55,7 +56,7 @@ class Check:
             "check": self.what,
             "state": str(self.state),
             "seen": self.seen,
-            "mend": self.mend or None,
+            "mend": given.completed(self.mend) or None,
             "paste": list(self.paste),
         }
 

@@ -143,7 +143,7 @@ DISPATCH = {
     "a body that is no UTF-8": Wrong("--body=b", "no UTF-8 text", files={"b": b"\xff"}),
     "a body that is too long": Wrong("--body=b", "at most 8000", files={"b": "x" * 8001}),
     "an endless body": Wrong("--body=/dev/zero", "at most 8000"),
-    "a registry that is not there": Wrong("--registry=none.yaml", "agent-sessions init"),
+    "a registry that is not there": Wrong("--registry=none.yaml", "agent-sessions .*init"),
     "a registry that is a folder": Wrong("--registry=/tmp", "registry /tmp "),
     "a config that is not there": Wrong("--config=/none.yaml", "config /none.yaml is not there"),
     "an interval of the environment": Wrong(

@@ -208,12 +208,16 @@ def test_the_gateway_dispatches_a_card_to_a_profile_that_alone_has_the_plugin(
     shutil.rmtree(scene.home.root / "profiles" / PROFILE / "skills")
     card = scene.create()
 
-    with gateway(scene, tmp_path / "gateway"):
+    with gateway(scene, tmp_path / "gateway") as dispatcher:
         worker = scene.watching(card)
+        seen = scene.desk.run("doctor", "--profile", PROFILE, environ=scene.environ)
         scene.home.comment(card, "stop monitoring")
         scene.wait_for(card, "blocked")
         fences.wait_for_end([worker])
 
+    assert seen.status == 0, seen
+    assert f"ok  gateway: pid {dispatcher.pid} starts the workers of cards\n" in seen.out
+    assert f"ok  watched: card {card} is running, for {PROFILE}\n" in seen.out
     assert scene.reason(card).startswith("stop-requested by user at ")
     assert "agent_sessions_watch" in scene.model.asked("main")[0].tools
     assert "# Agent sessions monitor" in scene.model.asked("main")[0].system

@@ -67,7 +67,7 @@ def test_a_command_works_where_others_have_its_names(
 
     for done in (in_folder, on_path):
         assert done.status == 64, done
-        assert "agent-sessions init" in done.complaints()
+        assert "none.yaml: there is no such file" in done.complaints()
 
 
 @pytest.mark.parametrize("way", ["as the installed command", "by its path"])
@@ -123,6 +123,7 @@ def test_the_search_path_is_left_as_it_was(fence: Fence) -> None:
     assert run(sys.executable, "-c", program, cwd=fence.home).status == 0
 
 
+@pytest.mark.parametrize("elsewhere", ["modules"], indirect=True)
 def test_the_demo_plays_where_others_have_its_names(elsewhere: Path) -> None:
     done = run(SCRIPT, "demo", cwd=elsewhere, environ={"PYTHONPATH": str(elsewhere)})
 
