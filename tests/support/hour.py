@@ -33,14 +33,13 @@ PICTURE = ROOT / "docs/pictures/status.svg"
 
 AGENTS: Mapping[str, tuple[Runs, Sequence[str]]] = {
     "api": ("claude", ["--prompted"]),
-    "docs": ("agy", ["--prompted"]),
+    "docs": ("claude", ["--prompted"]),
     "web": ("codex", ["--no-daemon", "--prompted"]),
 }
 """What runs there before the hour begins, by its tmux session."""
 
 RESUMES = {
     "claude": '"$@"',
-    "agy": '--prompted "$@"',
     "codex": '--no-daemon "$@"',
 }
 """How the agents' programs, which are stand-ins, take the words of a resume command."""
@@ -73,11 +72,11 @@ def steps(text: str) -> list[Step]:
 def shape(text: str) -> list[str]:
     """What is printed, line by line, without what differs from run to run."""
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "#", text)
+    text = re.sub(r"\bt_[0-9a-f]{8}\b", "#", text)
     text = re.sub(r"[0-9a-f]{4}…[0-9a-f]{4}", "#", text)
     text = re.sub(r"\b[A-Z]-[0-9a-f]{8}\b|\b[0-9a-f]{12}\b", "#", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]", "", text)
     text = re.sub(r"\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?|\b\d+s\b|\d{3,}", "#", text)
-    text = re.sub(r"/tmp/asm-\w+/tmux/tmux-#?\d*", "/tmp/tmux-1000", text)
     return [re.sub(r" +", " ", line).strip() for line in text.splitlines()]
 
 
@@ -90,10 +89,18 @@ class Hour:
         self._programs = fence.root / "programs"
         self._path = f"{self._programs}:{program}:{os.environ['PATH']}"
         self._printed = ""
+        self._paths = {
+            str(fence.home): PERSON,
+            str(program): f"{PERSON}/.local/bin",
+            f"{fence.tmux}/tmux-{os.getuid()}": "/tmp/tmux-1000",
+        }
 
     def begin(self) -> None:
         """Start the agents, as somebody has started them days ago."""
         self._programs.mkdir()
+        hermes = self._fence.home / ".hermes"
+        hermes.mkdir()
+        (hermes / "config.yaml").write_text("model: {provider: nous, default: scripted}\n")
         for kind, words in RESUMES.items():
             command = shlex.join(standin.command(self._fleet.folder / "bin", kind))  # type: ignore[arg-type] # a key of RESUMES is a kind
             script = self._programs / kind
@@ -131,9 +138,11 @@ class Hour:
             timeout=120,
             check=False,
         )
-        printed = done.stdout.replace(str(self._fence.home), PERSON)
+        printed = done.stdout
+        for ours, theirs in self._paths.items():
+            printed = printed.replace(ours, theirs)
         self._printed += printed
-        return Step(command, printed)
+        return Step(now, printed)
 
 
 @contextlib.contextmanager
@@ -154,7 +163,8 @@ def picture(printed: str) -> str:
     console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
     console.print(text, no_wrap=True, crop=False)
     drawn = console.export_svg(title="agent-sessions status", unique_id="status")
-    return re.sub(r"\s*@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"\s*<!--.*?-->|\s*@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+    return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines() if line.strip())
 
 
 def words_of(drawn: str) -> list[str]:
@@ -164,17 +174,18 @@ def words_of(drawn: str) -> list[str]:
 
 
 def _write(program: Path) -> None:
-    text = README.read_text("utf-8")
+    text, done = README.read_text("utf-8"), ""
     with fences.raised() as fence, begun(fence, program=program) as hour:
         for step in steps(text):
-            if step.command == "agent-sessions status" and "gone" in step.shown:
+            before, _, text = text.partition(f"$ {step.command}\n")
+            ran = hour.run(step.command)
+            done += f"{before}$ {ran.command}\n{ran.shown}"
+            text = text.removeprefix(step.shown)
+            if step.command == "agent-sessions status" and "gone" in ran.shown:
                 PICTURE.parent.mkdir(exist_ok=True)
                 drawn = hour.run(step.command, FORCE_COLOR="1", COLUMNS="100").shown
                 PICTURE.write_text(picture(drawn), "utf-8")
-            done = hour.run(step.command)
-            old, new = (f"$ {step.command}\n{shown}" for shown in (step.shown, done.shown))
-            text = text.replace(old, new, 1)
-    README.write_text(text, "utf-8")
+    README.write_text(done + text, "utf-8")
 
 
 if __name__ == "__main__":
