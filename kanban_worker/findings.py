@@ -61,7 +61,7 @@ def to_acknowledge(text: str, tick: Tick) -> Finding:
     letter, digits = _parts(found or text)
     if letter and not orders.may_acknowledge(letter):
         raise MustMend(
-            f"{found or _shown(text)} cannot be acknowledged: only D and notices can be, but for "
+            f"{letter}-{digits} cannot be acknowledged: only D and notices can be, but for "
             "blindness; the others are written, or must not be overlooked"
         )
     if found is not None and found in known:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from reconcile.drift import LETTERS, DriftClass, NoticeKind
 from reconcile.memory import Acknowledgement, Memory
@@ -63,6 +64,8 @@ def heard(memory: Memory, orders: Sequence[Order]) -> Memory:
                 acknowledged.setdefault(order.finding, found)
             case Verb.UNACK:
                 acknowledged.pop(order.finding, None)
+            case _:
+                assert_never(order.verb)
     return replace(memory, acknowledged=acknowledged, heard=last)
 
 

@@ -93,7 +93,7 @@ INPUTS = {
         wrong("no finding D-ffffffff is open now", "D-ffffffff"),
         wrong("no finding ffff is open now", "ffff"),
         wrong("A-ffffffff cannot be acknowledged: only D and notices", "A-ffffffff"),
-        wrong("b-ffff cannot be acknowledged", "b-ffff"),
+        wrong("B-ffff cannot be acknowledged", "b-ffff"),
         wrong("C-ffffffff cannot be acknowledged", "[C-ffffffff]"),
         wrong("P-ffffffff cannot be acknowledged", "P-ffffffff"),
         wrong("S-ffffffff cannot be acknowledged", "S-ffffffff"),
