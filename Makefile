@@ -2,7 +2,9 @@
 # Written for GNU make 3.81, which macOS still has.
 
 VENV := .venv
-NEWEST_VENV := .venv-newest
+# The Python of an environment to be made: `make test-newest PYTHON=python3.13` makes one of its own.
+PYTHON :=
+NEWEST_VENV := .venv-newest$(addprefix -,$(PYTHON))
 BIN := $(VENV)/bin
 # Help texts in the docs are wrapped to 80 columns and uncoloured, whatever terminal make runs in.
 PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -26,7 +28,7 @@ demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server and a thro
 	@$(BIN)/agent-sessions demo
 
 test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with its exact pins
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=quick
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
 	$(BIN)/python -m pytest $(FAULTS) $(PARALLEL)
@@ -63,11 +65,11 @@ bench: tmux $(VENV)/.dev ## time and memory, beside the bare tmux call
 	    PYTHONPATH=.:tests/support:tests/bench $(BIN)/python "$$script" || exit 1; \
 	done
 
-test-newest: tmux $(NEWEST_VENV)/.dev ## what needs no Hermes Agent, with the newest dependencies
+test-newest: tmux $(NEWEST_VENV)/.dev ## what needs no Hermes Agent, with the newest dependencies; PYTHON=python3.13 for one Python
 	$(NEWEST_VENV)/bin/python -m pytest $(PARALLEL)
 
 clean: ## remove environments, caches and built files
-	rm -rf $(VENV) $(NEWEST_VENV) build dist .coverage .hypothesis .import_linter_cache \
+	rm -rf $(VENV) .venv-newest* build dist .coverage .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -94,4 +96,4 @@ $(NEWEST_VENV)/.dev: pyproject.toml | $(NEWEST_VENV)/bin/python
 	@touch $@
 
 %/bin/python:
-	@python=$$(.ci/need-python) && "$$python" -m venv --clear $*
+	@python=$$(.ci/need-python $(PYTHON)) && "$$python" -m venv --clear $*

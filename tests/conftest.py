@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 import fences
+import trials
 from fleet import Fleet
 
-# Two shared cores make any time limit per example a coin toss. CI must fail for a reason that a
-# second run shows again, so it draws the same examples each time; elsewhere new ones are tried.
-settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("project")
+# CI must fail for a reason that a second run shows again, so it draws the same examples each time;
+# elsewhere new ones are tried.
+trials.register(derandomize="CI" in os.environ)
+
+# What `nohup make test &` ignores would be ignored by each program that a test starts, up to the
+# agents in tmux. A handler that does nothing ignores it here as well, and nobody inherits it.
+for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +29,14 @@ def fence() -> Iterator[fences.Fence]:
     """Keep each test away from the real home, default tmux socket, environment and network."""
     with fences.raised() as fence:
         yield fence
+
+
+@pytest.fixture
+def tmp_path(fence: fences.Fence) -> Path:
+    """A folder that goes with the fence; pytest's own would be left for a person to look at."""
+    folder = fence.root / "tmp"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture

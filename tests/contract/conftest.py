@@ -43,8 +43,10 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ways
     if not hermes.INSTALLED:
         pytest.skip("hermes-agent is not installed here")
     if request.param == "http":
-        return ways.over_http(*request.getfixturevalue("served"))
+        return ways.over_http(*request.getfixturevalue("served"), monkeypatch)
     home = request.getfixturevalue("hermes_home")
     if request.param == "tools":
         return ways.by_tools(home, monkeypatch)
-    return ways.by_program(home) if request.param == "hermes-cli" else ways.in_process(home)
+    if request.param == "hermes-cli":
+        return ways.by_program(home, monkeypatch)
+    return ways.in_process(home)

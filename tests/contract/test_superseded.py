@@ -67,10 +67,10 @@ def test_taken_right_after_the_claim_it_is_not_worked_on(taking: Taking, kanban_
 
 
 def test_nor_is_it_where_the_program_of_hermes_does_not_tell_what_was_claimed(
-    taking: Taking,
+    taking: Taking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taking.after(HermesCli, "_call")
-    board = ways.by_program(taking.home).taken(taking.card)
+    board = ways.by_program(taking.home, monkeypatch).taken(taking.card)
 
     assert board.run.id == "1"
     assert seen(board).lost == "run 2 works on it"

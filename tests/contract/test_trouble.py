@@ -20,8 +20,8 @@ import pytest
 import descriptors
 import fences
 import hermes
+from kanban_worker.boards import hermes_cli, hermes_db, told
 from kanban_worker.boards import server as asked
-from kanban_worker.boards import told
 from kanban_worker.boards.hermes import Hermes
 from kanban_worker.boards.hermes_cli import HermesCli
 from kanban_worker.boards.http import Http
@@ -36,19 +36,15 @@ TOKEN = "a-token-that-nobody-may-see"  # noqa: S105 - of no server
 def assert_refused(
     act: Callable[[], object], says: str, kind: type[MonitorError] = CouldNot
 ) -> None:
-    """It raises one line of ours within ten seconds, which tells no token."""
-    begun = time.monotonic()
+    """It raises one line of ours, which tells no token."""
     with pytest.raises(kind, match=says) as told_:
         act()
-    assert time.monotonic() - begun < 10
     assert str(told_.value).isprintable()
     assert TOKEN not in str(told_.value)
 
 
 def assert_unknown(board: Board, says: str) -> None:
-    begun = time.monotonic()
     found = board.look(None)
-    assert time.monotonic() - begun < 10
     assert isinstance(found, Unknown)
     assert says in found.why
     assert found.why.isprintable()
@@ -337,12 +333,19 @@ def test_a_server_in_trouble_is_one_line(
         assert_refused(board.claim, says, kind)
 
 
+def test_no_act_may_take_ten_seconds() -> None:
+    """A watch has other things to do: comments to read, a heartbeat to give."""
+    assert hermes_cli.SECONDS < 10
+    assert asked.SECONDS + asked.READ < 10
+    assert 6 * int(hermes_db.PATIENCE_MS) < 10_000  # Hermes tries six times to begin a write
+
+
 def test_a_server_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
         handler.end_headers()
-        for _ in range(90):
+        while True:
             try:
                 handler.wfile.write(b" ")
             except OSError:
@@ -351,9 +354,7 @@ def test_a_server_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(asked, "SECONDS", 1.0)
     with answering(drip) as url:
-        begun = time.monotonic()
         assert_unknown(web(url), "in time")
-    assert time.monotonic() - begun < 5
 
 
 def test_nobody_there_is_one_line() -> None:

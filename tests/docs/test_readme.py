@@ -30,7 +30,7 @@ def shape(line: str) -> str:
 @pytest.fixture(scope="module")
 def demo() -> list[str]:
     command = [sys.executable, "-m", "kanban_worker", "demo"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [shape(line) for line in done.stdout.splitlines()]
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,9 +32,12 @@ def build(kind: str, into: Path, source: Path = PROJECT) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+def wheel() -> Iterator[zipfile.ZipFile]:
     """The project's wheel, opened."""
-    with zipfile.ZipFile(build("wheel", tmp_path_factory.mktemp("wheel"))) as opened:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(build("wheel", Path(folder))) as opened,
+    ):
         yield opened
 
 

@@ -50,7 +50,6 @@ def elsewhere(desk: Desk, words: Sequence[str], *command: str) -> Completed:
         cwd=Path.home(),
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
         check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)

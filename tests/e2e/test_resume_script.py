@@ -103,7 +103,7 @@ def run(text: str, programs: Path) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SHELL": "/bin/sh"}
     environ["CLAUDE_CODE_CHILD_SESSION"] = "1"
     return subprocess.run(
-        ["sh"], input=text, text=True, capture_output=True, env=environ, check=False, timeout=120
+        ["sh"], input=text, text=True, capture_output=True, env=environ, check=False
     )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta, timezone
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+import trials
 import worlds
 from applying import apply
 from examples import AT, BOOT, HERE, NEXT_BOOT, SECOND_SOCKET, SOCKET, listing
@@ -22,7 +23,7 @@ from reconcile.policy import Policy
 from reconcile.proofs import Proof, is_at_least
 from worlds import Scene
 
-LAW = settings(max_examples=50)
+LAW = settings(max_examples=trials.of(50))
 """Enough to find what a mutation of the core breaks, and quick enough to run all the time."""
 
 

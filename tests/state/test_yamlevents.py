@@ -19,6 +19,7 @@ from ruamel.yaml.events import (
 )
 
 import registries
+import trials
 from state.text import yamlevents
 from state.text.yamlevents import Event
 
@@ -106,7 +107,7 @@ def all_plain(events: Iterable[Event]) -> list[tuple[object, ...]]:
 
 
 @given(BEGUN, TEXTS)
-@settings(max_examples=2_000)
+@settings(max_examples=trials.of(2_000))
 def test_what_libyaml_gives_is_what_ruamel_gives(begun: str, text: str) -> None:
     found = yamlevents.quick(begun + text)
 

@@ -23,7 +23,8 @@ import psutil
 from referencing import Registry, Resource
 
 import fences
-from waiting import retry_until
+import warm
+from waiting import PATIENCE, retry_until
 
 MARK = "agent-sessions: "
 """What each line on stderr begins with."""
@@ -73,20 +74,28 @@ def run(
     Args:
         words: What stands behind the program's name.
         environ: Variables to set besides those of the fence.
-        cwd: Where it runs; by default the home.
+        cwd: Where it runs; by default the home. Python looks there for modules as it starts.
         limit: What binds the process before it starts: `no_more_than(bytes)` or `unprivileged`.
     """
-    done = subprocess.run(
-        command(*words),
-        env=environment(environ),
-        cwd=cwd or Path.home(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-        preexec_fn=limit,
-    )
+    if not (cwd or limit or any(map(_is_read_at_start, environ or ()))):
+        done = warm.run(warm.AGENT_SESSIONS, words, environment(environ), Path.home())
+    else:
+        done = subprocess.run(
+            command(*words),
+            env=environment(environ),
+            cwd=cwd or Path.home(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=False,
+            preexec_fn=limit,
+        )
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def _is_read_at_start(variable: str) -> bool:
+    """Whether Python itself looks at a variable, as it starts."""
+    return variable.startswith(("PYTHON", "LC_", "LANG"))
 
 
 def command(*words: str) -> list[str]:
@@ -167,7 +176,7 @@ class Running:
                 raise AssertionError(f"it ended with {self.process.returncode}: {self.complaints}")
             return ready()
 
-        retry_until(ready_or_dead, seconds=10, what=what)
+        retry_until(ready_or_dead, what=what)
 
     def has_open(self, path: Path) -> bool:
         """Whether it has a file open."""
@@ -183,7 +192,7 @@ class Running:
 
     def result(self) -> Completed:
         """Wait for its own end."""
-        status = self.process.wait(20)
+        status = self.process.wait(PATIENCE)
         return Completed(status, self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
 
@@ -197,7 +206,7 @@ def running(
         yield started
     finally:
         fences.end(psutil.Process(started.process.pid)) if started.process.poll() is None else None
-        started.process.wait(10)
+        started.process.wait(PATIENCE)
 
 
 def no_more_than(count: int) -> Callable[[], None]:

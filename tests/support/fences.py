@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from waiting import retry_until
+from waiting import PATIENCE, retry_until
 
 FOREIGN_PREFIXES = ("AGENT_SESSIONS_", "HERMES_")
 FOREIGN_NAMES = (
@@ -32,6 +32,9 @@ FOREIGN_NAMES = (
     "TMUX_PANE",
 )
 """What would lead the program, tmux or an agent out of the fence."""
+KEPT = ("PATH", "TMPDIR", "CI")
+KEPT_PREFIXES = ("COV_", "COVERAGE_", "DYLD_", "LD_", "PYTEST_")
+"""All that a test and its programs see of the environment that the suite was started in."""
 
 
 class FenceError(Exception):
@@ -78,8 +81,9 @@ def raised() -> Iterator[Fence]:
     fence.tmux.mkdir(mode=0o700)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            for name in foreign(os.environ):
-                patch.delenv(name)
+            for name in os.environ.keys() - KEPT:
+                if not name.startswith(KEPT_PREFIXES):
+                    patch.delenv(name)
             for name, value in fence.environment.items():
                 patch.setenv(name, value)
             _close_network(patch)
@@ -212,10 +216,10 @@ def end(process: psutil.Process, *, seconds: float = 3) -> None:
             wait_for_end([process], seconds=seconds)
         except TimeoutError:
             process.kill()
-            wait_for_end([process], seconds=seconds)
+            wait_for_end([process])
 
 
-def wait_for_end(processes: Sequence[psutil.Process], *, seconds: float = 5) -> None:
+def wait_for_end(processes: Sequence[psutil.Process], *, seconds: float = PATIENCE) -> None:
     """Wait until none of these processes runs.
 
     Raises:

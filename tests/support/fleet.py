@@ -15,7 +15,7 @@ import psutil
 
 import fences
 from kanban_worker import standin
-from waiting import retry_until
+from waiting import PATIENCE, retry_until
 
 Runs = Literal["claude", "agy", "codex", "gemini", "sleep", "shell"]
 
@@ -82,7 +82,7 @@ class Fleet:
         self.tmux("new-session", "-d", "-s", name, "-c", str(where), *size, "--", *wrapped)
         self._server = retry_until(lambda: fences.server_at(self.socket), what="the tmux server")
         if agent in get_args(standin.Kind):
-            retry_until(lambda: self._turn(name), seconds=15, what=f"{agent} in {name}")
+            retry_until(lambda: self._turn(name), what=f"{agent} in {name}")
         pid = self.pane_pid(name)
         retry_until(lambda: self._has_begun(pid), what=f"what {name} runs")
         return pid
@@ -155,10 +155,11 @@ class Fleet:
         Raises:
             RuntimeError: tmux refused; the text is its own.
         """
-        command = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *arguments]
+        # -u: without a locale tmux would answer with a `_` for each letter that is not ASCII.
+        command = ["tmux", "-u", "-S", str(self.socket), "-f", "/dev/null", *arguments]
         environ = {**os.environ, **self._environ} if self._environ else None
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=15, check=False, env=environ
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environ
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip()}")

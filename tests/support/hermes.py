@@ -37,7 +37,7 @@ import pytest
 
 import fences
 from commandline import Completed
-from waiting import retry_until
+from waiting import PATIENCE, retry_until
 
 INSTALLED = importlib.util.find_spec("hermes_cli") is not None
 needed = pytest.mark.skipif(not INSTALLED, reason="hermes-agent is not installed here")
@@ -244,7 +244,7 @@ class Home:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return Completed(done.returncode, done.stdout, done.stderr)
@@ -260,7 +260,7 @@ class Home:
         said = self.root / "serve.out"
         with said.open("wb") as out, _started(words, environ, out, self.root) as process:
             try:
-                retry_until(lambda: _ready(process, said), seconds=60, what="hermes serve")
+                retry_until(lambda: _ready(process, said), what="hermes serve")
                 yield server
             finally:
                 fences.end(psutil.Process(process.pid))

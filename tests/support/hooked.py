@@ -103,7 +103,6 @@ class Agents:
             input=said,
             env={"HOME": str(self.home), **(environ or {})},
             stdout=subprocess.PIPE,
-            timeout=60,
             check=True,
         )
         return Ran(**json.loads(done.stdout))

@@ -66,17 +66,17 @@ class Office:
         """The worker's answers to comments that it did not understand."""
         return [text for text in self.said(card) if text.startswith("[T-")]
 
-    def wait_for_status(self, card: str, status: str, seconds: float = 60) -> None:
+    def wait_for_status(self, card: str, status: str) -> None:
         """Wait until the card has a status. Raises TimeoutError."""
-        retry_until(lambda: self.home.status(card) == status, seconds=seconds, what=status)
+        retry_until(lambda: self.home.status(card) == status, what=status)
 
-    def wait_for_said(self, card: str, text: str, seconds: float = 60) -> str:
+    def wait_for_said(self, card: str, text: str) -> str:
         """Wait until a comment has a text in it, and return that comment. Raises TimeoutError."""
 
         def found() -> str | None:
             return next((each for each in self.said(card) if text in each), None)
 
-        return str(retry_until(found, seconds=seconds, what=text))
+        return str(retry_until(found, what=text))
 
     def beats(self, card: str) -> list[str]:
         """The notes of the card's heartbeats."""

@@ -64,7 +64,7 @@ class StandIn:
         """End it, and its children with it."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
 

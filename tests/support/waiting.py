@@ -8,9 +8,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 120.0
+"""Seconds after which something is taken to hang. Nothing that goes well takes a tenth of it, so it
+is no measure of speed: where other programs have the processors, whatever works still works."""
+
 
 def retry_until(
-    predicate: Callable[[], T], *, seconds: float = 30.0, pause: float = 0.02, what: str = ""
+    predicate: Callable[[], T], *, seconds: float = PATIENCE, pause: float = 0.02, what: str = ""
 ) -> T:
     """Ask again and again until the answer is truthy, and return that answer.
 

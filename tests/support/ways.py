@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 import hermes
+import warm
+from kanban_worker.boards import hermes_cli, server
 from kanban_worker.boards.hermes import Hermes
 from kanban_worker.boards.hermes_cli import HermesCli
 from kanban_worker.boards.http import Http
 from kanban_worker.boards.memory import Memory, Pinboard
 from kanban_worker.boards.shape import Address, Board, CommentId, Look, NoRoute
+from waiting import PATIENCE
 
 Desk = Any
 """What people do at a board: a `hermes.Home`, or a `Pinned` with the same words."""
@@ -87,20 +90,24 @@ def by_tools(home: hermes.Home, patch: pytest.MonkeyPatch) -> Way:
     return Way(name="tools", desk=home, reach=reach, dispatched=True)
 
 
-def by_program(home: hermes.Home) -> Way:
-    """The `hermes` program."""
+def by_program(home: hermes.Home, patch: pytest.MonkeyPatch) -> Way:
+    """The `hermes` program, without its imports: tests/e2e runs it as it is."""
+    program = {"HERMES_BIN": warm.program(warm.HERMES)}
+    patch.setattr(hermes_cli, "SECONDS", PATIENCE)  # its deadline is no measure of this machine
 
     def reach(card: str | None, environ: Mapping[str, str]) -> Board:
-        return HermesCli(Address(card=card, environ={**os.environ, **environ}))
+        return HermesCli(Address(card=card, environ={**os.environ, **program, **environ}))
 
     return Way(name="hermes-cli", desk=home, reach=reach)
 
 
-def over_http(home: hermes.Home, server: hermes.Server) -> Way:
+def over_http(home: hermes.Home, running: hermes.Server, patch: pytest.MonkeyPatch) -> Way:
     """A running server."""
+    for name in ("READ", "SECONDS"):
+        patch.setattr(server, name, PATIENCE)  # as above
 
     def reach(card: str | None, environ: Mapping[str, str]) -> Board:
-        return Http(Address(card=card, url=server.url, token=server.token, environ=environ))
+        return Http(Address(card=card, url=running.url, token=running.token, environ=environ))
 
     ends = frozenset({"blocked", "scheduled"})
     return Way(name="http", desk=home, reach=reach, claims=False, ends=ends)

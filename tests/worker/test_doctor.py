@@ -348,7 +348,6 @@ def test_a_hermes_that_hangs_is_given_up(desk: Desk, fence: Fence) -> None:
         cwd=Path.home(),
         capture_output=True,
         text=True,
-        timeout=20,
         check=False,
     )
     assert done.returncode == 3

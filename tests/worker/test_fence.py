@@ -7,6 +7,7 @@ import pwd
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -65,6 +66,29 @@ def test_a_variable_that_leads_outside_is_taken_away(
         assert name not in os.environ
 
     assert os.environ[name] == "/outside"
+
+
+def test_of_all_else_that_was_set_only_the_path_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+
+    with fences.raised() as inner:
+        seen = {each for each in os.environ if not each.startswith(fences.KEPT_PREFIXES)}
+
+    assert seen - {"TMPDIR", "CI"} == {"PATH", *inner.environment}
+
+
+def test_a_program_ignores_no_signal_that_the_suite_ignores() -> None:
+    """True of `nohup make test &` as well; `.ci/crowded` tries it."""
+    asks = "import signal; print(*map(signal.getsignal, (signal.SIGHUP, signal.SIGTERM)))"
+
+    answer = subprocess.check_output([sys.executable, "-c", asks], text=True)
+
+    assert answer.split() == ["0", "0"]
+
+
+def test_a_temporary_folder_goes_with_its_test(fence: fences.Fence, tmp_path: Path) -> None:
+    assert tmp_path.is_relative_to(fence.root)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import commandline
+import trials
 from fences import Fence
 from hooked import HOOK, ONE, TWO, Agents, event
 from kanban_worker import ancestry, procfs
@@ -79,7 +81,8 @@ def test_a_tick_finds_it_while_the_agent_lives_and_tidies_it_afterwards(agents: 
         assert isinstance(found, Hooked)
         assert (found.id, found.kind, found.headless) == (ONE, "claude", False)
         for each in psutil.Process(process.pid).children(recursive=True):
-            each.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end as the shell does
+                each.kill()
     later = Hooks(str(agents.records_folder))
     later.look()
     later.tidy(moment(time.time()))
@@ -278,14 +281,14 @@ HOSTILE = (
 
 
 @given(data=HOSTILE)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=trials.of(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_input_makes_it_speak_or_fail(agents: Agents, data: bytes) -> None:
     agents.run(payload=data).must_be_silent()
     assert all(each["id"] == ONE for each in agents.records)
 
 
 @given(data=HOSTILE | st.binary() | st.text().map(str.encode))
-@settings(max_examples=1000)
+@settings(max_examples=trials.of(1000))
 def test_no_input_raises(data: bytes) -> None:
     assert hook._event(data) is not None
 
@@ -324,7 +327,7 @@ def test_a_stdin_without_end_is_left_and_what_was_whole_counts(agents: Agents) -
         said = json.loads(process.stdout.readline())  # stdin is still open
         assert (said["status"], said["out"], said["err"]) == (0, "", "")
         assert agents.ids == {process.pid: ONE}
-    assert hook.SECONDS <= time.monotonic() - began < hook.SECONDS + 10
+    assert time.monotonic() - began >= hook.SECONDS
 
 
 @pytest.mark.parametrize("redirection", ["<&-", "</dev/null", "</dev/full", "<&- >&- 2>&-"])
@@ -340,7 +343,7 @@ def test_an_interrupt_is_no_traceback(sig: signal.Signals) -> None:
     )
     time.sleep(1)  # it waits for stdin by then
     process.send_signal(sig)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert (out, err) == (b"", b"")
 
 
@@ -410,7 +413,6 @@ def test_a_folder_that_cannot_be_written_is_borne(agents: Agents) -> None:
         capture_output=True,
         preexec_fn=commandline.unprivileged,
         check=True,
-        timeout=30,
     )
     agents.home.chmod(0o700)
     said = json.loads(done.stdout)

@@ -432,7 +432,7 @@ class TestFromLookToLook:
 
         fleet.tmux("send-keys", "-t", "=a:", " ".join(command), "Enter")
 
-        retry_until(lambda: watch.only().agent, seconds=15, what="the second agent")
+        retry_until(lambda: watch.only().agent, what="the second agent")
         assert watch.agent().family[0] != before
 
     def test_a_young_agent_is_looked_at_again_for_what_it_starts(self, fleet: Fleet) -> None:

@@ -200,9 +200,7 @@ class TestLook:
         work = psutil.Process(ground.serve(ground.own / "work").server_pid)
         work.suspend()
         try:
-            began = time.monotonic()
             assert look(ground.servers()) == ["default", "work"]
-            assert time.monotonic() - began < 10
         finally:
             work.resume()
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import trials
 from kanban_worker.agents import (
     claude_debug,
     claude_prompts,
@@ -104,7 +105,7 @@ logs = hostile.files(
     )
 )
 
-fuzz = settings(suppress_health_check=list(HealthCheck), max_examples=80, deadline=None)
+fuzz = settings(suppress_health_check=list(HealthCheck), max_examples=trials.of(80), deadline=None)
 
 
 @fuzz

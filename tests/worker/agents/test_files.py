@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kanban_worker.agents import birth, files, ids, kept, lines
@@ -17,11 +17,10 @@ from reconcile.observed import Unknown
 LONG_AGO = 1_600_000_000
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=400), limit=st.integers(1, 100))
-def test_the_two_ends_of_a_file_are_its_own_bytes(
-    data: bytes, limit: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("ends") / "f"
+def test_the_two_ends_of_a_file_are_its_own_bytes(data: bytes, limit: int, tmp_path: Path) -> None:
+    path = tmp_path / "f"
     path.write_bytes(data)
     first, last = files.head(str(path), limit), files.tail(str(path), limit)
     assert first.whole == last.whole == (len(data) <= limit)

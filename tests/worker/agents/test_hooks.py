@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import trials
 from kanban_worker import ancestry, hookfile, procfs
 from kanban_worker.agents.hooks import Hooks
 from kanban_worker.agents.shape import Hooked, Member
@@ -297,7 +298,7 @@ JSON = st.recursive(
     ).map(lambda each: json.dumps(each).encode())
     | st.sampled_from([b"[" * 5000, b'{"at":' + b"9" * 5000 + b"}", b"\0" * 20_000])
 )
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=trials.of(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_content_raises(folder: Folder, agent: Member, data: bytes) -> None:
     folder.put(hookfile.name(agent.pid, start_of(agent)), data)
     assert isinstance(folder.of(agent), Unknown | Hooked | None)
