@@ -18,6 +18,7 @@ NOTE = Note(
     notice=Notice(id=FindingId("X-1"), kind=NoticeKind.SHELL, session=NAME, message="agent exited"),
     new=True,
     since=AT,
+    acknowledged=False,
 )
 (DECISION,) = planned(GONE, ENTRY).decisions
 VIEW = SessionView(
