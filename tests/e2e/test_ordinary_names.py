@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import uuid
@@ -427,3 +428,13 @@ def test_what_init_wrote_moments_ago_is_no_persons_edit(desk: Desk) -> None:
     desk.fleet.kill(CREATOR)
 
     assert by_class(desk.once().report)["A"]["action"] == "updated"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_under_sudo_the_config_that_is_made_belongs_to_the_registrys_owner(host: Desk) -> None:
+    os.chown(host.registry.parent, 12345, 12345)
+
+    assert host.run("init", "--pattern", "*").status == 0
+
+    for path in (host.registry, config(host), config(host).parent):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12345)
