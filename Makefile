@@ -20,7 +20,7 @@ FAULTS ?= tests/faults
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults reliability test-agents agents test-tmux cover lint man bench \
+.PHONY: help demo test test-faults reliability test-agents agents test-tmux hour cover lint man bench \
     test-newest tmux clean
 
 help: ## say what there is
@@ -46,6 +46,9 @@ test-agents: tmux $(VENV)/.dev ## the real agent programs, from npm, against a m
 
 agents: tmux $(VENV)/.dev ## the same, and its table copied to docs/agents.md
 	$(BIN)/python -m pytest tests/agents $(AGENTS_PARALLEL) --table docs/agents.md
+
+hour: tmux $(VENV)/.dev ## somebody's first hour, from a clone with nothing: demo, pip, pipx, uv, README
+	$(BIN)/python -m pytest tests/hour
 
 cover: $(VENV)/.dev ## every branch of the core, from the core's own tests
 	$(BIN)/python -m pytest tests/reconcile \

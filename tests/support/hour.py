@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,9 @@ RESUMES = {
 PERSON = "/home/you"
 """The home in what is shown."""
 
+_SYSTEM = os.pathsep.join(
+    sorted({str(Path(found).parent) for name in ("tmux", "sh") if (found := shutil.which(name))})
+)
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CHANGE = re.compile(r"\b[0-9a-f]{12}\b")
 
@@ -76,28 +80,33 @@ def shape(text: str) -> list[str]:
     text = re.sub(r"[0-9a-f]{4}…[0-9a-f]{4}", "#", text)
     text = re.sub(r"\b[A-Z]-[0-9a-f]{8}\b|\b[0-9a-f]{12}\b", "#", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]", "", text)
-    text = re.sub(r"\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?|\b\d+s\b|\d{3,}", "#", text)
+    text = re.sub(r"\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?|\b\d+[smh]\b|\d{3,}", "#", text)
     return [re.sub(r" +", " ", line).strip() for line in text.splitlines()]
 
 
 class Hour:
     """A home with agents in tmux, and a shell that runs one command after the other there."""
 
-    def __init__(self, fence: Fence, fleet: Fleet, *, program: Path) -> None:
-        """`program` is the folder that holds `agent-sessions`."""
+    def __init__(self, fence: Fence, fleet: Fleet, *, program: Path, hermes: Path) -> None:
+        """`program` is the folder that holds `agent-sessions`; `hermes` is Hermes' program."""
         self._fence, self._fleet = fence, fleet
         self._programs = fence.root / "programs"
-        self._path = f"{self._programs}:{program}:{os.environ['PATH']}"
+        self._hermes = hermes
+        # A login's own folders: what this test's Python has is nobody else's.
+        self._path = f"{self._programs}:{program}:{_SYSTEM}"
         self._printed = ""
         self._paths = {
             str(fence.home): PERSON,
             str(program): f"{PERSON}/.local/bin",
+            str(self._programs): f"{PERSON}/.local/bin",
+            str(hermes.parent): f"{PERSON}/.local/bin",
             f"{fence.tmux}/tmux-{os.getuid()}": "/tmp/tmux-1000",
         }
 
     def begin(self) -> None:
         """Start the agents, as somebody has started them days ago."""
         self._programs.mkdir()
+        (self._programs / "hermes").symlink_to(self._hermes)
         hermes = self._fence.home / ".hermes"
         hermes.mkdir()
         (hermes / "config.yaml").write_text("model: {provider: nous, default: scripted}\n")
@@ -146,12 +155,12 @@ class Hour:
 
 
 @contextlib.contextmanager
-def begun(fence: Fence, *, program: Path) -> Iterator[Hour]:
+def begun(fence: Fence, *, program: Path, hermes: Path | None = None) -> Iterator[Hour]:
     """An hour that may begin: its agents run."""
     socket = fence.tmux / f"tmux-{os.getuid()}" / "default"
     socket.parent.mkdir(mode=0o700)
     with Fleet(fence.root / "fleet", socket=socket) as fleet:
-        hour = Hour(fence, fleet, program=program)
+        hour = Hour(fence, fleet, program=program, hermes=hermes or program / "hermes")
         hour.begin()
         yield hour
 
