@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Each line as soon as it is known; 64 outweighs 3."""
     checks: list[Check] = []
     for check in _everything(arguments):
-        if not arguments.json:
+        well = check.state is State.OK
+        if not (arguments.json or (well and arguments.quiet)):
             print(check.text, flush=True)
         checks.append(check)
     if arguments.json:

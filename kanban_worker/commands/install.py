@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kanban_worker import options as shared
 from kanban_worker import programs
-from kanban_worker.cli import Exit, complain
+from kanban_worker.cli import Exit, complain, confirm
 from kanban_worker.hermes import enabling, environment, homes, skill
 from kanban_worker.hermes.homes import Hermes
 from kanban_worker.hermes.skill import Put
@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         _inject(hermes)
     has_package = hermes.plugin_status() is not None
     if has_package:
-        print(f"package  is in the environment of {hermes.program}")
+        confirm(f"package  is in the environment of {hermes.program}")
         enabled = enabling.enable(hermes.config)
-        print(f"plugin   {'enabled' if enabled else 'was enabled already'} in {hermes.config}")
+        confirm(f"plugin   {'enabled' if enabled else 'was enabled already'} in {hermes.config}")
     elif arguments.into_hermes:
         raise CouldNot(
             f"{hermes.program} does not see the package all the same. Look at: "
@@ -93,9 +93,9 @@ def _skill(hermes: Hermes) -> None:
     command = programs.own_command()
     calls = skill.Calls(command, shlex.quote(str(Path(hermes.program or "hermes").absolute())))
     put = skill.put(hermes.home, external, calls)
-    print(f"skill    {_said(put, hermes, external)}")
+    confirm(f"skill    {_said(put, hermes, external)}")
     if put in {Put.CURRENT, Put.WRITTEN}:
-        print(f"         names {command}")
+        confirm(f"         names {command}")
 
 
 def _said(put: Put, hermes: Hermes, external: list[Path]) -> str:
