@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kanban_worker import config, given, jsontext
+from kanban_worker import config, jsontext
 from kanban_worker import options as shared
 from kanban_worker.cli import Exit
 from kanban_worker.config import Settings
@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Each line as soon as it is known; 64 outweighs 3."""
     checks: list[Check] = []
     for check in _everything(arguments):
-        if not arguments.json and not (given.quiet() and check.state is State.OK):
+        well = check.state is State.OK
+        if not (arguments.json or (well and arguments.quiet)):
             print(check.text, flush=True)
         checks.append(check)
     if arguments.json:

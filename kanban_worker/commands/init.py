@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kanban_worker import config, jsontext, left_out
 from kanban_worker import options as shared
-from kanban_worker.cli import Exit, complain, counted, plain
+from kanban_worker.cli import Exit, complain, confirm, counted, plain
 from kanban_worker.config import Settings
 from kanban_worker.tick import Monitor, now
 from reconcile import judge, report
@@ -66,8 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(jsontext.dumps(_as_json(settings, found, written)))
     else:
-        for line in _lines(arguments, settings, found, written):
-            print(plain(line))
+        for line in _confirmed(settings, written):
+            confirm(line)
+        if advice := left_out.advice_for_init(found.left_out, arguments):
+            print(plain(advice))
     for notice in found.notices:  # all of them are about what could not be seen
         complain(notice.message)
     return Exit.COULD_NOT if found.notices else Exit.OK
@@ -115,16 +117,12 @@ def _write(
     return _Written(additions=additions, kept=kept, setting=setting)
 
 
-def _lines(
-    arguments: argparse.Namespace, settings: Settings, found: Judgement, written: _Written
-) -> list[str]:
+def _confirmed(settings: Settings, written: _Written) -> list[str]:
     lines = [f"{settings.registry}: written, {counted(len(written.additions), 'sessions')}"]
     if written.kept:
         lines.append(f"{written.kept}: the registry that was there")
     if written.setting:
         lines.append(f"{written.setting.path}: {written.setting.line}")
-    if advice := left_out.advice_for_init(found.left_out, arguments):
-        lines.append(advice)
     return lines
 
 

@@ -185,6 +185,16 @@ def test_quiet_says_nothing_where_all_is_well(desk: Desk) -> None:
         assert desk.run(*words.split()).out, "without it there is something to read"
 
 
+def test_quiet_hears_nothing_of_a_first_registry_but_who_was_left_out(desk: Desk) -> None:
+    desk.fleet.start("api", agent="claude", cwd=desk.workspace("api"))
+
+    done = desk.run("-q", "init")
+
+    assert (done.status, done.err) == (0, "")
+    assert "written" not in done.out
+    assert "api" in done.out
+
+
 def test_quiet_says_what_is_not(desk: Desk) -> None:
     desk.write(*desk.starts(NAME), desk.entry("lab-gone-creator-claude", pid=2**22 + 1))
 
