@@ -50,7 +50,7 @@ def test_init_names_the_agents_that_it_left_out_and_how_to_watch_them(host: Desk
     assert written == f"{host.registry}: written, 0 sessions"
     assert advice == (
         "2 sessions with agents have no entry and match no pattern: api (claude), web (codex). "
-        f"To watch them too: agent-sessions init --registry {host.registry} --pattern '*' --force"
+        f"To watch them too: agent-sessions --registry={host.registry} init --pattern '*' --force"
     )
 
 
@@ -270,7 +270,7 @@ def test_a_config_elsewhere_is_the_one_that_keeps_the_pattern(host: Desk) -> Non
     done = host.run("init", "--config", str(mine), "--pattern", "x*")
 
     assert mine.read_text() == "interval: 7\npattern: 'x*'\n"
-    assert f"init --config {mine} --pattern '*' --force" in done.out
+    assert f"agent-sessions --config={mine} init --pattern '*' --force" in done.out
     assert not config(host).exists()
 
 

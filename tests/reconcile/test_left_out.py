@@ -214,6 +214,7 @@ def test_plain_shells_of_one_name_on_two_servers_are_no_dispute_but_an_agent_amo
 
     assert [each.kind for each in found.notices] == kinds
     assert registered(found) == []
+    assert found.left_out == ()
 
 
 # It is advice. ----------------------------------------------------------------------------------
