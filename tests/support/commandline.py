@@ -82,7 +82,8 @@ def run(
     else:
         done = subprocess.run(
             command(*words),
-            env=environment(environ),
+            # Python up to 3.13.0 keeps the bytecode that a full disk cut, and fails by it later.
+            env=environment(environ) | ({"PYTHONDONTWRITEBYTECODE": "1"} if limit else {}),
             cwd=cwd or Path.home(),
             capture_output=True,
             encoding="utf-8",

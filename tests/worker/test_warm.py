@@ -36,7 +36,7 @@ def test_it_ends_and_speaks_as_one_that_is_started(words: tuple[str, ...]) -> No
 def test_its_environment_and_folder_are_its_own(fence: Fence) -> None:
     (fence.home / "x.yaml").write_text("version: 1\nsessions: [\n")
 
-    assert "x.yaml" in commandline.run("check", "--registry", "x.yaml").err
+    assert "x.yaml, line 3" in commandline.run("check", "--registry", "x.yaml").err
     assert "y.yaml" in commandline.run("check", environ={"AGENT_SESSIONS_REGISTRY": "y.yaml"}).err
     assert "y.yaml" not in commandline.run("check").err
 
