@@ -26,11 +26,12 @@ def advice(found: Sequence[LeftOut], settings: Settings) -> str:
 
 
 def advice_for_init(found: Sequence[LeftOut], arguments: Namespace) -> str:
-    """The same for whoever has just written a registry without them."""
-    given = [(f"--{name}", getattr(arguments, name)) for name in ("registry", "config")]
-    words = [word for flag, value in given if value for word in (flag, shlex.quote(value))]
+    """The same for whoever has just written a registry without them.
+
+    Their registry and config are put into the command where it is printed: see `given`.
+    """
     sockets = [each for one in arguments.tmux_socket or () for each in ("--tmux-socket", one)]
-    command = ["agent-sessions init", *words, *map(shlex.quote, sockets)]
+    command = ["agent-sessions init", *map(shlex.quote, sockets)]
     return _sentence(found, " ".join([*command, "--pattern", _EVERY, "--force"]))
 
 

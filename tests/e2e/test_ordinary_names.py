@@ -49,7 +49,7 @@ def test_init_names_the_agents_that_it_left_out_and_how_to_watch_them(host: Desk
     assert written == f"{host.registry}: written, 0 sessions"
     assert advice == (
         "2 sessions with agents have no entry and match no pattern: api (claude), web (codex). "
-        f"To watch them too: agent-sessions init --registry {host.registry} --pattern '*' --force"
+        f"To watch them too: agent-sessions --registry={host.registry} init --pattern '*' --force"
     )
 
 
