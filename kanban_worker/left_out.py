@@ -28,7 +28,7 @@ def advice(found: Sequence[LeftOut], settings: Settings) -> str:
 def advice_for_init(found: Sequence[LeftOut], arguments: Namespace) -> str:
     """The same for whoever has just written a registry without them.
 
-    `given.completed` puts the user's own registry and config into the command.
+    Their registry and config are put into the command where it is printed: see `given`.
     """
     sockets = [each for one in arguments.tmux_socket or () for each in ("--tmux-socket", one)]
     command = ["agent-sessions init", *map(shlex.quote, sockets)]

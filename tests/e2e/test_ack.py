@@ -150,7 +150,7 @@ def test_the_list_says_since_when_and_by_whom(desk: Desk) -> None:
     desk.run("ack", finding, environ={"LOGNAME": "ann"})
 
     listed = desk.run("ack", "--list", environ={"TZ": "UTC"})
-    data = json.loads(desk.run("ack", "--list", "--json").out)
+    data = commandline.valid("ack", desk.run("ack", "--list", "--json").out)
 
     (row,) = data["acknowledged"]
     at = datetime.fromisoformat(row["acknowledged_at"])

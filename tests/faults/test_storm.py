@@ -115,8 +115,11 @@ def check_recipes(said: str, entries: Sequence[Mapping[str, Any]]) -> None:
     recipes = [line for line in lines if line.startswith("  Resume: ")]
     assert len(recipes) == len(set(recipes)) == min(len(entries), telling.LISTED)
     assert known.issuperset(recipes)
-    assert lines[-1] == (
-        "Bring them back: `agent-sessions resume-plan --tmux` (look at it, then pipe it to `sh`)"
+    # Whoever reads the card has not this registry's variable.
+    assert re.fullmatch(
+        r"Bring them back: `agent-sessions --registry=/\S+ resume-plan --tmux` "
+        r"\(look at it, then pipe it to `sh`\)",
+        lines[-1],
     )
 
 
