@@ -96,6 +96,17 @@ def test_the_console_script_is_declared(wheel: zipfile.ZipFile) -> None:
     assert dict(scripts["console_scripts"]) == {"agent-sessions": "kanban_worker.__main__:main"}
 
 
+def test_the_schemas_are_in(wheel: zipfile.ZipFile) -> None:
+    schemas = {
+        str(path.relative_to(PROJECT))
+        for package in PACKAGES
+        for path in (PROJECT / package).rglob("*.schema.json")
+    }
+
+    assert len(schemas) >= 10
+    assert schemas <= set(wheel.namelist())
+
+
 def test_what_it_needs_at_run_time_is_eight_packages(wheel: zipfile.ZipFile) -> None:
     metadata = email.message_from_string(dist_info(wheel, "METADATA"))
     needs = [need for need in metadata.get_all("Requires-Dist", []) if "extra ==" not in need]
