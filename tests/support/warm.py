@@ -247,7 +247,11 @@ def main(name: str) -> object:
     client.write_text(_CLIENT.format(python=sys.executable, path=str(path)))
     client.chmod(0o755)
     os.environ["HOME"] = os.environ["HERMES_HOME"] = str(folder)
-    runs = WARM[name]()
+    try:
+        runs = WARM[name]()
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     server = Server(path)
     gc.freeze()  # what is here now is no garbage, and need not be looked at in each process
     print(folder, flush=True)
