@@ -132,7 +132,7 @@ def _cells(view: SessionView, now: datetime, home: Path, dots: str) -> Mapping[s
 
 
 def _findings(view: SessionView, now: datetime) -> Text:
-    """`A 10:02, agent-exited 09:30`; what a person has acknowledged is dimmed."""
+    """`A 10:02, agent-exited 09:30 (ack)`; what a person has acknowledged is dimmed as well."""
     parts = [_finding(one, one.drift.kind.value, now) for one in view.decisions]
     parts += [_finding(one, one.notice.kind.value, now) for one in view.notes]
     if not parts and view.status == TERMINATED and view.state_since:
@@ -143,7 +143,8 @@ def _findings(view: SessionView, now: datetime) -> Text:
 def _finding(found: Decision | Note, word: str, now: datetime) -> Text:
     gone = isinstance(found, Decision) and found.drift.kind is DriftClass.TMUX_GONE
     style = _KNOWN if found.acknowledged else _FAULT if gone else _NOTICE
-    return Text(f"{word} {clock(found.since, now)}", style=style)
+    known = " (ack)" if found.acknowledged else ""
+    return Text(f"{word} {clock(found.since, now)}{known}", style=style)
 
 
 def clock(at: datetime, now: datetime) -> str:

@@ -84,6 +84,8 @@ def test_what_is_acknowledged_is_dimmed() -> None:
 
     assert "\x1b[33magent-exited" in first
     assert "\x1b[2magent-exited" in second
+    assert "(ack)" in second
+    assert "(ack)" not in first, "no colour is needed to tell them apart"
 
 
 @pytest.mark.parametrize(
