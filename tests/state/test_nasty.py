@@ -24,7 +24,8 @@ from state.registry import RegistryFile
 from state.text import scalars
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
-SECOND = 1.0
+SECOND = 5.0
+"""A second on a quiet machine, and more on a busy one; what is not in proportion takes minutes."""
 SOUND = SessionName("sound")
 
 WORDS = st.sampled_from(

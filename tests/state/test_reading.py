@@ -123,7 +123,7 @@ def test_a_file_with_nothing_in_it_is_no_registry(home: Home, content: str) -> N
         (os.mkfifo, "is not a regular file"),
         (lambda path: path.symlink_to("/dev/null"), "is not a regular file"),
         (lambda path: path.symlink_to(path), "is a symlink to itself"),
-        (lambda path: path.symlink_to(path.with_name("gone")), "there is no such file"),
+        (lambda path: path.symlink_to(path.with_name("gone")), "and nothing is there"),
         (lambda path: path.write_bytes(b"#" * (16 * 1024 * 1024 + 1)), "larger than 16 MiB"),
         (lambda path: path.write_bytes(b"a: \xff"), "line 1, column 4: byte 4"),
         (lambda path: path.write_bytes(b"a: [b"), "line 1, column 6"),
