@@ -43,7 +43,9 @@ def test_ctrl_c_shows_nothing_whenever_it_comes(desk: Desk, words: str) -> None:
     for moment in range(MOMENTS):
         status, err = interrupted(desk, longest * moment / MOMENTS, *words.split())
 
-        assert not re.search(r'kanban_worker/__main__\.py", line \d+, in main$', err, re.M), err
+        assert not re.search(
+            r'kanban_worker/__main__\.py", line \d+, in main$', err, re.MULTILINE
+        ), err
         if "Traceback" not in err:  # while Python still loads us, it speaks for itself
             assert status in {*INTERRUPTED, 0, 64}, (moment, status, err)
             assert all(line.startswith(commandline.MARK) for line in err.splitlines()), err
