@@ -9,8 +9,10 @@ BIN := $(VENV)/bin
 # Help texts in the docs are wrapped to 80 columns and uncoloured, whatever terminal make runs in.
 PLAIN := COLUMNS=80 NO_COLOR=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 HERMES := hermes-agent==0.19.0
-# Most tests wait for tmux, a board or a deadline: four at once fit on two cores.
-PARALLEL := --numprocesses=4 --dist=worksteal
+# Most tests wait for tmux, a board or a deadline: six at once fit on two cores.
+PARALLEL := --numprocesses=6 --dist=worksteal
+# The fault suite works more and waits less.
+FAULTS_PARALLEL := --numprocesses=4 --dist=worksteal
 # pytest's own temporary folders outlive a run, and xdist makes them whether a test uses them or not.
 TIDY := -p no:tmpdir
 # Cases that share their agents stay together, the longest ones first, in the order of the table.
@@ -20,7 +22,7 @@ FAULTS ?= tests/faults
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults reliability test-agents agents test-tmux hour cover lint man bench \
+.PHONY: help demo test test-all test-faults reliability test-agents agents test-tmux hour cover lint man bench \
     test-newest tmux clean
 
 help: ## say what there is
@@ -30,13 +32,16 @@ demo: tmux $(VENV)/.run ## the whole story on an isolated tmux server and a thro
 	@$(BIN)/agent-sessions demo
 
 test: tmux $(VENV)/.dev ## the test suite, beside a real Hermes Agent and with its exact pins
+	$(BIN)/python -m pytest $(PARALLEL) $(TIDY) --hypothesis-profile=quick -m "not slow"
+
+test-all: tmux $(VENV)/.dev ## the same, with the whole stories of Hermes and every call of its program
 	$(BIN)/python -m pytest $(PARALLEL) $(TIDY) --hypothesis-profile=quick
 
 test-faults: tmux $(VENV)/.dev ## everything that can go wrong, done on purpose; about a quarter of an hour
-	$(BIN)/python -m pytest $(FAULTS) $(PARALLEL)
+	$(BIN)/python -m pytest $(FAULTS) $(FAULTS_PARALLEL)
 
 reliability: tmux $(VENV)/.dev ## the same, and its figures copied to docs/reliability.md
-	$(BIN)/python -m pytest tests/faults $(PARALLEL) --figures docs/reliability.md
+	$(BIN)/python -m pytest tests/faults $(FAULTS_PARALLEL) --figures docs/reliability.md
 
 test-tmux: tmux $(VENV)/.dev ## what depends on tmux, with each version in $AGENT_SESSIONS_TMUX_BINS
 	PYTHONPATH=tests/support $(BIN)/python tests/support/tmux_runs.py --copy docs/reliability.md

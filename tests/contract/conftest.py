@@ -12,6 +12,9 @@ import fences
 import hermes
 import ways
 
+SLOW = pytest.mark.slow
+"""Each call of Hermes' program costs a fifth of a second, and a test makes dozens."""
+
 
 @pytest.fixture
 def hermes_home(fence: fences.Fence) -> Iterator[hermes.Home | None]:
@@ -35,7 +38,9 @@ def served() -> Iterator[tuple[hermes.Home, hermes.Server]]:
             yield home, server
 
 
-@pytest.fixture(params=["memory", "hermes", "tools", "hermes-cli", "http"])
+@pytest.fixture(
+    params=["memory", "hermes", "tools", pytest.param("hermes-cli", marks=SLOW), "http"]
+)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ways.Way:
     """Each way to a board in turn."""
     if request.param == "memory":

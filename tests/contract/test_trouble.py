@@ -401,6 +401,7 @@ def test_the_real_server_refuses_a_wrong_token_and_knows_no_other_board(
 # Over a long time. ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_some_hundred_looks_and_comments_leave_nothing_open(way: Way) -> None:
     rounds = {"hermes-cli": 2, "http": 60}.get(way.name, 200)
     card = way.desk.create_card()

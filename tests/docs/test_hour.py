@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-import fences
 import hermes
 import hour
-from hour import Step
+from fences import Fence
 
 SHOWN = hour.steps(hour.README.read_text("utf-8"))
 
 pytestmark = hermes.needed
 
 
-@pytest.fixture(scope="module")
-def printed() -> Iterator[list[Step]]:
-    """What each command of the README prints, in its order, on a machine with a small fleet."""
-    program = Path(sys.executable).parent
-    with fences.raised() as fence, hour.begun(fence, program=program) as begun:
-        yield [begun.run(step.command) for step in SHOWN]
+def test_each_command_prints_what_the_readme_shows(fence: Fence) -> None:
+    """In its order, on a machine with a small fleet."""
+    with hour.begun(fence, program=Path(sys.executable).parent) as begun:
+        ran = [begun.run(step.command) for step in SHOWN]
 
-
-@pytest.mark.parametrize("position", range(len(SHOWN)), ids=lambda n: SHOWN[n].command)
-def test_each_command_prints_what_the_readme_shows(position: int, printed: list[Step]) -> None:
-    assert hour.shape(printed[position].shown) == hour.shape(SHOWN[position].shown)
+    for done, step in zip(ran, SHOWN, strict=True):
+        assert hour.shape(done.shown) == hour.shape(step.shown), step.command
 
 
 def test_the_readme_has_commands_in_it() -> None:

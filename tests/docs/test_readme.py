@@ -36,6 +36,7 @@ def demo() -> list[str]:
 
 
 @hermes.needed
+@pytest.mark.slow
 def test_the_readme_shows_the_thread_that_the_demo_prints(demo: list[str]) -> None:
     block = re.search(r"<!-- demo: thread -->\n```\n(.*?)```", README, re.DOTALL)
     assert block is not None
@@ -45,6 +46,7 @@ def test_the_readme_shows_the_thread_that_the_demo_prints(demo: list[str]) -> No
     assert missing == []
 
 
+@pytest.mark.slow
 def test_what_the_program_prints_into_the_documents_is_up_to_date() -> None:
     documents = ["README.md", *(str(path) for path in (ROOT / "docs").glob("*.md"))]
     done = subprocess.run(

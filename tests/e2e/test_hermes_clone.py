@@ -7,11 +7,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 import hermes
 from fences import Fence
 from kanban_worker.hermes import skill
 
-pytestmark = hermes.needed
+pytestmark = [hermes.needed, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("plugin.yaml", "__init__.py", "kanban_worker", "reconcile", "state", "skills")

@@ -27,7 +27,7 @@ from fences import Fence
 from scripted_model import Model
 from waiting import retry_until
 
-pytestmark = hermes.needed
+pytestmark = [hermes.needed, pytest.mark.slow]
 
 PROFILE = "watcher"
 SENTENCE = "The watch has ended, and the card is blocked."

@@ -27,7 +27,7 @@ from kanban_worker.hermes import skill
 from scripted_model import Model
 from waiting import retry_until
 
-pytestmark = hermes.needed
+pytestmark = [hermes.needed, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = Path(sysconfig.get_paths()["purelib"])

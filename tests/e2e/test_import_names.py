@@ -123,6 +123,7 @@ def test_the_search_path_is_left_as_it_was(fence: Fence) -> None:
     assert run(sys.executable, "-c", program, cwd=fence.home).status == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elsewhere", ["modules"], indirect=True)
 def test_the_demo_plays_where_others_have_its_names(elsewhere: Path) -> None:
     done = run(SCRIPT, "demo", cwd=elsewhere, environ={"PYTHONPATH": str(elsewhere)})

@@ -160,6 +160,7 @@ def test_a_session_that_came_back_as_a_bare_shell_gets_its_agent_in_a_new_window
 
 
 @hermes.needed
+@pytest.mark.slow
 def test_the_card_says_who_is_back_under_the_key_that_told_the_end(
     desk: Desk, fence: Fence, programs: Path
 ) -> None:

@@ -18,7 +18,7 @@ from fences import Fence
 from incident import Incident
 from office import Office
 
-pytestmark = hermes.needed
+pytestmark = [hermes.needed, pytest.mark.slow]
 
 ONE, TWO = "lab-one-creator-claude", "lab-two-creator-claude"
 WRITTEN = re.compile(r"\.replace in |\.renameat2 in | in durable\.append$")

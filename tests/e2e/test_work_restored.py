@@ -13,7 +13,7 @@ from desk import Desk
 from fences import Fence
 from office import Office
 
-pytestmark = hermes.needed
+pytestmark = [hermes.needed, pytest.mark.slow]
 
 ONE, TWO = "lab-one-creator-claude", "lab-two-creator-claude"
 
