@@ -227,7 +227,7 @@ class World:
     def _tick(self) -> Mapping[int, Seen]:
         """One run of our program; what it made of every pane, by the seat's identity."""
         words = ("--registry", str(self._registry), "--tmux-socket", str(self.terminals.socket))
-        done = commandline.run(*words, "reconcile", "--once", "--emit-diff")
+        done = commandline.run(*words, "reconcile", "--once", "--no-wait", "--emit-diff")
         fault = "" if done.status in STATUSES else f"exit status {done.status}: {done.err}"
         report = {} if fault else done.report
         entries = self._entries()
