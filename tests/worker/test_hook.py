@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -64,6 +63,7 @@ def test_a_tick_finds_it_while_the_agent_lives_and_tidies_it_afterwards(agents: 
         agents.command("claude", f"{HOOK}; exec sleep 600"),
         stdin=subprocess.PIPE,
         env={"HOME": str(agents.home)},
+        start_new_session=True,
     ) as process:
         assert process.stdin
         process.stdin.write(json.dumps(event()).encode())
@@ -80,9 +80,7 @@ def test_a_tick_finds_it_while_the_agent_lives_and_tidies_it_afterwards(agents: 
         found = hooks.of([living])
         assert isinstance(found, Hooked)
         assert (found.id, found.kind, found.headless) == (ONE, "claude", False)
-        for each in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):  # it may end as the shell does
-                each.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # a list of children may miss one
     later = Hooks(str(agents.records_folder))
     later.look()
     later.tidy(moment(time.time()))
