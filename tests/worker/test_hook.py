@@ -65,22 +65,24 @@ def test_a_tick_finds_it_while_the_agent_lives_and_tidies_it_afterwards(agents: 
         env={"HOME": str(agents.home)},
         start_new_session=True,
     ) as process:
-        assert process.stdin
-        process.stdin.write(json.dumps(event()).encode())
-        process.stdin.close()
-        retry_until(lambda: agents.records, what="the record")
-        began = psutil.Process(process.pid).create_time()
-        living = Member(
-            pid=process.pid,
-            started_at=moment(began),
-            start_ticks=procfs.start_ticks(process.pid),
-        )
-        hooks.look()
-        hooks.tidy(moment(time.time()))
-        found = hooks.of([living])
-        assert isinstance(found, Hooked)
-        assert (found.id, found.kind, found.headless) == (ONE, "claude", False)
-        os.killpg(process.pid, signal.SIGKILL)  # a list of children may miss one
+        try:
+            assert process.stdin
+            process.stdin.write(json.dumps(event()).encode())
+            process.stdin.close()
+            retry_until(lambda: agents.records, what="the record")
+            began = psutil.Process(process.pid).create_time()
+            living = Member(
+                pid=process.pid,
+                started_at=moment(began),
+                start_ticks=procfs.start_ticks(process.pid),
+            )
+            hooks.look()
+            hooks.tidy(moment(time.time()))
+            found = hooks.of([living])
+            assert isinstance(found, Hooked)
+            assert (found.id, found.kind, found.headless) == (ONE, "claude", False)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # a list of children may miss one
     later = Hooks(str(agents.records_folder))
     later.look()
     later.tidy(moment(time.time()))
