@@ -69,7 +69,8 @@ def test_a_tick_finds_it_while_the_agent_lives_and_tidies_it_afterwards(agents: 
             assert process.stdin
             process.stdin.write(json.dumps(event()).encode())
             process.stdin.close()
-            retry_until(lambda: agents.records, what="the record")
+            # Under its name: while it is being written it is there under another.
+            retry_until(lambda: [*agents.records_folder.glob("[!.]*")], what="the record")
             began = psutil.Process(process.pid).create_time()
             living = Member(
                 pid=process.pid,
