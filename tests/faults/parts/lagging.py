@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 import handwriting
 import registries
 from fleet import Fleet
@@ -19,6 +21,7 @@ from kanban_worker.tick import Monitor, Tick
 from kanban_worker.tmux import DEADLINE, Tmux
 from kanban_worker.tmux_calls import Calls
 from reconcile.observed import Unknown
+from waiting import retry_until
 
 if TYPE_CHECKING:
     from libtmux.common import tmux_cmd
@@ -147,6 +150,9 @@ class Stage:
         form = "#{pane_pid} #{session_created}"
         session = ("new-session", "-d", "-P", "-F", form, "-s", name, "-c", str(where))
         pid, created = self._fleet.tmux(*session, "--", *command).split()
+        # Hours pass here in no time: no agent is still `env` by then.
+        program, agent = str(self._program), psutil.Process(int(pid))
+        retry_until(lambda: agent.cmdline()[:1] == [program], what="the agent")
         self.living.add(name)
         self._panes[name] = pid
         at = datetime.fromtimestamp(int(created), UTC).isoformat()
